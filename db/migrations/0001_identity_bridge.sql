@@ -3,6 +3,9 @@
 -- which have to be found without knowing the tenant: tenants and their closure, domain_owners, email_directory, clients,
 -- signing_keys and the oidc_ tables (found by a random id).
 
+-- Taken from one sequence, so that a version seen once never comes back with other content, not even after a rollback.
+create sequence config_versions;
+
 create table tenants (
   tenant_id uuid primary key,
   slug text not null unique check (slug ~ '^[a-z0-9](-?[a-z0-9]){1,62}$'),
@@ -10,7 +13,7 @@ create table tenants (
   display_name text not null check (length(display_name) between 1 and 200),
   active boolean not null default true,
   settings jsonb not null default '{}',
-  config_version bigint not null default 1,
+  config_version bigint not null default nextval('config_versions'),
   managed_by text not null default 'api' check (managed_by in ('config', 'api')),
   created_at timestamptz not null default now(),
   ended_at timestamptz,
@@ -580,3 +583,36 @@ begin
   return new;
 end $$;
 create trigger suspensions_only_lifted before update on suspensions for each row execute function guard_suspension();
+
+-- Jobs are enqueued in the transaction of the change. The queue's own schema belongs to the owner; the server may only add.
+create function enqueue_job(task text, payload jsonb, job_key text default null) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform graphile_worker.add_job(task, payload::json, job_key := job_key, max_attempts := 25);
+end $$;
+revoke execute on function enqueue_job (text, jsonb, text) from public;
+
+-- The server works as this role, whose rights are part of the design: the audit trail can be added to and read, nothing else,
+-- and rows about people end but are never removed.
+do $$
+begin
+  if not exists (select from pg_roles where rolname = 'drawbridge_app') then
+    create role drawbridge_app nologin;
+  end if;
+exception when duplicate_object or unique_violation then null;
+end $$;
+do $$
+begin
+  execute format('grant drawbridge_app to %I', current_user);
+  execute format('grant usage on schema %I to drawbridge_app', current_schema());
+end $$;
+grant select, insert on all tables in schema public to drawbridge_app;
+grant usage on sequence config_versions to drawbridge_app;
+grant update on tenants, connections, scim_credentials, roles, subjects, users, identities, passwords, sign_in_days, directory_users,
+  directory_groups, directory_counters, local_groups, local_group_members, mapping_rules, rule_bindings, role_grants,
+  access_requests, invitations, preferences, guests, mapping_pointers, login_flows, sign_in_handles, clients, oidc_artifacts,
+  oidc_tenant_grants, signing_keys to drawbridge_app;
+grant update (lifted_grant_id, lifted_source, lifted_at) on suspensions to drawbridge_app;
+grant delete on allowed_domains, domain_owners, connection_domains, email_directory, group_members, asserted_groups, passwords,
+  rule_bindings, preferences, login_flows, sign_in_handles, seen_assertions, oidc_artifacts, oidc_tenant_grants to drawbridge_app;
+grant execute on function enqueue_job (text, jsonb, text) to drawbridge_app;

@@ -1,0 +1,43 @@
+// All that operations may use of the world.
+
+import type { Actor } from './core/change.ts';
+import type { Instant, KeyHash, TenantId } from './core/ids.ts';
+
+declare const tenantTx: unique symbol;
+
+/** SQL with a name is prepared once per connection; `null` is for text that varies. */
+export type Statement = { readonly name: string | null; readonly text: string };
+
+/**
+ * A tenant's hold on the database: a transaction, or single statements that commit by themselves. Store functions take it, so a
+ * query without a tenant cannot be written.
+ */
+export type TenantTx = {
+  readonly [tenantTx]: true;
+  readonly tenantId: TenantId;
+  run<Row>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
+};
+
+export type Log = {
+  debug(facts: object, message: string): void;
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+};
+
+/** Who asks, and in which request: what every audit row carries. */
+export type Caller = { readonly actor: Actor; readonly requestId: string };
+
+export type Context = {
+  /** Runs the act in one transaction; retried as a whole on a serialization failure or a deadlock, so it must have no other effect. */
+  transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T>;
+  /** Single statements, each its own transaction: for hot acts, whose write is guarded by the version that the load read. */
+  hot(tenantId: TenantId): TenantTx;
+  now(): Instant;
+  /** A new UUIDv7. */
+  newId<Id extends string>(): Id;
+  /** Keyed hash under this installation's master key. */
+  keyHash(text: string): KeyHash;
+  readonly caller: Caller;
+  readonly log: Log;
+};

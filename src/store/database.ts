@@ -1,0 +1,169 @@
+// The connection pool, transactions, and the one place where database failures get their meaning.
+
+import pg from 'pg';
+import type { Statement, TenantTx } from '../context.ts';
+import { BridgeError } from '../core/errors.ts';
+import type { TenantId } from '../core/ids.ts';
+
+// Whole numbers of the database (versions, counters) stay below 2^53.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/** A statement outside any tenant: protocol artifacts, the tenant tree, the email directory. Only edges of the store use it. */
+export type Query = { run<Row>(statement: Statement, values: readonly unknown[]): Promise<Row[]> };
+
+export type Database = {
+  hot(tenantId: TenantId): TenantTx;
+  transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T>;
+  readonly global: Query;
+  /** Calls back for every notification on the channel, over a connection of its own that reconnects; returns a stopper. */
+  listen(channel: string, onNotice: (payload: string) => void): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+};
+
+export type DatabaseOptions = {
+  readonly url: string;
+  readonly poolSize?: number;
+  /** Called for each statement sent, with its name or text: statement counts in tests, query metrics. */
+  readonly onStatement?: (statement: string) => void;
+};
+
+/** A unique key that somebody else took first. Operations translate the constraint; no name of it reaches a client. */
+export class UniqueViolation extends Error {
+  readonly constraint: string;
+
+  constructor(constraint: string) {
+    super('a unique key is taken');
+    this.name = 'UniqueViolation';
+    this.constraint = constraint;
+  }
+}
+
+const RETRIED = new Set(['40001', '40P01']);
+const MAX_TRIES = 4;
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const config: pg.PoolConfig = {
+    connectionString: options.url,
+    max: options.poolSize ?? 8,
+    // Waiting longer for a connection than a client waits for us helps nobody (FT6).
+    connectionTimeoutMillis: 2_000,
+    idleTimeoutMillis: 30_000,
+    allowExitOnIdle: true,
+    application_name: 'drawbridge',
+    options: '-c role=drawbridge_app -c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000',
+  };
+  const pool = new pg.Pool(config);
+  // A broken idle connection is replaced by the pool; without a listener the error would end the process.
+  pool.on('error', () => {});
+
+  const send = async <Row>(target: pg.Pool | pg.PoolClient, statement: Statement, values: readonly unknown[]): Promise<Row[]> => {
+    options.onStatement?.(statement.name ?? statement.text);
+    const query = { text: statement.text, values: [...values], ...(statement.name === null ? {} : { name: statement.name }) };
+    try {
+      return (await target.query(query)).rows as Row[];
+    } catch (error) {
+      throw meaning(error);
+    }
+  };
+  const hold = (tenantId: TenantId, target: pg.Pool | pg.PoolClient): TenantTx =>
+    ({ tenantId, run: (statement: Statement, values: readonly unknown[]) => send(target, statement, values) }) as unknown as TenantTx;
+
+  const once = async <T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T> => {
+    const client = await pool.connect().catch((error: unknown) => {
+      throw meaning(error);
+    });
+    let broken: Error | undefined;
+    const lost = (error: Error) => {
+      broken = error;
+    };
+    client.on('error', lost);
+    try {
+      options.onStatement?.('begin');
+      await client.query('begin');
+      const result = await act(hold(tenantId, client));
+      options.onStatement?.('commit');
+      await client.query('commit').catch((error: unknown) => {
+        throw meaning(error);
+      });
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch((failed: Error) => {
+        broken = failed;
+      });
+      throw error;
+    } finally {
+      client.off('error', lost);
+      client.release(broken);
+    }
+  };
+
+  return {
+    hot: (tenantId) => hold(tenantId, pool),
+    global: { run: (statement, values) => send(pool, statement, values) },
+    async transaction(tenantId, act) {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await once(tenantId, act);
+        } catch (error) {
+          if (!(error instanceof LostRace) || attempt === MAX_TRIES) throw error instanceof LostRace ? busy(error) : error;
+        }
+      }
+    },
+    listen: (channel, onNotice) => listen(config, channel, onNotice),
+    close: () => pool.end(),
+  };
+}
+
+/** Another transaction won; running the act again may succeed. */
+export class LostRace extends Error {}
+
+function busy(cause: Error): BridgeError {
+  return new BridgeError('unavailable', 'The server is busy. Try again.', cause.message);
+}
+
+function meaning(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (code === '23505') return new UniqueViolation('constraint' in error ? String(error.constraint) : '');
+  if (RETRIED.has(code)) return new LostRace(error.message);
+  // Classes 08 connection, 53 resources, 57 operator intervention (a statement timeout is 57014), 55P03 lock not available.
+  const away = /^(08|53|57|55P03|25P03)/.test(code) || /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|ENOENT)/.test(code);
+  if (away || /timeout|terminated|Connection|not queryable/.test(error.message)) {
+    return new BridgeError('unavailable', 'The server cannot reach its database. Try again.', error.message);
+  }
+  return error;
+}
+
+async function listen(config: pg.PoolConfig, channel: string, onNotice: (payload: string) => void): Promise<() => Promise<void>> {
+  let stopped = false;
+  let client: pg.Client | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const connect = async (): Promise<void> => {
+    if (stopped) return;
+    const fresh = new pg.Client({ ...config, options: '-c role=drawbridge_app' });
+    client = fresh;
+    const again = () => {
+      if (client !== fresh || stopped) return;
+      client = undefined;
+      fresh.end().catch(() => {});
+      timer = setTimeout(() => void connect(), 1_000);
+      timer.unref();
+    };
+    fresh.on('error', again);
+    fresh.on('end', again);
+    fresh.on('notification', (notice) => onNotice(notice.payload ?? ''));
+    try {
+      await fresh.connect();
+      await fresh.query(`listen ${pg.escapeIdentifier(channel)}`);
+      onNotice('');
+    } catch {
+      again();
+    }
+  };
+  await connect();
+  return async () => {
+    stopped = true;
+    clearTimeout(timer);
+    await client?.end().catch(() => {});
+  };
+}
