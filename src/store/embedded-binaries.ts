@@ -38,7 +38,11 @@ const executable = (folder: string, program: 'postgres' | 'initdb' | 'pg_ctl'): 
 /** Path and environment of one PostgreSQL program. */
 export function command(binaries: Binaries, program: 'postgres' | 'initdb' | 'pg_ctl') {
   // Windows programs need the system's variables; elsewhere a caller's PG*, LC_* and LD_* must not reach the server.
-  const env = { PATH: ['/usr/bin', '/bin'].join(delimiter), LC_ALL: 'C', LD_LIBRARY_PATH: join(binaries.folder, 'lib') };
+  const env = {
+    PATH: ['/usr/bin', '/bin'].join(delimiter),
+    LC_ALL: 'C',
+    LD_LIBRARY_PATH: join(binaries.folder, 'lib'),
+  };
   return { path: executable(binaries.folder, program), options: process.platform === 'win32' ? {} : { env } };
 }
 
@@ -109,7 +113,8 @@ function copyTo(parent: string, source: string, version: string): string {
     }
     return true;
   };
-  const isWhole = (): boolean => isOurs() && existsSync(join(target, 'complete')) && existsSync(executable(target, 'postgres'));
+  const isWhole = (): boolean =>
+    isOurs() && existsSync(join(target, 'complete')) && existsSync(executable(target, 'postgres'));
   if (isWhole()) return target;
 
   mkdirSync(parent, { recursive: true, mode: 0o755 });
@@ -118,7 +123,8 @@ function copyTo(parent: string, source: string, version: string): string {
     for (const name of ['bin', 'lib', 'share', 'pg-symlinks.json']) {
       // Static libraries are a quarter of the package and of no use to a server.
       const filter = (file: string) => !file.endsWith('.a');
-      if (existsSync(join(source, name))) cpSync(join(source, name), join(fresh, name), { recursive: true, verbatimSymlinks: true, filter });
+      if (existsSync(join(source, name)))
+        cpSync(join(source, name), join(fresh, name), { recursive: true, verbatimSymlinks: true, filter });
     }
     linkLibraries(fresh);
     writeFileSync(join(fresh, 'complete'), `${version}\n`);

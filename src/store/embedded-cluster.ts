@@ -23,7 +23,14 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { type Binaries, command, EmbeddedPostgresError, isWritableBy, type RunAs, useDatabaseUrl } from './embedded-binaries.ts';
+import {
+  type Binaries,
+  command,
+  EmbeddedPostgresError,
+  isWritableBy,
+  type RunAs,
+  useDatabaseUrl,
+} from './embedded-binaries.ts';
 
 /** What root runs PostgreSQL as; it refuses to run as root itself. */
 const nobody = { uid: 65534, gid: 65534 };
@@ -91,7 +98,9 @@ export function openPlace(dataDir: string, log: (message: string) => void): Plac
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw error;
-    throw new EmbeddedPostgresError(`The data folder ${asked} cannot be written by this user (${code}). ${useDatabaseUrl}`);
+    throw new EmbeddedPostgresError(
+      `The data folder ${asked} cannot be written by this user (${code}). ${useDatabaseUrl}`,
+    );
   }
 }
 
@@ -167,7 +176,11 @@ export function openLog({ logFile }: Place): number {
   return openSync(logFile, flags, 0o600);
 }
 
-const run = (path: string, args: readonly string[], options: object): Promise<{ code: number | null; output: string }> =>
+const run = (
+  path: string,
+  args: readonly string[],
+  options: object,
+): Promise<{ code: number | null; output: string }> =>
   new Promise((done, failed) => {
     const child = spawn(path, args, { cwd: '/', ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
@@ -180,8 +193,12 @@ const run = (path: string, args: readonly string[], options: object): Promise<{ 
 /** Stops a server the fast way: sessions end, nothing committed is lost. */
 export async function stopCluster(binaries: Binaries, { cluster, runAs }: Place): Promise<void> {
   const { path, options } = command(binaries, 'pg_ctl');
-  const { code, output } = await run(path, ['stop', '-D', cluster, '-m', 'fast', '-w', '-t', '60'], { ...options, ...runAs });
-  if (code !== 0 && existsSync(join(cluster, 'postmaster.pid'))) throw new EmbeddedPostgresError(`PostgreSQL did not stop: ${output}`);
+  const { code, output } = await run(path, ['stop', '-D', cluster, '-m', 'fast', '-w', '-t', '60'], {
+    ...options,
+    ...runAs,
+  });
+  if (code !== 0 && existsSync(join(cluster, 'postmaster.pid')))
+    throw new EmbeddedPostgresError(`PostgreSQL did not stop: ${output}`);
 }
 
 /** Makes the cluster if there is none. Of two that try at once one wins; a half-made cluster is never seen. */
@@ -208,7 +225,10 @@ export async function ensureCluster(binaries: Binaries, place: Place): Promise<v
     const { path, options } = command(binaries, 'initdb');
     const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-locale'];
     const login = ['--username=postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
-    const { code, output } = await run(path, ['-D', fresh, ...locale, ...login, '--no-instructions'], { ...options, ...runAs });
+    const { code, output } = await run(path, ['-D', fresh, ...locale, ...login, '--no-instructions'], {
+      ...options,
+      ...runAs,
+    });
     if (code !== 0) throw new EmbeddedPostgresError(explainInitdb(output, runAs));
     renameSync(fresh, cluster);
     syncFolder(base);
