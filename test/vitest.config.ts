@@ -1,0 +1,17 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  root: fileURLToPath(new URL('..', import.meta.url)),
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    // Two cores are what a small CI machine has; more workers than cores make timing tests lie.
+    maxWorkers: 2,
+    pool: 'forks',
+    // As the server runs: nothing may depend on `__proto__`.
+    execArgv: ['--disable-proto=delete', '--disable-warning=ExperimentalWarning'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
