@@ -1,0 +1,143 @@
+// What a directory pushes, written in the cold way: one statement per change, in the caller's transaction. The hot acts write the
+// same in one statement (see directory-users.ts, directory-groups.ts).
+
+import type { TenantTx } from '../context.ts';
+import type { Change } from '../core/change.ts';
+import { groupNameKey, userNameKey } from '../core/profile.ts';
+import { LostRace } from './database.ts';
+
+export type DirectoryChange = Extract<
+  Change,
+  {
+    kind:
+      | 'create_directory_user'
+      | 'update_directory_user'
+      | 'end_directory_user'
+      | 'create_group'
+      | 'update_group'
+      | 'end_group'
+      | 'bind_rule';
+  }
+>;
+
+/** Adds to one of the 64 slots of a directory's counter; `from` yields (connection_id, added) and may be empty. */
+export const countInSlot = (resource: 'users' | 'groups', from: string) => `
+insert into directory_counters (tenant_id, connection_id, resource, slot, count)
+select $1, connection_id, '${resource}', floor(random() * 64), added from ${from} counted
+on conflict (tenant_id, connection_id, resource, slot) do update set count = directory_counters.count + excluded.count`;
+
+/** Rule bindings are part of the configuration in force, so they raise its version. */
+export const raiseConfigVersion = `update tenants set config_version = nextval('config_versions') where tenant_id = $1`;
+
+/**
+ * Writes one change of a directory. A version that is no longer the one decided on throws LostRace, so that the transaction is
+ * tried again; keys taken by somebody else surface as UniqueViolation.
+ */
+export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange): Promise<void> {
+  const t = tx.tenantId;
+  const run = (text: string, values: readonly unknown[]) => tx.run<{ hit: number }>({ name: null, text }, values);
+  switch (change.kind) {
+    case 'create_directory_user': {
+      const { resource } = change;
+      await run(
+        `with made as (
+           insert into directory_users (tenant_id, directory_user_id, connection_id, user_id, external_id, user_name, user_name_key, email,
+             active, attributes)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning connection_id, 1 as added
+         ) ${countInSlot('users', 'made')}`,
+        [
+          t,
+          change.directoryUserId,
+          change.connectionId,
+          change.userId,
+          resource.externalId,
+          resource.userName,
+          userNameKey(resource.userName),
+          resource.email,
+          resource.active,
+          JSON.stringify(resource.attributes),
+        ],
+      );
+      return;
+    }
+    case 'update_directory_user': {
+      const { resource } = change;
+      const written = await run(
+        `update directory_users set external_id = $4, user_name = $5, user_name_key = $6, email = $7, active = $8, attributes = $9,
+           version = version + 1, last_modified_at = clock_timestamp()
+         where tenant_id = $1 and directory_user_id = $2 and version = $3 and ended_at is null returning 1 as hit`,
+        [
+          t,
+          change.directoryUserId,
+          change.version,
+          resource.externalId,
+          resource.userName,
+          userNameKey(resource.userName),
+          resource.email,
+          resource.active,
+          JSON.stringify(resource.attributes),
+        ],
+      );
+      if (written.length === 0) throw new LostRace('a directory user changed while it was being updated');
+      return;
+    }
+    case 'end_directory_user':
+      await run(
+        `with ended as (
+           update directory_users set ended_at = clock_timestamp(), ended_by = $3
+           where tenant_id = $1 and directory_user_id = $2 and ended_at is null returning connection_id, -1 as added
+         ), left_groups as (
+           delete from group_members m using ended where m.tenant_id = $1 and m.directory_user_id = $2 returning m.group_id
+         ), changed_groups as (
+           update directory_groups g set version = g.version + 1, last_modified_at = clock_timestamp()
+           from (select distinct group_id from left_groups) l where g.tenant_id = $1 and g.group_id = l.group_id
+         ) ${countInSlot('users', 'ended')}`,
+        [t, change.directoryUserId, change.by],
+      );
+      return;
+    case 'create_group':
+      await run(
+        `with made as (
+           insert into directory_groups (tenant_id, group_id, connection_id, external_id, display_name, display_name_key)
+           values ($1, $2, $3, $4, $5, $6) returning connection_id, 1 as added
+         ) ${countInSlot('groups', 'made')}`,
+        [
+          t,
+          change.groupId,
+          change.connectionId,
+          change.externalId,
+          change.displayName,
+          groupNameKey(change.displayName),
+        ],
+      );
+      return;
+    case 'update_group':
+      await run(
+        `update directory_groups set external_id = $3, display_name = $4, display_name_key = $5, version = version + 1,
+           last_modified_at = clock_timestamp()
+         where tenant_id = $1 and group_id = $2 and ended_at is null`,
+        [t, change.groupId, change.externalId, change.displayName, groupNameKey(change.displayName)],
+      );
+      return;
+    case 'end_group':
+      await run(
+        `with ended as (
+           update directory_groups set ended_at = clock_timestamp()
+           where tenant_id = $1 and group_id = $2 and ended_at is null returning connection_id, -1 as added
+         ), emptied as (
+           delete from group_members m using ended where m.tenant_id = $1 and m.group_id = $2
+         ) ${countInSlot('groups', 'ended')}`,
+        [t, change.groupId],
+      );
+      return;
+    case 'bind_rule':
+      await run(
+        `with bound as (
+           insert into rule_bindings (tenant_id, rule_id, group_id, state) values ($1, $2, $3, $4)
+           on conflict (tenant_id, rule_id, group_id) do update set state = excluded.state
+         ) ${raiseConfigVersion}`,
+        [t, change.ruleId, change.groupId, change.state],
+      );
+      return;
+  }
+}
