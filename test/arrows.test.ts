@@ -117,7 +117,11 @@ function plant(file: string, source: string): void {
 function check(rule: string): ReadonlyMap<string, number[]> {
   cpSync(join(root, '.biome.json'), join(tree, '.biome.json'));
   const args = ['lint', '--vcs-enabled=false', `--only=${rule}`, '--reporter=github', '--max-diagnostics=none', '.'];
-  const { stdout, stderr } = spawnSync(join(root, 'node_modules/.bin/biome'), args, { cwd: tree, encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(root, 'node_modules/@biomejs/biome/bin/biome'), ...args],
+    { cwd: tree, encoding: 'utf8' },
+  );
   const found = new Map<string, number[]>();
   for (const [, file = '', line = ''] of stdout.matchAll(/^::error .*?file=([^,]+),line=(\d+)/gm)) {
     const name = relative(tree, file);
