@@ -18,6 +18,9 @@ export type TenantTx = {
   run<Row>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
 };
 
+/** A statement outside any tenant. */
+export type Query = { run<Row>(statement: Statement, values: readonly unknown[]): Promise<Row[]> };
+
 export type Log = {
   debug(facts: object, message: string): void;
   info(facts: object, message: string): void;
@@ -33,6 +36,8 @@ export type Context = {
   transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T>;
   /** Single statements, each its own transaction: for hot acts, whose write is guarded by the version that the load read. */
   hot(tenantId: TenantId): TenantTx;
+  /** What no tenant owns: the tree of tenants, the email directory, protocol artifacts. */
+  readonly global: Query;
   now(): Instant;
   /** A new UUIDv7. */
   newId<Id extends string>(): Id;

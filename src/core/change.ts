@@ -13,6 +13,7 @@ import type {
   InvitationId,
   KeyHash,
   LocalGroupId,
+  MembershipId,
   Person,
   RequestId,
   RoleId,
@@ -93,7 +94,8 @@ export type Change =
       readonly kind: 'create_tenant';
       readonly tenantId: TenantId;
       readonly slug: TenantSlug;
-      readonly parentId: TenantId;
+      /** Null for the system tenant alone. */
+      readonly parentId: TenantId | null;
       readonly displayName: string;
       readonly settings: TenantSettings;
       readonly managedBy: 'config' | 'api';
@@ -165,13 +167,19 @@ export type Change =
   | { readonly kind: 'bind_rule'; readonly ruleId: RuleId; readonly groupId: DirectoryGroupId; readonly state: 'bound' | 'held' }
   | { readonly kind: 'create_guest'; readonly guestId: GuestId; readonly source: Person; readonly by: Administrator }
   | { readonly kind: 'end_guest'; readonly guestId: GuestId; readonly source: Person }
-  | { readonly kind: 'join_local_group'; readonly groupId: LocalGroupId; readonly subjectId: SubjectId }
+  | {
+      readonly kind: 'join_local_group';
+      readonly membershipId: MembershipId;
+      readonly groupId: LocalGroupId;
+      readonly subjectId: SubjectId;
+    }
   | { readonly kind: 'leave_local_groups'; readonly subjectId: SubjectId }
   | {
       readonly kind: 'put_access_request';
       readonly requestId: RequestId;
       readonly requestKind: 'in_app' | 'signup' | 'sso_signup';
-      readonly email: Email;
+      /** One open request per address and tenant. The user name stands in for a person without an address. */
+      readonly email: string;
       readonly subjectId: SubjectId | null;
       readonly message: string | null;
     }
@@ -203,6 +211,7 @@ export type Change =
       readonly by: Actor;
     }
   | { readonly kind: 'end_scim_credential'; readonly credentialId: CredentialId }
+  | { readonly kind: 'change_settings'; readonly settings: Partial<TenantSettings> }
   | { readonly kind: 'send_mail'; readonly mail: Mail };
 
 /** A message to be, by name and facts; it is worded where it is sent. Enqueued in the change's own transaction. */

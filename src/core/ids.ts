@@ -13,6 +13,7 @@ export type IdentityId = string & { readonly brand: 'IdentityId' };
 export type DirectoryUserId = string & { readonly brand: 'DirectoryUserId' };
 export type DirectoryGroupId = string & { readonly brand: 'DirectoryGroupId' };
 export type LocalGroupId = string & { readonly brand: 'LocalGroupId' };
+export type MembershipId = string & { readonly brand: 'MembershipId' };
 export type RoleId = string & { readonly brand: 'RoleId' };
 export type RuleId = string & { readonly brand: 'RuleId' };
 export type GrantId = string & { readonly brand: 'GrantId' };

@@ -1,15 +1,12 @@
 // The connection pool, transactions, and the one place where database failures get their meaning.
 
 import pg from 'pg';
-import type { Statement, TenantTx } from '../context.ts';
+import type { Query, Statement, TenantTx } from '../context.ts';
 import { BridgeError } from '../core/errors.ts';
 import type { TenantId } from '../core/ids.ts';
 
 // Whole numbers of the database (versions, counters) stay below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
-
-/** A statement outside any tenant: protocol artifacts, the tenant tree, the email directory. Only edges of the store use it. */
-export type Query = { run<Row>(statement: Statement, values: readonly unknown[]): Promise<Row[]> };
 
 export type Database = {
   hot(tenantId: TenantId): TenantTx;

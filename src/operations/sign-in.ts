@@ -1,0 +1,252 @@
+import type { Context, TenantTx } from '../context.ts';
+import { bar, effectiveAccess, effectiveRights } from '../core/access.ts';
+import { type Change, type Decision, denied, done } from '../core/change.ts';
+import type { GrantId, IdentityId, Instant, KeyHash, Person, RequestId, SuspensionId, TenantId, UserId } from '../core/ids.ts';
+import {
+  type Candidate,
+  decideSignIn,
+  emailKeyText,
+  externalIdKeyText,
+  identityKeyText,
+  type SignInFacts,
+  type SignInRefusal,
+  type UpstreamAssertion,
+} from '../core/identity.ts';
+import { foldPlusTag } from '../core/profile.ts';
+import { findRole } from '../core/tenant.ts';
+import { apply } from '../store/apply.ts';
+import { type ConfigInForce, configInForce } from '../store/config-in-force.ts';
+import { UniqueViolation } from '../store/database.ts';
+import { findHeldSuspension } from '../store/held-keys.ts';
+import { consumeAssertion, findSignInCandidates, readConfigVersion } from '../store/sign-in-facts.ts';
+import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
+import { noticesOfRequest } from './request-access.ts';
+
+export type SignInOutcome =
+  | { readonly kind: 'signed_in'; readonly person: Person; readonly created: boolean }
+  | { readonly kind: 'refused'; readonly reason: SignInRefusal | 'replayed' };
+
+export type SignInProof = {
+  readonly assertion: UpstreamAssertion;
+  /** Consumed here, once over all servers; null where the protocol's own code was single-use. */
+  readonly replayKey: string | null;
+  readonly expiresAt: Instant;
+};
+
+/**
+ * Records a proven sign-in: finds or creates the person, links the identity, notes the groups that the assertion named. It writes
+ * facts only; what the person may do is derived afterwards, and a suspended or pending person is "signed in" here like any other.
+ * Whether they get a session is not decided here.
+ */
+export async function signIn(ctx: Context, tenantId: TenantId, proof: SignInProof): Promise<SignInOutcome> {
+  try {
+    return await ctx.transaction(tenantId, (tx) => signInOnce(ctx, tx, proof));
+  } catch (error) {
+    // Two first sign-ins at once: the other one created or linked the person, so this one finds them.
+    if (!(error instanceof UniqueViolation)) throw error;
+    return await ctx.transaction(tenantId, (tx) => signInOnce(ctx, tx, proof));
+  }
+}
+
+async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promise<SignInOutcome> {
+  const { assertion } = proof;
+  const version = await readConfigVersion(tx);
+  const config = version === undefined ? undefined : await configInForce(tx, version);
+  const connection = config?.connections.find((one) => one.connectionId === assertion.connectionId);
+  if (config === undefined || connection === undefined) return { kind: 'refused', reason: 'connection_disabled' };
+  if (proof.replayKey !== null && !(await consumeAssertion(ctx, tx, connection.connectionId, proof.replayKey, proof.expiresAt))) {
+    await apply(ctx, tx, { changes: [], events: [denied('sign_in.refused', 'connection', connection.connectionId, 'replayed')] });
+    return { kind: 'refused', reason: 'replayed' };
+  }
+  const { facts, reads } = await loadFacts(tx, config, connection.connectionId, assertion);
+  const step = decideSignIn(assertion, facts);
+  if (step.kind === 'refused') {
+    const detail = { method: assertion.method, connection: connection.key };
+    await apply(ctx, tx, { changes: [], events: [denied('sign_in.refused', 'user', step.userId, step.reason, detail)] });
+    return { kind: 'refused', reason: step.reason };
+  }
+  if (step.kind === 'known') {
+    const read = reads.get(step.userId);
+    if (read === undefined) throw new Error('a candidate was decided on that was not read');
+    const decision = admitKnown(ctx, assertion, connection.key, read, step.link);
+    await apply(ctx, tx, decision);
+    return decision.outcome;
+  }
+  const keys = [
+    ctx.keyHash(identityKeyText(connection.key, assertion.issuer, assertion.subject)),
+    ...assertion.directoryIds.map((id) => ctx.keyHash(externalIdKeyText(connection.key, id))),
+    ...(assertion.email === null ? [] : [ctx.keyHash(emailKeyText(foldPlusTag(assertion.email)))]),
+  ];
+  const inherits = await findHeldSuspension(tx, keys);
+  const decision = admitNew(ctx, tx.tenantId, assertion, config, step.approval, inherits, keys);
+  const notices = step.approval === 'pending' ? await noticesOfRequest(tx, config, assertion.displayName ?? assertion.email ?? '', null) : [];
+  await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });
+  return decision.outcome;
+}
+
+async function loadFacts(
+  tx: TenantTx,
+  config: ConfigInForce,
+  connectionId: ConfigInForce['connections'][number]['connectionId'],
+  assertion: UpstreamAssertion,
+): Promise<{ facts: SignInFacts; reads: ReadonlyMap<UserId, SubjectRead> }> {
+  const ids = await findSignInCandidates(tx, assertion);
+  const reads = new Map<UserId, SubjectRead>();
+  const named = [ids.byIdentity, ids.byDirectory, ...ids.byEmail.map((one) => one.userId)].filter((id) => id !== null);
+  // Sorted, so that two sign-ins with the same candidates never wait for each other.
+  for (const userId of [...new Set(named)].sort()) {
+    // Locked like every act on a person: a suspension that commits meanwhile is seen, one that comes later finds the new keys.
+    await lockSubject(tx, userId);
+    const read = await readSubject(tx, userId, null);
+    if (read !== undefined) reads.set(userId, read);
+  }
+  const candidate = (userId: UserId | null): Candidate | null => {
+    const read = userId === null ? undefined : reads.get(userId);
+    if (userId === null || read === undefined) return null;
+    const here = read.homeFacts.directory.filter((entry) => entry.connectionId === connectionId);
+    return {
+      userId,
+      bar: bar(read.homeFacts),
+      directoryInactive: here.length > 0 && !here.some((entry) => entry.active && !entry.ended),
+    };
+  };
+  const byEmail = ids.byEmail.flatMap(({ userId, linkedOnConnection }) => {
+    const found = candidate(userId);
+    const read = reads.get(userId);
+    if (found === null || read === undefined) return [];
+    const unbarred = { ...read.homeFacts, suspension: null, approval: 'approved', adminDeactivated: false, directory: [] } as const;
+    const access = effectiveAccess({ ...unbarred, rules: config.rules, roles: config.roles, policy: config.settings });
+    return [
+      {
+        ...found,
+        linkedOnConnection,
+        holdsAdminRights: effectiveRights(access, config.roles).size > 0,
+        mappedAcrossTenants: read.mapped.length > 0,
+      },
+    ];
+  });
+  const connection = config.connections.find((one) => one.connectionId === connectionId);
+  return {
+    reads,
+    facts: {
+      settings: config.settings,
+      connection: { connectionId, enabled: connection?.enabled ?? false, domains: connection?.domains ?? [] },
+      allowedDomains: config.allowedDomains,
+      byIdentity: candidate(ids.byIdentity),
+      byDirectory: candidate(ids.byDirectory),
+      byEmail,
+      domainOwnedElsewhere: ids.domainOwnedElsewhere,
+    },
+  };
+}
+
+function admitKnown(
+  ctx: Context,
+  assertion: UpstreamAssertion,
+  connectionKey: string,
+  read: SubjectRead,
+  link: null | 'directory' | 'email',
+): Decision<SignInOutcome> {
+  const { userId } = read.person;
+  const barred = bar(read.homeFacts);
+  const changes: Change[] = [];
+  const events = [];
+  if (link !== null) {
+    changes.push(linkIdentity(ctx, userId, assertion, link));
+    events.push(done('identity.linked', 'user', userId, { by: link, connection: connectionKey, method: assertion.method }));
+    if (read.homeFacts.suspension !== null) {
+      const hash = ctx.keyHash(identityKeyText(connectionKey, assertion.issuer, assertion.subject));
+      changes.push({ kind: 'hold_keys', subjectId: userId, hashes: [hash] });
+    }
+    if (link === 'email' && !read.profile.emailVerified) {
+      // Whoever set this password never proved the address (T29): only the person whom the IdP vouches for keeps a way in.
+      changes.push(
+        { kind: 'end_password', userId },
+        { kind: 'end_invitations', userId },
+        { kind: 'end_sessions', subjectId: userId, subjectKind: 'user' },
+        { kind: 'update_profile', userId, profile: {}, emailVerified: true },
+      );
+    }
+  }
+  changes.push(...assertedGroups(assertion, userId, read));
+  if (barred === null) {
+    changes.push({ kind: 'record_sign_in', userId, at: ctx.now() });
+    events.push(done('sign_in.completed', 'user', userId, { method: assertion.method, connection: connectionKey }));
+  } else {
+    events.push(denied('sign_in.barred', 'user', userId, barred, { method: assertion.method, connection: connectionKey }));
+  }
+  return { outcome: { kind: 'signed_in', person: read.person, created: false }, changes, events };
+}
+
+function admitNew(
+  ctx: Context,
+  tenantId: TenantId,
+  assertion: UpstreamAssertion,
+  config: ConfigInForce,
+  approval: 'approved' | 'pending',
+  inherits: SuspensionId | null,
+  keys: readonly KeyHash[],
+): Decision<SignInOutcome> {
+  const userId = ctx.newId<UserId>();
+  const email = assertion.email;
+  if (email === null) throw new Error('a person without an address is never created at sign-in');
+  const profile = {
+    userName: email,
+    email,
+    givenName: assertion.givenName,
+    familyName: assertion.familyName,
+    displayName: assertion.displayName,
+    department: null,
+    locale: null,
+    timeZone: null,
+  };
+  const origin = approval === 'pending' ? 'signup' : 'jit';
+  const changes: Change[] = [
+    { kind: 'create_user', userId, profile, emailVerified: assertion.emailVerified, origin, approval },
+    linkIdentity(ctx, userId, assertion, approval === 'pending' ? 'registration' : 'jit'),
+  ];
+  const events = [
+    done('user.created', 'user', userId, { origin, method: assertion.method }),
+    done('identity.linked', 'user', userId, { by: origin, method: assertion.method }),
+  ];
+  if (inherits !== null) {
+    const suspensionId = ctx.newId<SuspensionId>();
+    changes.push(
+      { kind: 'suspend', suspensionId, subjectId: userId, by: ctx.caller.actor, reason: null, inheritedFrom: inherits },
+      { kind: 'hold_keys', subjectId: userId, hashes: keys },
+    );
+    events.push(done('user.suspension_inherited', 'user', userId, { suspensionId, inheritedFrom: inherits }));
+  } else if (approval === 'approved' && config.settings.initialAccess === 'default_role' && config.settings.defaultRole !== null) {
+    const role = findRole(config.settings.defaultRole, config.roles);
+    if (role !== null) {
+      changes.push({ kind: 'grant_role', source: 'default', grantId: ctx.newId<GrantId>(), subjectId: userId, roleId: role.roleId });
+      events.push(done('role.given_by_default', 'user', userId, { role: config.settings.defaultRole }));
+    }
+  }
+  if (approval === 'pending') {
+    const requestId = ctx.newId<RequestId>();
+    changes.push({ kind: 'put_access_request', requestId, requestKind: 'sso_signup', email, subjectId: userId, message: null });
+    events.push(done('access.requested', 'user', userId, { kind: 'sso_signup' }));
+  }
+  if (assertion.groups.kind === 'named') {
+    changes.push({ kind: 'assert_groups', userId, connectionId: assertion.connectionId, values: assertion.groups.values });
+  }
+  changes.push({ kind: 'record_sign_in', userId, at: ctx.now() });
+  return { outcome: { kind: 'signed_in', person: { tenantId, userId }, created: true }, changes, events };
+}
+
+function linkIdentity(ctx: Context, userId: UserId, assertion: UpstreamAssertion, by: Extract<Change, { kind: 'link_identity' }>['by']): Change {
+  const { connectionId, issuer, subject } = assertion;
+  return { kind: 'link_identity', identityId: ctx.newId<IdentityId>(), userId, connectionId, issuer, subject, by };
+}
+
+/** Overage says nothing and so changes nothing; a missing claim says "none", since some IdPs omit an empty one. */
+function assertedGroups(assertion: UpstreamAssertion, userId: UserId, read: SubjectRead): readonly Change[] {
+  if (assertion.groups.kind === 'overage') return [];
+  const values = assertion.groups.kind === 'named' ? [...assertion.groups.values].sort() : [];
+  const known = read.homeFacts.groups
+    .flatMap((group) => (group.kind === 'asserted' && group.connectionId === assertion.connectionId ? [group.value] : []))
+    .sort();
+  if (values.length === known.length && values.every((value, index) => value === known[index])) return [];
+  return [{ kind: 'assert_groups', userId, connectionId: assertion.connectionId, values }];
+}

@@ -1,0 +1,63 @@
+// A subject's standing and keys, loaded the way every administrator's act needs them: under the lock of the subject's row.
+
+import type { Context, TenantTx } from '../context.ts';
+import type { SubjectStanding } from '../core/administration.ts';
+import { refused, type Refusal } from '../core/errors.ts';
+import type { KeyHash, Person, SubjectId, TenantId, TenantSlug } from '../core/ids.ts';
+import { emailKeyText, externalIdKeyText, identityKeyText } from '../core/identity.ts';
+import { type Email, foldPlusTag } from '../core/profile.ts';
+import { type FoundSubject, findSubjects, isLastOwner, type KnownBy, readKnownBy } from '../store/people.ts';
+import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
+
+/** The one subject that a text names in a tenant; a refusal where it names nobody, or several. */
+export async function nameSubject(ctx: Context, tenantId: TenantId, text: string): Promise<FoundSubject | Refusal> {
+  const [first, ...others] = await findSubjects(ctx.hot(tenantId), text);
+  if (first === undefined) return refused('unknown_user', `There is no user ${JSON.stringify(text)} in this tenant.`);
+  if (others.length > 0) return refused('invalid', `${JSON.stringify(text)} names several people. Use the id.`);
+  return first;
+}
+
+/** Locks the subject, then reads it. `slug` is the tenant that `tx` holds. Undefined where the subject is gone. */
+export async function lockStanding(
+  tx: TenantTx,
+  slug: TenantSlug,
+  subject: Pick<FoundSubject, 'subjectId' | 'kind' | 'person'>,
+): Promise<{ standing: SubjectStanding & { adminActive: boolean }; read: SubjectRead } | undefined> {
+  if ((await lockSubject(tx, subject.subjectId)) === undefined) return undefined;
+  const home: TenantTx = { ...tx, tenantId: subject.person.tenantId };
+  const read = await readSubject(home, subject.person.userId, subject.kind === 'guest' ? slug : null);
+  if (read === undefined) return undefined;
+  const facts = read.target?.kind === 'guest' ? read.target.facts : read.homeFacts;
+  const standing = {
+    subjectId: subject.subjectId,
+    kind: subject.kind,
+    suspension: facts.suspension,
+    grants: facts.grants,
+    lastOwner: await isLastOwner(tx, subject.subjectId),
+    adminActive: !read.homeFacts.adminDeactivated,
+  };
+  return { standing, read };
+}
+
+/** Keyed hashes of everything that a person was ever known by at home. */
+export async function keysOf(ctx: Context, tx: TenantTx, person: Person): Promise<readonly KeyHash[]> {
+  const known = await readKnownBy({ ...tx, tenantId: person.tenantId }, person.userId);
+  return hashKeys(ctx, known);
+}
+
+export function hashKeys(ctx: Pick<Context, 'keyHash'>, known: KnownBy): readonly KeyHash[] {
+  const texts = [
+    ...known.emails.map((email) => emailKeyText(foldPlusTag(email as Email))),
+    ...known.identities.map((one) => identityKeyText(one.connectionKey, one.issuer, one.subject)),
+    ...known.externalIds.map((one) => externalIdKeyText(one.connectionKey, one.externalId)),
+  ];
+  return [...new Set(texts)].map((text) => ctx.keyHash(text));
+}
+
+export type TenantRef = { readonly tenantId: TenantId; readonly slug: TenantSlug };
+export type SubjectRef = Pick<FoundSubject, 'subjectId' | 'kind' | 'person'>;
+
+/** For refusals about a subject that vanished between naming and locking. */
+export function gone(subjectId: SubjectId): Refusal {
+  return refused('unknown_user', `There is no user ${subjectId} in this tenant.`);
+}

@@ -1,0 +1,391 @@
+// The one switch over Change. It never decides: what to do was decided in the core, and is all in the change.
+
+import type { Context, Statement, TenantTx } from '../context.ts';
+import type { AuditEvent, Change, Decision } from '../core/change.ts';
+import { ownersGroup, builtInRoles } from '../core/tenant.ts';
+import { applyDirectoryChange, type DirectoryChange } from './directory-changes.ts';
+
+/**
+ * Applies a decision in the caller's transaction: its changes in order, then one audit row per event. Mail is enqueued here too,
+ * so it is sent exactly if the transaction commits. Unique keys taken by somebody else surface as UniqueViolation.
+ */
+export async function apply(ctx: Context, tx: TenantTx, decision: Pick<Decision<unknown>, 'changes' | 'events'>): Promise<void> {
+  for (const change of decision.changes) await applyChange(tx, change);
+  await recordEvents(ctx, tx, decision.events);
+}
+
+const EVENTS: Statement = {
+  name: 'audit_record',
+  text: `
+insert into audit_events (tenant_id, event_id, kind, outcome, actor, object_kind, object_id, connection_id, reason, request_id, detail)
+select coalesce(e.tenant_id, $1), e.event_id, e.kind, e.outcome, $2, e.object_kind, e.object_id, $3, e.reason, $4, e.detail
+from jsonb_to_recordset($5) as e (tenant_id uuid, event_id uuid, kind text, outcome text, object_kind text, object_id uuid, reason text, detail jsonb)`,
+};
+
+/** The events as one JSON value, for statements that record them beside their changes. */
+export function eventRows(ctx: Context, events: readonly AuditEvent[]): string {
+  return JSON.stringify(
+    events.map((event) => ({
+      tenant_id: event.inTenant ?? null,
+      event_id: ctx.newId(),
+      kind: event.kind,
+      outcome: event.outcome,
+      object_kind: event.objectKind,
+      object_id: event.objectId,
+      reason: event.reason,
+      detail: event.detail,
+    })),
+  );
+}
+
+export function actorConnection(ctx: Context): string | null {
+  return 'connectionId' in ctx.caller.actor ? ctx.caller.actor.connectionId : null;
+}
+
+/** Writes audit rows alone: for refusals, which change nothing else. */
+export async function recordEvents(ctx: Context, tx: TenantTx, events: readonly AuditEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  const { actor, requestId } = ctx.caller;
+  await tx.run(EVENTS, [tx.tenantId, JSON.stringify(actor), actorConnection(ctx), requestId, eventRows(ctx, events)]);
+}
+
+async function applyChange(tx: TenantTx, change: Change): Promise<void> {
+  const t = tx.tenantId;
+  const run = (text: string, values: readonly unknown[]) => tx.run({ name: null, text }, values);
+  switch (change.kind) {
+    case 'create_tenant':
+      return createTenant(tx, change);
+    case 'create_user': {
+      const { profile: p } = change;
+      await run(`insert into subjects (tenant_id, subject_id, kind) values ($1, $2, 'user')`, [t, change.userId]);
+      await run(
+        `insert into users (tenant_id, user_id, user_name, email, email_verified_at, given_name, family_name, display_name, department,
+           locale, time_zone, origin, approval)
+         values ($1, $2, $3, $4, case when $5 then now() end, $6, $7, $8, $9, $10, $11, $12, $13)`,
+        [
+          t,
+          change.userId,
+          p.userName,
+          p.email,
+          change.emailVerified,
+          p.givenName,
+          p.familyName,
+          p.displayName,
+          p.department,
+          p.locale,
+          p.timeZone,
+          change.origin,
+          change.approval,
+        ],
+      );
+      if (p.email !== null) await knowEmail(tx, p.email, change.userId);
+      return;
+    }
+    case 'update_profile':
+      return updateProfile(tx, change);
+    case 'give_up_email':
+      await run(`update users set email = null, email_verified_at = null, version = version + 1 where tenant_id = $1 and user_id = $2`, [
+        t,
+        change.userId,
+      ]);
+      await run(`delete from email_directory where tenant_id = $1 and user_id = $2`, [t, change.userId]);
+      return;
+    case 'set_admin_active':
+      await run(`update users set admin_active = $3, version = version + 1 where tenant_id = $1 and user_id = $2`, [
+        t,
+        change.userId,
+        change.active,
+      ]);
+      return;
+    case 'approve_user':
+      await run(`update users set approval = 'approved', version = version + 1 where tenant_id = $1 and user_id = $2`, [t, change.userId]);
+      return;
+    case 'link_identity':
+      await run(
+        `insert into identities (tenant_id, identity_id, user_id, connection_id, issuer, subject, linked_by) values ($1, $2, $3, $4, $5, $6, $7)`,
+        [t, change.identityId, change.userId, change.connectionId, change.issuer, change.subject, change.by],
+      );
+      return;
+    case 'end_identities':
+      await run(`update identities set ended_at = now() where tenant_id = $1 and user_id = $2 and ended_at is null`, [t, change.userId]);
+      return;
+    case 'assert_groups':
+      await run(`delete from asserted_groups where tenant_id = $1 and user_id = $2 and connection_id = $3 and value <> all ($4)`, [
+        t,
+        change.userId,
+        change.connectionId,
+        change.values,
+      ]);
+      await run(
+        `insert into asserted_groups (tenant_id, user_id, connection_id, value) select $1, $2, $3, v from unnest($4::text[]) v on conflict do nothing`,
+        [t, change.userId, change.connectionId, change.values],
+      );
+      return;
+    case 'record_sign_in':
+      await run(
+        `update users set last_sign_in_at = to_timestamp($3 / 1000.0), first_sign_in_at = coalesce(first_sign_in_at, to_timestamp($3 / 1000.0))
+         where tenant_id = $1 and user_id = $2`,
+        [t, change.userId, change.at],
+      );
+      await run(
+        `insert into sign_in_days (tenant_id, user_id, day) values ($1, $2, (to_timestamp($3 / 1000.0) at time zone 'UTC')::date)
+         on conflict (tenant_id, user_id, day) do update set count = sign_in_days.count + 1`,
+        [t, change.userId, change.at],
+      );
+      return;
+    case 'set_password':
+      await run(
+        `insert into passwords (tenant_id, user_id, hash, must_change) values ($1, $2, $3, $4)
+         on conflict (tenant_id, user_id) do update
+         set hash = excluded.hash, must_change = excluded.must_change, set_at = now(), failures = 0, last_failure_at = null`,
+        [t, change.userId, change.hash, change.mustChange],
+      );
+      return;
+    case 'end_password':
+      await run(`delete from passwords where tenant_id = $1 and user_id = $2`, [t, change.userId]);
+      return;
+    case 'grant_role':
+      return grantRole(tx, change);
+    case 'end_grant':
+      await run(`update role_grants set ended_at = clock_timestamp(), ended_by = $3 where tenant_id = $1 and grant_id = $2 and ended_at is null`, [
+        t,
+        change.grantId,
+        JSON.stringify(change.by),
+      ]);
+      return;
+    case 'suspend':
+      await run(
+        `insert into suspensions (tenant_id, suspension_id, subject_id, suspended_by, reason, inherited_from) values ($1, $2, $3, $4, $5, $6)`,
+        [t, change.suspensionId, change.subjectId, JSON.stringify(change.by), change.reason, change.inheritedFrom],
+      );
+      return;
+    case 'hold_keys':
+      await run(
+        `insert into held_keys (tenant_id, key_hash, subject_id) select $1, decode(h, 'hex'), $2 from unnest($3::text[]) h on conflict do nothing`,
+        [t, change.subjectId, change.hashes],
+      );
+      return;
+    case 'end_sessions':
+      await run(`update subjects set access_epoch = access_epoch + 1 where tenant_id = $1 and subject_id = $2`, [t, change.subjectId]);
+      await run(
+        change.subjectKind === 'user'
+          ? `delete from oidc_artifacts where account_tenant_id = $1 and account_user_id = $2`
+          : `delete from oidc_artifacts where target_tenant_id = $1 and target_guest_id = $2`,
+        [t, change.subjectId],
+      );
+      return;
+    case 'create_directory_user':
+    case 'update_directory_user':
+    case 'end_directory_user':
+    case 'create_group':
+    case 'update_group':
+    case 'end_group':
+    case 'bind_rule':
+      return applyDirectoryChange(tx, change satisfies DirectoryChange);
+    case 'create_guest':
+      return createGuest(tx, change);
+    case 'end_guest':
+      await run(`update guests set ended_at = now() where tenant_id = $1 and guest_id = $2 and ended_at is null`, [t, change.guestId]);
+      await run(
+        `update mapping_pointers set ended_at = now() where tenant_id = $1 and user_id = $2 and target_tenant_id = $3 and ended_at is null`,
+        [change.source.tenantId, change.source.userId, t],
+      );
+      return;
+    case 'join_local_group':
+      await run(
+        `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id) values ($1, $2, $3, $4)
+         on conflict (tenant_id, local_group_id, subject_id) where ended_at is null do nothing`,
+        [t, change.membershipId, change.groupId, change.subjectId],
+      );
+      return;
+    case 'leave_local_groups':
+      await run(`update local_group_members set ended_at = now() where tenant_id = $1 and subject_id = $2 and ended_at is null`, [
+        t,
+        change.subjectId,
+      ]);
+      return;
+    case 'put_access_request':
+      await run(
+        `insert into access_requests (tenant_id, request_id, kind, email, subject_id, message) values ($1, $2, $3, $4, $5, $6)
+         on conflict (tenant_id, email) where decision is null do update set message = excluded.message, updated_at = now()`,
+        [t, change.requestId, change.requestKind, change.email, change.subjectId, change.message],
+      );
+      return;
+    case 'decide_access_request':
+      await run(
+        `update access_requests set decision = $3, decided_at = now(), decided_by = $4 where tenant_id = $1 and request_id = $2 and decision is null`,
+        [t, change.requestId, change.decision, JSON.stringify(change.by)],
+      );
+      return;
+    case 'create_invitation':
+      await run(
+        `insert into invitations (tenant_id, invitation_id, user_id, purpose, secret_hash, email, created_by, expires_at)
+         values ($1, $2, $3, $4, decode($5, 'hex'), $6, $7, to_timestamp($8 / 1000.0))`,
+        [
+          t,
+          change.invitationId,
+          change.userId,
+          change.purpose,
+          change.secretHash,
+          change.email,
+          JSON.stringify(change.by),
+          change.expiresAt,
+        ],
+      );
+      return;
+    case 'use_invitation':
+      await run(`update invitations set used_at = now() where tenant_id = $1 and invitation_id = $2 and used_at is null`, [
+        t,
+        change.invitationId,
+      ]);
+      return;
+    case 'end_invitations':
+      await run(`update invitations set ended_at = now() where tenant_id = $1 and user_id = $2 and used_at is null and ended_at is null`, [
+        t,
+        change.userId,
+      ]);
+      return;
+    case 'create_scim_credential':
+      await run(
+        `insert into scim_credentials (tenant_id, credential_id, connection_id, prefix, secret_hash, created_by, expires_at)
+         values ($1, $2, $3, $4, decode($5, 'hex'), $6, to_timestamp($7 / 1000.0))`,
+        [
+          t,
+          change.credentialId,
+          change.connectionId,
+          change.prefix,
+          change.secretHash,
+          JSON.stringify(change.by),
+          change.expiresAt,
+        ],
+      );
+      return;
+    case 'end_scim_credential':
+      await run(`update scim_credentials set ended_at = now() where tenant_id = $1 and credential_id = $2 and ended_at is null`, [
+        t,
+        change.credentialId,
+      ]);
+      return;
+    case 'change_settings':
+      await run(
+        `update tenants set settings = settings || $2::jsonb, config_version = nextval('config_versions') where tenant_id = $1`,
+        [t, JSON.stringify(change.settings)],
+      );
+      return;
+    case 'send_mail':
+      await run(`select enqueue_job('send_mail', $1, $2)`, [JSON.stringify(change.mail), null]);
+      return;
+  }
+}
+
+type Of<K extends Change['kind']> = Extract<Change, { kind: K }>;
+
+async function createTenant(tx: TenantTx, change: Of<'create_tenant'>): Promise<void> {
+  const run = (text: string, values: readonly unknown[]) => tx.run({ name: null, text }, values);
+  await run(
+    `insert into tenants (tenant_id, slug, parent_id, display_name, settings, managed_by) values ($1, $2, $3, $4, $5, $6)`,
+    [change.tenantId, change.slug, change.parentId, change.displayName, JSON.stringify(change.settings), change.managedBy],
+  );
+  await run(
+    `insert into tenant_ancestors (tenant_id, ancestor_id, depth)
+     select $1, $2, 1 where $2::uuid is not null
+     union all select $1, ancestor_id, depth + 1 from tenant_ancestors where tenant_id = $2`,
+    [change.tenantId, change.parentId],
+  );
+  await run(
+    `insert into roles (tenant_id, role_id, workspace, name, rights, managed_by)
+     select $1, r.id, r.workspace, r.name, array(select jsonb_array_elements_text(r.rights)), 'built_in'
+     from jsonb_to_recordset($2) as r (id uuid, workspace text, name text, rights jsonb)`,
+    [change.tenantId, JSON.stringify(builtInRoles.map((role, index) => ({ id: change.roleIds[index], ...role })))],
+  );
+  await run(`insert into local_groups (tenant_id, local_group_id, name) values ($1, $2, $3)`, [
+    change.tenantId,
+    change.ownersGroupId,
+    ownersGroup,
+  ]);
+}
+
+async function knowEmail(tx: TenantTx, email: string, userId: string): Promise<void> {
+  await tx.run({ name: null, text: `insert into email_directory (email, tenant_id, user_id) values ($1, $2, $3) on conflict do nothing` }, [
+    email,
+    tx.tenantId,
+    userId,
+  ]);
+}
+
+const PROFILE_COLUMNS = {
+  userName: 'user_name',
+  email: 'email',
+  givenName: 'given_name',
+  familyName: 'family_name',
+  displayName: 'display_name',
+  department: 'department',
+  locale: 'locale',
+  timeZone: 'time_zone',
+} as const;
+
+async function updateProfile(tx: TenantTx, change: Of<'update_profile'>): Promise<void> {
+  const fields = (Object.keys(PROFILE_COLUMNS) as (keyof typeof PROFILE_COLUMNS)[]).filter((field) => change.profile[field] !== undefined);
+  const sets = fields.map((field, index) => `${PROFILE_COLUMNS[field]} = $${index + 4}`);
+  if (change.emailVerified !== undefined) sets.push('email_verified_at = case when $3::boolean then coalesce(email_verified_at, now()) end');
+  const values = fields.map((field) => change.profile[field] ?? null);
+  await tx.run(
+    {
+      name: null,
+      // $3 is always named, so that its type is known where the address's proof does not change.
+      text: `update users set ${[...sets, 'version = version + 1'].join(', ')} where tenant_id = $1 and user_id = $2 and ($3::boolean is null or true)`,
+    },
+    [tx.tenantId, change.userId, change.emailVerified ?? null, ...values],
+  );
+  if (change.profile.email === undefined) return;
+  await tx.run({ name: null, text: `delete from email_directory where tenant_id = $1 and user_id = $2` }, [tx.tenantId, change.userId]);
+  if (change.profile.email !== null) await knowEmail(tx, change.profile.email, change.userId);
+}
+
+/**
+ * A grant, and where it lifts: the suspension closed by a foreign key to it, at one instant that lies after the suspension began.
+ * The instant is read here, after the caller locked the subject's row, not at the transaction's start.
+ */
+async function grantRole(tx: TenantTx, change: Of<'grant_role'>): Promise<void> {
+  const by = JSON.stringify(change.source === 'admin' ? change.by : { kind: 'system' });
+  const values = [tx.tenantId, change.grantId, change.subjectId, change.roleId, change.source, by];
+  if (change.source !== 'admin' || change.lifts === null) {
+    await tx.run(
+      { name: null, text: `insert into role_grants (tenant_id, grant_id, subject_id, role_id, source, granted_by) values ($1, $2, $3, $4, $5, $6)` },
+      values,
+    );
+    return;
+  }
+  const lifted = await tx.run(
+    {
+      name: null,
+      text: `
+with at as (
+  select greatest(clock_timestamp(), suspended_at + interval '1 microsecond') as at
+  from suspensions where tenant_id = $1 and suspension_id = $7 and subject_id = $3 and lifted_at is null
+), granted as (
+  insert into role_grants (tenant_id, grant_id, subject_id, role_id, source, granted_by, granted_at)
+  select $1, $2, $3, $4, $5, $6, at from at returning granted_at
+)
+update suspensions s set lifted_grant_id = $2, lifted_source = $5, lifted_at = granted.granted_at
+from granted where s.tenant_id = $1 and s.suspension_id = $7 returning 1`,
+    },
+    [...values, change.lifts],
+  );
+  if (lifted.length !== 1) throw new Error('the suspension to lift is not open: its subject was not locked');
+}
+
+async function createGuest(tx: TenantTx, change: Of<'create_guest'>): Promise<void> {
+  const run = (text: string, values: readonly unknown[]) => tx.run({ name: null, text }, values);
+  await run(`insert into subjects (tenant_id, subject_id, kind) values ($1, $2, 'guest') on conflict do nothing`, [tx.tenantId, change.guestId]);
+  await run(
+    `insert into guests (tenant_id, guest_id, source_tenant_id, source_user_id, mapped_by) values ($1, $2, $3, $4, $5)
+     on conflict (tenant_id, guest_id) do update set ended_at = null, mapped_by = excluded.mapped_by, mapped_at = now()`,
+    [tx.tenantId, change.guestId, change.source.tenantId, change.source.userId, JSON.stringify(change.by)],
+  );
+  await run(
+    `insert into mapping_pointers (tenant_id, user_id, target_tenant_id, guest_id) values ($1, $2, $3, $4)
+     on conflict (tenant_id, user_id, target_tenant_id) do update set ended_at = null, created_at = now()`,
+    [change.source.tenantId, change.source.userId, tx.tenantId, change.guestId],
+  );
+}

@@ -1,0 +1,132 @@
+// Finding people and reading their standing, for administrators' acts.
+
+import type { Statement, TenantTx } from '../context.ts';
+import type { GuestId, LocalGroupId, Person, SubjectId, TenantId, UserId } from '../core/ids.ts';
+import { isUuid } from '../core/ids.ts';
+
+export type FoundSubject = {
+  readonly subjectId: SubjectId;
+  readonly kind: 'user' | 'guest';
+  readonly person: Person;
+  readonly userName: string;
+  readonly email: string | null;
+};
+
+const FIND: Statement = {
+  name: null,
+  text: `
+select u.user_id as subject_id, 'user' as kind, u.tenant_id as home, u.user_id, u.user_name, u.email
+from users u
+where u.tenant_id = $1 and u.ended_at is null and (u.user_id = $2 or u.email = $3 or lower(u.user_name) = $3)
+union all
+select g.guest_id, 'guest', u.tenant_id, u.user_id, u.user_name, u.email
+from guests g join users u on u.tenant_id = g.source_tenant_id and u.user_id = g.source_user_id
+where g.tenant_id = $1 and u.ended_at is null and (g.guest_id = $2 or u.user_id = $2 or u.email = $3 or lower(u.user_name) = $3)
+limit 10`,
+};
+
+/** Subjects of the tenant whom a text names: an id, an address or a userName. A user comes before a guest. */
+export async function findSubjects(tx: TenantTx, text: string): Promise<readonly FoundSubject[]> {
+  const wanted = text.trim().toLowerCase();
+  const rows = await tx.run<{
+    subject_id: SubjectId;
+    kind: 'user' | 'guest';
+    home: TenantId;
+    user_id: UserId;
+    user_name: string;
+    email: string | null;
+  }>(FIND, [tx.tenantId, isUuid(wanted) ? wanted : null, wanted]);
+  return rows.map((row) => ({
+    subjectId: row.subject_id,
+    kind: row.kind,
+    person: { tenantId: row.home, userId: row.user_id },
+    userName: row.user_name,
+    email: row.email,
+  }));
+}
+
+/** The texts that a person was ever known by: what {@link Context.keyHash} is applied to when they are suspended. */
+export type KnownBy = {
+  readonly emails: readonly string[];
+  readonly identities: readonly { readonly connectionKey: string; readonly issuer: string; readonly subject: string }[];
+  readonly externalIds: readonly { readonly connectionKey: string; readonly externalId: string }[];
+};
+
+export async function readKnownBy(tx: TenantTx, userId: UserId): Promise<KnownBy> {
+  const [row] = await tx.run<KnownBy>(
+    {
+      name: null,
+      text: `
+select
+  array(select email from users where tenant_id = $1 and user_id = $2 and email is not null
+        union select email from directory_users where tenant_id = $1 and user_id = $2 and email is not null) as emails,
+  coalesce((select json_agg(json_build_object('connectionKey', c.key, 'issuer', i.issuer, 'subject', i.subject))
+    from identities i join connections c on c.tenant_id = i.tenant_id and c.connection_id = i.connection_id
+    where i.tenant_id = $1 and i.user_id = $2), '[]'::json) as identities,
+  coalesce((select json_agg(json_build_object('connectionKey', c.key, 'externalId', d.external_id))
+    from directory_users d join connections c on c.tenant_id = d.tenant_id and c.connection_id = d.connection_id
+    where d.tenant_id = $1 and d.user_id = $2 and d.external_id is not null), '[]'::json) as "externalIds"`,
+    },
+    [tx.tenantId, userId],
+  );
+  return row ?? { emails: [], identities: [], externalIds: [] };
+}
+
+/**
+ * Whether the subject is the only member of TenantOwners who is not barred. Locks the group's row, so that two acts against the
+ * last two owners do not both find the other.
+ */
+export async function isLastOwner(tx: TenantTx, subjectId: SubjectId): Promise<boolean> {
+  const [group] = await tx.run<{ local_group_id: LocalGroupId }>(
+    {
+      name: null,
+      text: `
+select g.local_group_id from local_groups g
+join local_group_members m on m.tenant_id = g.tenant_id and m.local_group_id = g.local_group_id and m.subject_id = $2 and m.ended_at is null
+where g.tenant_id = $1 and lower(g.name) = 'tenantowners' and g.ended_at is null
+for update of g`,
+    },
+    [tx.tenantId, subjectId],
+  );
+  if (group === undefined) return false;
+  const others = await tx.run(
+    {
+      name: null,
+      text: `
+select 1 from local_group_members m
+left join users u on u.tenant_id = m.tenant_id and u.user_id = m.subject_id
+left join guests g on g.tenant_id = m.tenant_id and g.guest_id = m.subject_id
+where m.tenant_id = $1 and m.local_group_id = $2 and m.subject_id <> $3 and m.ended_at is null
+  and not exists (select 1 from suspensions s where s.tenant_id = m.tenant_id and s.subject_id = m.subject_id and s.lifted_at is null)
+  and case when u.user_id is not null
+    then u.admin_active and u.approval = 'approved' and u.ended_at is null
+      and (not exists (select 1 from directory_users d where d.tenant_id = $1 and d.user_id = u.user_id and d.ended_by is distinct from 'admin')
+           or exists (select 1 from directory_users d where d.tenant_id = $1 and d.user_id = u.user_id and d.active and d.ended_at is null))
+    else g.ended_at is null end
+limit 1`,
+    },
+    [tx.tenantId, group.local_group_id, subjectId],
+  );
+  return others.length === 0;
+}
+
+/** The guest that a person is, or was, in the tenant that `tx` holds. */
+export async function findGuest(tx: TenantTx, person: Person): Promise<{ guestId: GuestId; mapped: boolean } | undefined> {
+  const [row] = await tx.run<{ guest_id: GuestId; mapped: boolean }>(
+    {
+      name: null,
+      text: `select guest_id, ended_at is null as mapped from guests where tenant_id = $1 and source_tenant_id = $2 and source_user_id = $3`,
+    },
+    [tx.tenantId, person.tenantId, person.userId],
+  );
+  return row === undefined ? undefined : { guestId: row.guest_id, mapped: row.mapped };
+}
+
+export async function findLocalGroup(tx: TenantTx, name: string): Promise<LocalGroupId | undefined> {
+  const [row] = await tx.run<{ local_group_id: LocalGroupId }>(
+    { name: null, text: `select local_group_id from local_groups where tenant_id = $1 and lower(name) = lower($2) and ended_at is null` },
+    [tx.tenantId, name],
+  );
+  return row?.local_group_id;
+}
+

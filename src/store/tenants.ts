@@ -1,0 +1,36 @@
+// The tree of tenants: the one thing that belongs to no tenant.
+
+import type { Query, TenantTx } from '../context.ts';
+import type { TenantId, TenantSlug } from '../core/ids.ts';
+
+export type TenantNode = {
+  readonly tenantId: TenantId;
+  readonly slug: TenantSlug;
+  readonly parent: TenantSlug | null;
+  readonly displayName: string;
+  readonly active: boolean;
+  readonly managedBy: 'config' | 'api';
+};
+
+const NODE = `select t.tenant_id as "tenantId", t.slug, p.slug as parent, t.display_name as "displayName",
+  t.active and t.ended_at is null as active, t.managed_by as "managedBy"
+from tenants t left join tenants p on p.tenant_id = t.parent_id`;
+
+/** The tenant of a Tenant ID, ended ones included (their ids are never reused). */
+export async function findTenant(query: Query, slug: TenantSlug): Promise<TenantNode | undefined> {
+  const [row] = await query.run<TenantNode>({ name: 'tenant_by_slug', text: `${NODE} where t.slug = $1` }, [slug]);
+  return row;
+}
+
+export async function listTenants(query: Query): Promise<readonly TenantNode[]> {
+  return query.run<TenantNode>({ name: null, text: `${NODE} order by t.slug limit 10000` }, []);
+}
+
+/** Whether `ancestor` lies strictly above the tenant that `tx` holds. */
+export async function isStrictAncestor(tx: TenantTx, ancestor: TenantId): Promise<boolean> {
+  const rows = await tx.run({ name: null, text: `select 1 from tenant_ancestors where tenant_id = $1 and ancestor_id = $2` }, [
+    tx.tenantId,
+    ancestor,
+  ]);
+  return rows.length === 1;
+}
