@@ -23,6 +23,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Binaries,
   command,
@@ -78,6 +79,13 @@ function ownerOf(cluster: string): RunAs {
   return owner === undefined || owner.uid === 0 ? nobody : { uid: owner.uid, gid: owner.gid };
 }
 
+/** The place in a folder that has been one; undefined if it has not. */
+export function placeFound(base: string): Place | undefined {
+  const socket = lstatSync(join(base, 'socket'), { throwIfNoEntry: false });
+  if (socket === undefined) return undefined;
+  return placeAt(base, isRoot() ? { uid: socket.uid, gid: socket.gid } : {});
+}
+
 const noteName = 'database-is-elsewhere.txt';
 
 /**
@@ -129,18 +137,23 @@ function placeForRoot(base: string, log: (message: string) => void): Place {
   return placeAt(elsewhere, ownerOf(join(elsewhere, 'cluster')));
 }
 
+const belongsToOther = (base: string) =>
+  new EmbeddedPostgresError(
+    `The data folder ${base} belongs to another user. Start as that user or as root. ${useDatabaseUrl}`,
+  );
+
 function makeFolders(place: Place): Place {
   ownFolder(place.socket, place.runAs);
   const { uid } = lstatSync(place.socket);
   if (uid === (place.runAs.uid ?? process.getuid?.() ?? 0)) return place;
-  throw new EmbeddedPostgresError(
-    `The data folder ${place.base} belongs to another user (uid ${uid}). Start as that user or as root. ${useDatabaseUrl}`,
-  );
+  throw belongsToOther(place.base);
 }
+
+export const temporaryPrefix = 'drawbridge-postgres-';
 
 /** A place in the temporary folder, for as long as this process lives, and the folder to remove in the end. */
 export function temporaryPlace(log: (message: string) => void): { place: Place; remove: () => void } {
-  const asked = mkdtempSync(join(tmpdir(), 'drawbridge-'));
+  const asked = mkdtempSync(join(tmpdir(), temporaryPrefix));
   chmodSync(asked, isRoot() ? 0o711 : 0o700);
   const place = openPlace(asked, log);
   const remove = () => {
@@ -163,7 +176,12 @@ export function password({ base }: Place): string {
     }
     rmSync(fresh);
   }
-  return readFileSync(file, { encoding: 'utf8', flag: constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) });
+  try {
+    return readFileSync(file, { encoding: 'utf8', flag: constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') throw belongsToOther(base);
+    throw error;
+  }
 }
 
 /** Opens the server's log for appending; starts it anew when it has grown past 10 MB. */
@@ -190,15 +208,28 @@ const run = (
     child.once('close', (code) => done({ code, output: output.trim() }));
   });
 
-/** Stops a server the fast way: sessions end, nothing committed is lost. */
-export async function stopCluster(binaries: Binaries, { cluster, runAs }: Place): Promise<void> {
+/** The lines of a server's lock file; the first is its process id. None if there is no such file. */
+export function lockLines(file: string): readonly string[] {
+  try {
+    return readFileSync(file, 'utf8').split('\n');
+  } catch {
+    return [];
+  }
+}
+
+export const pidFile = ({ cluster }: Place): string => join(cluster, 'postmaster.pid');
+
+/** Stops the server the fast way, and waits for its end: sessions are cut, nothing committed is lost. */
+export async function stopCluster(binaries: Binaries, place: Place): Promise<void> {
+  const { cluster, runAs } = place;
   const { path, options } = command(binaries, 'pg_ctl');
-  const { code, output } = await run(path, ['stop', '-D', cluster, '-m', 'fast', '-w', '-t', '60'], {
-    ...options,
-    ...runAs,
-  });
-  if (code !== 0 && existsSync(join(cluster, 'postmaster.pid')))
-    throw new EmbeddedPostgresError(`PostgreSQL did not stop: ${output}`);
+  const [pid] = lockLines(pidFile(place));
+  // Not pg_ctl's own waiting: it would wait for the end of the next server, too, if that one starts quickly enough.
+  const { code, output } = await run(path, ['stop', '-D', cluster, '-m', 'fast', '-W'], { ...options, ...runAs });
+  for (let waited = 0; pid !== undefined && lockLines(pidFile(place))[0] === pid; waited += 20) {
+    if (code !== 0 || waited > 60_000) throw new EmbeddedPostgresError(`PostgreSQL did not stop: ${output}`);
+    await sleep(20);
+  }
 }
 
 /** Makes the cluster if there is none. Of two that try at once one wins; a half-made cluster is never seen. */

@@ -5,23 +5,22 @@
  * last stops the server. The lock goes with its session, so a killed process leaves nothing behind that must be cleaned up:
  * the next start finds the server still running and goes on with it.
  */
-import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { closeSync, fstatSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { type Binaries, command, EmbeddedPostgresError, findBinaries, useDatabaseUrl } from './embedded-binaries.ts';
+import { type Binaries, findBinaries } from './embedded-binaries.ts';
 import {
   ensureCluster,
-  openLog,
   openPlace,
-  type Place,
   password,
+  placeFound,
   stopCluster,
   temporaryPlace,
+  temporaryPrefix,
 } from './embedded-cluster.ts';
+import { addressFor, isLast, joinServer, knock, type Server, urlOf } from './embedded-server.ts';
 
 export type EmbeddedPostgres = {
   /** Connects the superuser to the database `postgres`; give it to {@link createDatabase}. */
@@ -32,25 +31,8 @@ export type EmbeddedPostgres = {
 
 type Where = { readonly dataDir: string } | { readonly ephemeral: true };
 
-type Server = { readonly binaries: Binaries; readonly place: Place; readonly host: string; port: number };
-
-const usersLock = 4_021_730_001;
 const rolesLock = 4_021_730_002;
 const ownerRole = 'drawbridge';
-
-const settings = {
-  max_connections: '100',
-  shared_buffers: '64MB',
-  fsync: 'on',
-  huge_pages: 'off',
-  jit: 'off',
-  timezone: 'UTC',
-  log_timezone: 'UTC',
-  unix_socket_permissions: '0700',
-  // The log must not become a second copy of people's data: the server's own events, no statement's error with its values.
-  log_min_messages: 'log',
-  log_checkpoints: 'off',
-};
 
 /**
  * Starts the PostgreSQL of a data folder, or joins the one that already runs there.
@@ -69,7 +51,7 @@ export async function startEmbeddedPostgres(
   const { place, remove } =
     'dataDir' in options ? { place: openPlace(options.dataDir, log), remove: () => {} } : temporaryPlace(log);
   const binaries = findBinaries(place.runAs);
-  await ensureCluster(binaries, place);
+  await Promise.all([ensureCluster(binaries, place), 'dataDir' in options ? undefined : sweepTemporary(binaries)]);
   const server: Server = { binaries, place, ...(await addressFor(place)) };
 
   let stopped = false;
@@ -91,10 +73,13 @@ export async function startEmbeddedPostgres(
     async stop() {
       if (stopped) return;
       stopped = true;
-      const client = await session.catch(() => undefined);
-      if (client !== undefined && (await isLast(client))) await stopCluster(binaries, place);
-      await client?.end().catch(() => {});
-      remove();
+      try {
+        const client = await session.catch(() => undefined);
+        if (client !== undefined && (await isLast(client))) await stopCluster(binaries, place);
+        await client?.end().catch(() => {});
+      } finally {
+        remove();
+      }
     },
   };
 }
@@ -130,185 +115,26 @@ export async function createDatabase(superuserUrl: string, name: string): Promis
   return url.href;
 }
 
-/** A socket in the server's own folder, or a loopback port where its path would be longer than the system allows. */
-async function addressFor(place: Place): Promise<{ host: string; port: number }> {
-  const fits = Buffer.byteLength(join(place.socket, '.s.PGSQL.5432')) <= 103;
-  if (fits && process.platform !== 'win32') return { host: place.socket, port: 5432 };
-  return { host: '127.0.0.1', port: runningPort(place) ?? (await freePort()) };
-}
-
-const usesSocket = ({ host }: Server): boolean => host !== '127.0.0.1';
-
-const lockLines = (file: string): string[] => {
-  try {
-    return readFileSync(file, 'utf8').split('\n');
-  } catch {
-    return [];
-  }
-};
-
-const pidFile = ({ cluster }: Place): string => join(cluster, 'postmaster.pid');
-
-/** The port of a server that runs already: the fourth line of its lock file. */
-const runningPort = (place: Place): number | undefined => Number(lockLines(pidFile(place))[3]) || undefined;
-
-const freePort = (): Promise<number> =>
-  new Promise((done, failed) => {
-    const probe = createServer();
-    probe.once('error', failed);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-
-function urlOf(server: Server, database: string, user: string, secret: string): string {
-  if (!usesSocket(server)) return `postgres://${user}:${secret}@127.0.0.1:${server.port}/${database}`;
-  // The name before the slash is ignored; it is there because an address without one is no valid URL.
-  return `postgres://${user}:${secret}@localhost/${database}?host=${encodeURIComponent(server.host)}`;
-}
-
-/** Starts the server unless it runs, waits until it answers, and takes a share in it. */
-async function joinServer(server: Server): Promise<pg.Client> {
-  // Recovery after a crash may take minutes, and the server says so meanwhile; silence may not.
-  let deadline = Date.now() + 60_000;
-  let launched: Launched | undefined;
-  for (let failures = 0; ; ) {
-    const answer = await knock(server);
-    if (typeof answer === 'object') return answer;
-    if (answer === 'busy') deadline = Date.now() + 60_000;
-    const problem = launched?.problem();
-    if (answer === 'absent' && problem !== undefined) {
-      if (!(await makeWay(server, problem))) failures += 1;
-      if (failures === 3)
-        throw new EmbeddedPostgresError(`The embedded PostgreSQL does not start: ${problem}. ${useDatabaseUrl}`);
-      await sleep(100);
+/** Stops and removes temporary servers whose users were killed before they could. */
+async function sweepTemporary(binaries: Binaries): Promise<void> {
+  const uid = process.getuid?.();
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(temporaryPrefix))) {
+    const base = join(tmpdir(), name);
+    const found = lstatSync(base, { throwIfNoEntry: false });
+    // A young one may not have been joined yet by whoever makes it.
+    if (found === undefined || !found.isDirectory() || found.uid !== uid || Date.now() - found.mtimeMs < 60_000)
+      continue;
+    const place = placeFound(base);
+    if (place === undefined) continue;
+    const server = { binaries, place, ...(await addressFor(place)) };
+    const answer = await knock(server).catch(() => 'busy' as const);
+    if (answer === 'busy') continue;
+    if (answer !== 'absent') {
+      const last = await isLast(answer);
+      if (last) await stopCluster(binaries, place);
+      await answer.end().catch(() => {});
+      if (!last) continue;
     }
-    if (answer === 'absent' && (launched === undefined || problem !== undefined)) launched = launch(server);
-    if (Date.now() > deadline) {
-      throw new EmbeddedPostgresError(
-        `The embedded PostgreSQL did not answer within a minute; see ${server.place.logFile}.`,
-      );
-    }
-    await sleep(20);
-  }
-}
-
-/** Tries to join: the session that holds the share, `busy` if the server comes or goes, `absent` if none answers. */
-async function knock({ host, port, place }: Server): Promise<pg.Client | 'busy' | 'absent'> {
-  const login = {
-    user: 'postgres',
-    database: 'postgres',
-    password: password(place),
-    application_name: 'drawbridge launcher',
-  };
-  const client = new pg.Client({ host, port, ...login, keepAlive: true, connectionTimeoutMillis: 10_000 });
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    const { rows } = await client.query<{ held: boolean }>('select pg_try_advisory_lock_shared($1) as held', [
-      usersLock,
-    ]);
-    if (rows[0]?.held === true) return client;
-    // The last one is about to stop it.
-    await client.end();
-    return 'busy';
-  } catch (error) {
-    client.end().catch(() => {});
-    const { code, message } = error as { code?: string; message: string };
-    if (code === 'ENOENT' || code === 'ECONNREFUSED') return 'absent';
-    if (code === '28P01') {
-      throw new EmbeddedPostgresError(
-        `The password in ${place.base} is not the one of the PostgreSQL that runs there.`,
-      );
-    }
-    // 57P01-57P03: ending, crashed or not ready yet; 53300: all connections taken. A cut connection has no such code.
-    if (code === undefined || code.startsWith('57P') || code === '53300' || code === 'ECONNRESET' || code === 'EPIPE')
-      return 'busy';
-    throw new EmbeddedPostgresError(`The embedded PostgreSQL in ${place.base} refuses connections: ${message}`);
-  }
-}
-
-/** Gives the share back; true if it was the last one, and then nobody can join any more. */
-async function isLast(client: pg.Client): Promise<boolean> {
-  try {
-    // In this order: of two who leave at once at least one finds the lock free.
-    await client.query('select pg_advisory_unlock_shared($1)', [usersLock]);
-    const { rows } = await client.query<{ last: boolean }>('select pg_try_advisory_lock($1) as last', [usersLock]);
-    return rows[0]?.last === true;
-  } catch {
-    return false;
-  }
-}
-
-/** A started server: undefined while it runs, else why it ended. */
-type Launched = { problem(): string | undefined };
-
-function launch(server: Server): Launched {
-  const { place, binaries, host, port } = server;
-  const { path, options } = command(binaries, 'postgres');
-  const listen = usesSocket(server)
-    ? { listen_addresses: '', unix_socket_directories: host }
-    : { listen_addresses: host, unix_socket_directories: '' };
-  const flags = Object.entries({ ...settings, ...listen, port: String(port) }).flatMap(([name, value]) => [
-    '-c',
-    `${name}=${value}`,
-  ]);
-  const log = openLog(place);
-  const before = fstatSync(log).size;
-  // A session of its own: Ctrl-C in the terminal is for us, and we stop it when the last request is answered.
-  const child = spawn(path, ['-D', place.cluster, ...flags], {
-    ...options,
-    ...place.runAs,
-    cwd: '/',
-    detached: true,
-    stdio: ['ignore', log, log],
-  });
-  closeSync(log);
-  child.unref();
-  let problem: string | undefined;
-  child.once('error', (error) => {
-    problem = error.message;
-  });
-  child.once('exit', (code, signal) => {
-    const written = readFileSync(place.logFile).subarray(before).toString('utf8').trim();
-    problem =
-      written.split('\n').find((line) => line.includes('FATAL')) ??
-      written.split('\n').at(-1) ??
-      `it ended with ${signal ?? code}`;
-  });
-  return { problem: () => problem };
-}
-
-/** Removes what a dead server left in the way; true if trying again is to be expected to help. */
-async function makeWay(server: Server, problem: string): Promise<boolean> {
-  const { place } = server;
-  if (problem.includes('lock file')) {
-    for (const file of [pidFile(place), join(place.socket, '.s.PGSQL.5432.lock')]) removeStaleLock(file, place);
-    return true;
-  }
-  // Backends of a killed server still hold its memory; they notice and end.
-  if (problem.includes('shared memory block')) return true;
-  if (!usesSocket(server)) server.port = runningPort(place) ?? (await freePort());
-  return false;
-}
-
-/**
- * PostgreSQL takes a lock file for valid while any process has its number, and after a container's restart some process does.
- * Should this ever remove the lock of a living server, its shared memory still keeps a second one away from the data.
- */
-function removeStaleLock(file: string, place: Place): void {
-  const lines = lockLines(file);
-  const pid = Number(lines[0]);
-  if (!Number.isInteger(pid) || pid <= 0 || isServerOf(pid, place)) return;
-  if (lockLines(file).join() === lines.join()) rmSync(file, { force: true });
-}
-
-function isServerOf(pid: number, { cluster }: Place): boolean {
-  if (process.platform !== 'linux') return true;
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(cluster);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+    rmSync(base, { recursive: true, force: true });
   }
 }
