@@ -104,7 +104,7 @@ function probe(folder: string, version: string, runAs: RunAs): { readonly error?
  */
 function copyTo(parent: string, source: string, version: string): string {
   const uid = process.getuid?.() ?? 0;
-  const target = join(parent, `drawbridge-postgres-${version}-${uid}`);
+  const target = join(parent, `drawbridge-programs-${version}-${uid}`);
   const isOurs = (): boolean => {
     const found = lstatSync(target, { throwIfNoEntry: false });
     if (found === undefined) return false;
@@ -118,7 +118,7 @@ function copyTo(parent: string, source: string, version: string): string {
   if (isWhole()) return target;
 
   mkdirSync(parent, { recursive: true, mode: 0o755 });
-  const fresh = mkdtempSync(join(parent, '.drawbridge-postgres-'));
+  const fresh = mkdtempSync(join(parent, '.drawbridge-programs-'));
   try {
     for (const name of ['bin', 'lib', 'share', 'pg-symlinks.json']) {
       // Static libraries are a quarter of the package and of no use to a server.

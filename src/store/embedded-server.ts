@@ -153,18 +153,23 @@ function launch(server: Server): Launched {
   });
   closeSync(log);
   child.unref();
-  let problem: string | undefined;
+  let ended: string | undefined;
   child.once('error', (error) => {
-    problem = error.message;
+    ended = error.message;
   });
   child.once('exit', (code, signal) => {
-    const written = readFileSync(place.logFile).subarray(before).toString('utf8').trim();
-    problem =
-      written.split('\n').find((line) => line.includes('FATAL')) ??
-      written.split('\n').at(-1) ??
-      `it ended with ${signal ?? code}`;
+    ended = `it ended with ${signal ?? `code ${code}`}`;
   });
-  return { problem: () => problem };
+  // The log may be gone with its folder by the time an abandoned server ends: it is read only by who waits for this one.
+  return { problem: () => ended && (fatalLine(place, before) ?? ended) };
+}
+
+/** What the server wrote before it gave up. */
+function fatalLine(place: Place, offset: number): string | undefined {
+  const written = readFileSync(place.logFile).subarray(offset).toString('utf8').trim();
+  return written === ''
+    ? undefined
+    : (written.split('\n').find((line) => line.includes('FATAL')) ?? written.split('\n').at(-1));
 }
 
 /** Removes what a dead server left in the way; true if trying again is to be expected to help. */
