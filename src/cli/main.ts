@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+// The command line: the same database as the server's, results on stdout and nothing else there.
+
+import { randomUUID } from 'node:crypto';
+import { userInfo } from 'node:os';
+import { parseArgs } from 'node:util';
+import { BridgeError } from '../core/errors.ts';
+import { openLog } from '../log.ts';
+import { readSettings } from '../settings.ts';
+import { openWorld, type World } from '../world.ts';
+import { CliError, type Command } from './command.ts';
+import { commands } from './commands.ts';
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  let world: World | undefined;
+  try {
+    if (args.length === 0 || args.includes('--help') || args[0] === 'help') {
+      process.stdout.write(help(args.filter((word) => word !== '--help' && word !== 'help')));
+      return 0;
+    }
+    const { command, rest } = find(args);
+    const { values } = parse(command, rest);
+    const read = readSettings();
+    if (read.kind === 'refused') throw new CliError(read.problems.join('\n'));
+    world = await openWorld({ ...read.settings, databasePoolSize: 2 }, openLog('warn', { toStderr: true }));
+    const actor = { kind: 'operator', name: operatorName() } as const;
+    const context = world.contextFor({ actor, requestId: randomUUID() });
+    const result = await command.run({ context, settings: read.settings, world }, values);
+    process.stdout.write(values.json === true ? `${JSON.stringify(result.json, null, 2)}\n` : `${result.text}\n`);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${sentence(error)}\n`);
+    return 1;
+  } finally {
+    await world?.close();
+  }
+}
+
+function find(args: readonly string[]): { command: Command; rest: readonly string[] } {
+  for (const words of [2, 1]) {
+    const command = commands.get(args.slice(0, words).join(' '));
+    if (command !== undefined) return { command, rest: args.slice(words) };
+  }
+  const named = args.slice(0, 2).join(' ');
+  throw new CliError(`There is no command ${JSON.stringify(named)}. Commands: ${[...commands.keys()].join(', ')}.`);
+}
+
+function parse(command: Command, rest: readonly string[]) {
+  try {
+    return parseArgs({ args: [...rest], options: { ...command.options, json: { type: 'boolean' } }, strict: true, allowPositionals: false });
+  } catch (error) {
+    throw new CliError(`${error instanceof Error ? error.message : 'Bad arguments.'} Usage: ${command.usage}`);
+  }
+}
+
+function help(words: readonly string[]): string {
+  const chosen = [...commands.entries()].filter(([name]) => words.length === 0 || name.startsWith(words.join(' ')));
+  const lines = chosen.map(([, command]) => `  ${command.usage}\n      ${command.summary}`);
+  return `drawbridge <command> [--json]\n\n${lines.join('\n')}\n`;
+}
+
+/** One plain sentence: refusals and known failures as they are, a broken machine without its insides. */
+function sentence(error: unknown): string {
+  if (error instanceof CliError || error instanceof BridgeError) return error.message;
+  if (error instanceof Error) return error.message.split('\n')[0] ?? 'Failed.';
+  return 'Failed.';
+}
+
+function operatorName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? '?'}`;
+  }
+}

@@ -1,0 +1,14 @@
+import type { Context } from '../context.ts';
+import { type Refusal, refused } from '../core/errors.ts';
+import type { TenantSlug } from '../core/ids.ts';
+import { findTenant, listTenants as list, type TenantNode } from '../store/tenants.ts';
+
+/** The active tenant of a Tenant ID. Refuses `unknown_tenant`, for ended ones too. */
+export async function namedTenant(ctx: Context, slug: TenantSlug): Promise<TenantNode | Refusal> {
+  const tenant = await findTenant(ctx.global, slug);
+  return tenant === undefined || !tenant.active ? refused('unknown_tenant', `There is no tenant ${slug}.`) : tenant;
+}
+
+export function listTenants(ctx: Context): Promise<readonly TenantNode[]> {
+  return list(ctx.global);
+}
