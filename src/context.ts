@@ -21,6 +21,17 @@ export type TenantTx = {
 /** A statement outside any tenant. */
 export type Query = { run<Row>(statement: Statement, values: readonly unknown[]): Promise<Row[]> };
 
+/** What may be sealed; each use has keys of its own. */
+export type SealedFor = 'oidc_artifact' | 'signing_key' | 'login_flow';
+
+/** Keeps secrets that must be read again unreadable at rest. */
+export type Vault = {
+  /** `owner` names the row: a sealed value that is moved to another row does not open there. */
+  seal(use: SealedFor, owner: string, plain: Uint8Array): Uint8Array;
+  /** Throws where the value was changed, moved, or sealed under another master key. */
+  open(use: SealedFor, owner: string, sealed: Uint8Array): Uint8Array;
+};
+
 export type Log = {
   debug(facts: object, message: string): void;
   info(facts: object, message: string): void;
@@ -43,6 +54,7 @@ export type Context = {
   newId<Id extends string>(): Id;
   /** Keyed hash under this installation's master key. */
   keyHash(text: string): KeyHash;
+  readonly vault: Vault;
   readonly caller: Caller;
   readonly log: Log;
 };
