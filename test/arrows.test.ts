@@ -60,7 +60,16 @@ const forbidden: Record<string, readonly string[]> = {
   'src/cli': ['pg', 'yaml', 'express', 'nodemailer', '../store/database.ts', '../mail/x.ts'],
   'src/server.ts': ['pg', 'knex', 'oidc-provider', 'samlify', 'nodemailer', 'pino', 'yaml'],
   'src/log.ts': ['pg', 'express', './server.ts', './store/database.ts'],
-  'src/settings.ts': ['pg', 'pino', './server.ts', './store/database.ts'],
+  'src/settings.ts': ['pg', 'pino', 'yaml', './server.ts', './store/database.ts'],
+  'src/config-files': [
+    'pg',
+    'yaml',
+    'express',
+    '../store/database.ts',
+    '../operations/apply-config.ts',
+    '../settings.ts',
+  ],
+  'src/config-files/yaml-text.ts': ['zod', '../store/database.ts'],
 };
 
 const allowed: Record<string, readonly string[]> = {
@@ -89,10 +98,12 @@ const allowed: Record<string, readonly string[]> = {
   'src/upstream/oidc.ts': ['openid-client'],
   'src/provider': ['oidc-provider', '../operations/read-access.ts'],
   'src/mail': ['nodemailer'],
-  'src/cli': ['../operations/plan-config.ts', '../settings.ts', 'node:util'],
+  'src/cli': ['../operations/plan-config.ts', '../config-files/tenant-folder.ts', '../settings.ts', 'node:util'],
   'src/server.ts': ['express', './scim/router.ts', './store/database.ts', './provider/provider.ts'],
   'src/log.ts': ['pino'],
-  'src/settings.ts': ['zod', 'node:fs'],
+  'src/settings.ts': ['zod', 'node:fs', './config-files/problem.ts'],
+  'src/config-files': ['./problem.ts', '../core/config.ts', 'zod', 'node:fs/promises'],
+  'src/config-files/yaml-text.ts': ['yaml'],
   'test/store': ['pg', '../../src/store/database.ts', 'node:crypto'],
 };
 
