@@ -67,6 +67,7 @@ export function contextOf(world: Pick<World, 'database' | 'secrets' | 'log'>, ca
     now: () => Date.now() as Instant,
     newId: <Id extends string>() => randomUUIDv7() as string as Id,
     keyHash: secrets.keyHash,
+    vault: secrets.vault,
     caller,
     log,
   };

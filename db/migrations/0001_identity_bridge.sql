@@ -367,7 +367,8 @@ create table suspensions (
   foreign key (tenant_id, subject_id) references subjects (tenant_id, subject_id),
   foreign key (tenant_id, inherited_from) references suspensions (tenant_id, suspension_id),
   foreign key (tenant_id, lifted_grant_id, subject_id, lifted_source, lifted_at)
-    references role_grants (tenant_id, grant_id, subject_id, source, granted_at) match full,
+    references role_grants (tenant_id, grant_id, subject_id, source, granted_at),
+  check ((lifted_at is null) = (lifted_grant_id is null) and (lifted_at is null) = (lifted_source is null)),
   check (lifted_at > suspended_at)
 );
 create unique index suspensions_open on suspensions (tenant_id, subject_id) where lifted_at is null;
@@ -495,14 +496,18 @@ create table clients (
   created_at timestamptz not null default now()
 );
 
--- What oidc-provider keeps. Ids are bearer secrets, so only their SHA-256 is stored. An artifact of a person carries the
--- epochs (home, and the guest's where it is for another tenant) under which it was made.
+-- What oidc-provider keeps. Ids are bearer secrets, so only their SHA-256 is stored, and the payload is sealed. An artifact of a
+-- person carries the epochs (home, and the guest's where it is for another tenant) under which it was made; one whose epoch is
+-- past is not found. A refresh token's row stands for its whole family: `token_hash` is the one token of it that may be used.
 create table oidc_artifacts (
   model text not null,
   id_hash bytea not null,
-  payload jsonb not null,
+  token_hash bytea,
+  payload_sealed bytea not null,
   grant_hash bytea,
-  uid_hash bytea,
+  session_hash bytea,
+  -- Lives no longer than the session of session_hash.
+  session_bound boolean not null default false,
   client_id text,
   account_tenant_id uuid,
   account_user_id uuid,
@@ -511,26 +516,21 @@ create table oidc_artifacts (
   target_guest_id uuid,
   target_epoch bigint,
   created_at timestamptz not null default now(),
-  expires_at timestamptz,
+  expires_at timestamptz not null,
   consumed_at timestamptz,
-  primary key (model, id_hash)
+  rotated_at timestamptz,
+  primary key (model, id_hash),
+  check ((model = 'RefreshToken') = (token_hash is not null)),
+  check (num_nulls(account_tenant_id, account_user_id, account_epoch) in (0, 3)),
+  check (num_nulls(target_tenant_id, target_guest_id, target_epoch) in (0, 3)),
+  check (target_guest_id is null or account_user_id is not null)
 );
-create index oidc_artifacts_uid on oidc_artifacts (model, uid_hash) where uid_hash is not null;
+create index oidc_artifacts_session on oidc_artifacts (session_hash, model) where session_hash is not null;
 create index oidc_artifacts_grant on oidc_artifacts (grant_hash) where grant_hash is not null;
 create index oidc_artifacts_account on oidc_artifacts (account_tenant_id, account_user_id) where account_user_id is not null;
-create index oidc_artifacts_expiry on oidc_artifacts (expires_at);
-
--- One provider grant per (session, client, tenant), so that switching tenants never retargets tokens of another.
-create table oidc_tenant_grants (
-  session_hash bytea not null,
-  client_id text not null,
-  tenant_id uuid not null references tenants (tenant_id),
-  grant_hash bytea not null,
-  grant_id_sealed bytea not null,
-  created_at timestamptz not null default now(),
-  primary key (session_hash, client_id, tenant_id)
-);
-create index oidc_tenant_grants_grant on oidc_tenant_grants (grant_hash);
+create index oidc_artifacts_target on oidc_artifacts (target_tenant_id, target_guest_id) where target_guest_id is not null;
+-- BRIN, so that a rotation, which moves the expiry, can stay within its page.
+create index oidc_artifacts_expiry on oidc_artifacts using brin (expires_at);
 
 create table signing_keys (
   kid text primary key,
@@ -611,8 +611,8 @@ grant usage on sequence config_versions to drawbridge_app;
 grant update on tenants, connections, scim_credentials, roles, subjects, users, identities, passwords, sign_in_days, directory_users,
   directory_groups, directory_counters, local_groups, local_group_members, mapping_rules, rule_bindings, role_grants,
   access_requests, invitations, preferences, guests, mapping_pointers, login_flows, sign_in_handles, clients, oidc_artifacts,
-  oidc_tenant_grants, signing_keys to drawbridge_app;
+  signing_keys to drawbridge_app;
 grant update (lifted_grant_id, lifted_source, lifted_at) on suspensions to drawbridge_app;
 grant delete on allowed_domains, domain_owners, connection_domains, email_directory, group_members, asserted_groups, passwords,
-  rule_bindings, preferences, login_flows, sign_in_handles, seen_assertions, oidc_artifacts, oidc_tenant_grants to drawbridge_app;
+  rule_bindings, preferences, login_flows, sign_in_handles, seen_assertions, oidc_artifacts to drawbridge_app;
 grant execute on function enqueue_job (text, jsonb, text) to drawbridge_app;

@@ -18,7 +18,7 @@ const EVENTS: Statement = {
   name: 'audit_record',
   text: `
 insert into audit_events (tenant_id, event_id, kind, outcome, actor, object_kind, object_id, connection_id, reason, request_id, detail)
-select coalesce(e.tenant_id, $1), e.event_id, e.kind, e.outcome, $2, e.object_kind, e.object_id, $3, e.reason, $4, e.detail
+select coalesce(e.tenant_id, $1::uuid), e.event_id, e.kind, e.outcome, $2::jsonb, e.object_kind, e.object_id, $3::uuid, e.reason, $4, e.detail
 from jsonb_to_recordset($5) as e (tenant_id uuid, event_id uuid, kind text, outcome text, object_kind text, object_id uuid, reason text, detail jsonb)`,
 };
 
@@ -61,7 +61,7 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
       await run(
         `insert into users (tenant_id, user_id, user_name, email, email_verified_at, given_name, family_name, display_name, department,
            locale, time_zone, origin, approval)
-         values ($1, $2, $3, $4, case when $5 then now() end, $6, $7, $8, $9, $10, $11, $12, $13)`,
+         values ($1, $2, $3, $4, case when $5::boolean then now() end, $6, $7, $8, $9, $10, $11, $12, $13)`,
         [
           t,
           change.userId,
@@ -117,18 +117,18 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
         change.values,
       ]);
       await run(
-        `insert into asserted_groups (tenant_id, user_id, connection_id, value) select $1, $2, $3, v from unnest($4::text[]) v on conflict do nothing`,
+        `insert into asserted_groups (tenant_id, user_id, connection_id, value) select $1::uuid, $2::uuid, $3::uuid, v from unnest($4::text[]) v on conflict do nothing`,
         [t, change.userId, change.connectionId, change.values],
       );
       return;
     case 'record_sign_in':
       await run(
-        `update users set last_sign_in_at = to_timestamp($3 / 1000.0), first_sign_in_at = coalesce(first_sign_in_at, to_timestamp($3 / 1000.0))
+        `update users set last_sign_in_at = to_timestamp($3::bigint / 1000.0), first_sign_in_at = coalesce(first_sign_in_at, to_timestamp($3::bigint / 1000.0))
          where tenant_id = $1 and user_id = $2`,
         [t, change.userId, change.at],
       );
       await run(
-        `insert into sign_in_days (tenant_id, user_id, day) values ($1, $2, (to_timestamp($3 / 1000.0) at time zone 'UTC')::date)
+        `insert into sign_in_days (tenant_id, user_id, day) values ($1, $2, (to_timestamp($3::bigint / 1000.0) at time zone 'UTC')::date)
          on conflict (tenant_id, user_id, day) do update set count = sign_in_days.count + 1`,
         [t, change.userId, change.at],
       );
@@ -161,7 +161,7 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
       return;
     case 'hold_keys':
       await run(
-        `insert into held_keys (tenant_id, key_hash, subject_id) select $1, decode(h, 'hex'), $2 from unnest($3::text[]) h on conflict do nothing`,
+        `insert into held_keys (tenant_id, key_hash, subject_id) select $1::uuid, decode(h, 'hex'), $2::uuid from unnest($3::text[]) h on conflict do nothing`,
         [t, change.subjectId, change.hashes],
       );
       return;
@@ -220,7 +220,7 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
     case 'create_invitation':
       await run(
         `insert into invitations (tenant_id, invitation_id, user_id, purpose, secret_hash, email, created_by, expires_at)
-         values ($1, $2, $3, $4, decode($5, 'hex'), $6, $7, to_timestamp($8 / 1000.0))`,
+         values ($1, $2, $3, $4, decode($5, 'hex'), $6, $7, to_timestamp($8::bigint / 1000.0))`,
         [
           t,
           change.invitationId,
@@ -248,7 +248,7 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
     case 'create_scim_credential':
       await run(
         `insert into scim_credentials (tenant_id, credential_id, connection_id, prefix, secret_hash, created_by, expires_at)
-         values ($1, $2, $3, $4, decode($5, 'hex'), $6, to_timestamp($7 / 1000.0))`,
+         values ($1, $2, $3, $4, decode($5, 'hex'), $6, to_timestamp($7::bigint / 1000.0))`,
         [
           t,
           change.credentialId,
@@ -288,13 +288,13 @@ async function createTenant(tx: TenantTx, change: Of<'create_tenant'>): Promise<
   );
   await run(
     `insert into tenant_ancestors (tenant_id, ancestor_id, depth)
-     select $1, $2, 1 where $2::uuid is not null
-     union all select $1, ancestor_id, depth + 1 from tenant_ancestors where tenant_id = $2`,
+     select $1::uuid, $2::uuid, 1 where $2::uuid is not null
+     union all select $1::uuid, ancestor_id, depth + 1 from tenant_ancestors where tenant_id = $2::uuid`,
     [change.tenantId, change.parentId],
   );
   await run(
     `insert into roles (tenant_id, role_id, workspace, name, rights, managed_by)
-     select $1, r.id, r.workspace, r.name, array(select jsonb_array_elements_text(r.rights)), 'built_in'
+     select $1::uuid, r.id, r.workspace, r.name, array(select jsonb_array_elements_text(r.rights)), 'built_in'
      from jsonb_to_recordset($2) as r (id uuid, workspace text, name text, rights jsonb)`,
     [change.tenantId, JSON.stringify(builtInRoles.map((role, index) => ({ id: change.roleIds[index], ...role })))],
   );
@@ -365,7 +365,7 @@ with at as (
   from suspensions where tenant_id = $1 and suspension_id = $7 and subject_id = $3 and lifted_at is null
 ), granted as (
   insert into role_grants (tenant_id, grant_id, subject_id, role_id, source, granted_by, granted_at)
-  select $1, $2, $3, $4, $5, $6, at from at returning granted_at
+  select $1::uuid, $2::uuid, $3::uuid, $4::uuid, $5, $6::jsonb, at from at returning granted_at
 )
 update suspensions s set lifted_grant_id = $2, lifted_source = $5, lifted_at = granted.granted_at
 from granted where s.tenant_id = $1 and s.suspension_id = $7 returning 1`,

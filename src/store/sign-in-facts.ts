@@ -60,7 +60,7 @@ const CONSUME: Statement = {
   name: 'assertion_consume',
   text: `
 insert into seen_assertions (tenant_id, connection_id, assertion_hash, expires_at)
-values ($1, $2, decode($3, 'hex'), to_timestamp($4 / 1000.0)) on conflict do nothing returning 1`,
+values ($1, $2, decode($3, 'hex'), to_timestamp($4::bigint / 1000.0)) on conflict do nothing returning 1`,
 };
 
 /** Marks a proof as used. False: it was used before, here or on another server. */

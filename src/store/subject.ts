@@ -111,13 +111,13 @@ select
     where p.tenant_id = $1 and p.user_id = $2 and p.ended_at is null), '[]'::json) as mapped,
   (select json_build_object(
       'tenant', json_build_object('tenantId', t.tenant_id, 'slug', t.slug, 'active', t.active and t.ended_at is null, 'configVersion', t.config_version),
-      'guestId', g.guest_id, 'epoch', gs.access_epoch, 'mapped', g.ended_at is null,
-      'suspension', ${suspensionOf('g.tenant_id', 'g.guest_id')},
-      'grants', ${grantsOf('g.tenant_id', 'g.guest_id')},
-      'groups', ${localGroupsOf('g.tenant_id', 'g.guest_id')})
+      'guestId', v.guest_id, 'epoch', gs.access_epoch, 'mapped', v.ended_at is null,
+      'suspension', ${suspensionOf('v.tenant_id', 'v.guest_id')},
+      'grants', ${grantsOf('v.tenant_id', 'v.guest_id')},
+      'groups', ${localGroupsOf('v.tenant_id', 'v.guest_id')})
    from tenants t
-   join guests g on g.tenant_id = t.tenant_id and g.source_tenant_id = $1 and g.source_user_id = $2
-   join subjects gs on gs.tenant_id = g.tenant_id and gs.subject_id = g.guest_id
+   join guests v on v.tenant_id = t.tenant_id and v.source_tenant_id = $1 and v.source_user_id = $2
+   join subjects gs on gs.tenant_id = v.tenant_id and gs.subject_id = v.guest_id
    where t.slug = $3) as guest
 from users u
 join subjects s on s.tenant_id = u.tenant_id and s.subject_id = u.user_id
