@@ -123,10 +123,8 @@ export type SamlSettings = {
   readonly clockSkewSeconds: number;
 };
 
-/** One tenant's agreement with one IdP. `protocol` null: a directory that only pushes. */
-export type Connection = {
-  readonly connectionId: ConnectionId;
-  readonly tenantId: TenantId;
+/** What administrators decide about a connection. `protocol` null: a directory that only pushes. */
+export type ConnectionSettings = {
   readonly key: string;
   readonly displayName: string;
   readonly enabled: boolean;
@@ -142,3 +140,6 @@ export type Connection = {
   | { readonly protocol: 'password' }
   | { readonly protocol: null }
 );
+
+/** One tenant's agreement with one IdP. */
+export type Connection = ConnectionSettings & { readonly connectionId: ConnectionId; readonly tenantId: TenantId };
