@@ -32,7 +32,6 @@ export type EmbeddedPostgres = {
 type Where = { readonly dataDir: string } | { readonly ephemeral: true };
 
 const rolesLock = 4_021_730_002;
-const ownerRole = 'drawbridge';
 
 /**
  * Starts the PostgreSQL of a data folder, or joins the one that already runs there.
@@ -90,26 +89,30 @@ export async function startEmbeddedPostgres(
  *
  * Takes the superuser's address that {@link startEmbeddedPostgres} returns. Creates no tables.
  */
-export async function createDatabase(superuserUrl: string, name: string): Promise<string> {
+export async function createDatabase(superuserUrl: string, name: string, owner = 'drawbridge'): Promise<string> {
   const url = new URL(superuserUrl);
-  const ownerPassword = createHmac('sha256', decodeURIComponent(url.password)).update(ownerRole).digest('base64url');
+  const ownerPassword = createHmac('sha256', decodeURIComponent(url.password)).update(owner).digest('base64url');
   const client = new pg.Client({ connectionString: superuserUrl });
   await client.connect();
   try {
     // Two servers that start at once must not make the same role: PostgreSQL has no "if not exists" for it.
     await client.query('select pg_advisory_lock($1)', [rolesLock]);
-    const role = await client.query('select 1 from pg_roles where rolname = $1', [ownerRole]);
+    const role = await client.query('select 1 from pg_roles where rolname = $1', [owner]);
     const verb = role.rowCount === 0 ? 'create' : 'alter';
-    await client.query(`${verb} role ${ownerRole} login createrole password ${client.escapeLiteral(ownerPassword)}`);
+    await client.query(
+      `${verb} role ${client.escapeIdentifier(owner)} login createrole password ${client.escapeLiteral(ownerPassword)}`,
+    );
     const database = await client.query('select 1 from pg_database where datname = $1', [name]);
     if (database.rowCount === 0) {
-      await client.query(`create database ${client.escapeIdentifier(name)} owner ${ownerRole} template template0`);
+      await client.query(
+        `create database ${client.escapeIdentifier(name)} owner ${client.escapeIdentifier(owner)} template template0`,
+      );
       await client.query(`revoke all on database ${client.escapeIdentifier(name)} from public`);
     }
   } finally {
     await client.end();
   }
-  url.username = ownerRole;
+  url.username = owner;
   url.password = ownerPassword;
   url.pathname = `/${encodeURIComponent(name)}`;
   return url.href;

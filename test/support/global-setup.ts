@@ -6,7 +6,7 @@ import { createDatabase, startEmbeddedPostgres } from '../../src/store/embedded-
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Addresses of the server under the user that makes databases, and of the empty template under its owner. */
+    /** Addresses of the server under a user that may make databases and roles, and of the empty template under its owner. */
     readonly testServer: { readonly url: string; readonly templateUrl: string };
   }
 }
@@ -19,14 +19,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     project.provide('testServer', { url: server.url, templateUrl: await createDatabase(server.url, template) });
     return () => server.stop();
   }
-  const ask = async (statement: string) => {
+  // A role of this run's own: one named as in production may be in use there.
+  project.provide('testServer', { url: given, templateUrl: await createDatabase(given, template, template) });
+  return async () => {
     const client = new pg.Client({ connectionString: given });
     await client.connect();
-    await client.query(statement).finally(() => client.end());
+    await client.query(`drop database if exists ${template} with (force)`);
+    await client.query(`drop role if exists ${template}`);
+    await client.end();
   };
-  await ask(`create database ${template}`);
-  const templateUrl = new URL(given);
-  templateUrl.pathname = `/${template}`;
-  project.provide('testServer', { url: given, templateUrl: templateUrl.href });
-  return () => ask(`drop database if exists ${template} with (force)`);
 }
