@@ -76,7 +76,7 @@ export function typeFault(typ: unknown): string | null {
 /** True if userinfo may know what the ID token does not say: the address, or the groups where they are wanted. */
 export function wantsUserinfo(idToken: Claims, settings: OidcSettings): boolean {
   const lacksGroups = settings.groupsClaim !== null && groupsIn(idToken, settings.groupsClaim).kind === 'absent';
-  return lacksGroups || claim(idToken, 'email') === undefined;
+  return lacksGroups || idToken.email === undefined;
 }
 
 /**
@@ -94,10 +94,10 @@ export function assertionOf(
 ): UpstreamAssertion {
   const settings = connection.oidc;
   // The address and its mark come from one document: a mark says nothing of the other's address.
-  const withEmail = claim(idToken, 'email') !== undefined ? idToken : (userinfo ?? {});
+  const withEmail = idToken.email !== undefined ? idToken : (userinfo ?? {});
   const email = emailIn(withEmail);
   const either = (name: string) => nameIn(idToken, name) ?? nameIn(userinfo ?? {}, name);
-  const authTime = claim(idToken, 'auth_time');
+  const authTime = idToken.auth_time;
   const at = (typeof authTime === 'number' ? authTime : idToken.iat) * 1000;
   return {
     connectionId: connection.connectionId,
@@ -107,7 +107,7 @@ export function assertionOf(
     directoryIds: directoryIdsIn(idToken, settings),
     directoryUserName: null,
     email,
-    emailVerified: email !== null && (claim(withEmail, 'email_verified') === true || settings.trustsEmail),
+    emailVerified: email !== null && (withEmail.email_verified === true || settings.trustsEmail),
     givenName: either('given_name'),
     familyName: either('family_name'),
     displayName: either('name'),
@@ -116,18 +116,12 @@ export function assertionOf(
   };
 }
 
-// Own properties only: a claim named `constructor` is not the one that every object has.
-function claim(claims: Claims, name: string): unknown {
-  return Object.hasOwn(claims, name) ? claims[name] : undefined;
-}
-
 function emailIn(claims: Claims) {
-  const email = claim(claims, 'email');
-  return typeof email === 'string' ? parseEmail(email) : null;
+  return typeof claims.email === 'string' ? parseEmail(claims.email) : null;
 }
 
 function nameIn(claims: Claims, name: string): string | null {
-  const value = claim(claims, name);
+  const value = claims[name];
   if (typeof value !== 'string') return null;
   const clean = [...value]
     .filter((character) => !CONTROL.test(character))
@@ -138,7 +132,7 @@ function nameIn(claims: Claims, name: string): string | null {
 }
 
 function directoryIdsIn(idToken: Claims & { readonly sub: string }, settings: OidcSettings): readonly string[] {
-  const oid = settings.directoryIdClaim === 'oid' ? claim(idToken, 'oid') : undefined;
+  const oid = settings.directoryIdClaim === 'oid' ? idToken.oid : undefined;
   return isIdentifier(oid) && oid !== idToken.sub ? [idToken.sub, oid] : [idToken.sub];
 }
 
@@ -149,11 +143,11 @@ function groupsOf(idToken: Claims, userinfo: Claims | null, name: string | null)
 
 function groupsIn(claims: Claims, name: string | null): AssertedGroups {
   if (name === null) return { kind: 'absent' };
-  const value = claim(claims, name);
+  const value = claims[name];
   // Entra ID names the groups' claim here when there are too many; the address that comes with it is not ours to call.
-  const distributed = claim(claims, '_claim_names');
+  const distributed = claims._claim_names;
   if (isObject(distributed) && Object.hasOwn(distributed, name)) return { kind: 'overage' };
-  if (name === 'groups' && value === undefined && claim(claims, 'hasgroups') === true) return { kind: 'overage' };
+  if (name === 'groups' && value === undefined && claims.hasgroups === true) return { kind: 'overage' };
   // Some IdPs send the only group of a person without the brackets.
   const list = typeof value === 'string' ? [value] : value;
   if (!Array.isArray(list)) return { kind: 'absent' };

@@ -113,7 +113,9 @@ describe('the discovery document (T23)', () => {
       idp.tampering.metadata = (document) => {
         document.issuer = spelled[named as keyof typeof spelled] ?? named;
       };
-      expect((await refusalOf(signIn({ connection: connectionTo(issuer) }))).code).toBe('assertion_rejected');
+      const flow = { id: 'the-flow', loginHint: null, forceLogin: false };
+      const begin = oidcConnector(testWorld()).begin(connectionTo(issuer), urls, flow);
+      expect((await refusalOf(begin)).code).toBe('assertion_rejected');
     },
   );
 

@@ -198,10 +198,8 @@ describe('groups', () => {
     expect(await groupsFor({ ...claims, groups: ['b'] }, 'roles')).toEqual({ kind: 'absent' });
   });
 
-  test('a claim that every object has is not one that the provider sent', async () => {
-    for (const name of ['constructor', 'toString', '__proto__']) {
-      expect(await groupsFor({}, name)).toEqual({ kind: 'absent' });
-    }
+  test('a claim named like something that every object has is not taken for overage', async () => {
+    expect(await groupsFor({ _claim_names: {} }, 'constructor')).toEqual({ kind: 'absent' });
   });
 });
 
