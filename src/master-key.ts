@@ -16,7 +16,8 @@ export async function readOrMakeMasterKey(
 ): Promise<Uint8Array> {
   if (settings.masterKey !== null) return settings.masterKey;
   const file = join(settings.dataFolder, 'master.key');
-  await mkdir(settings.dataFolder, { recursive: true, mode: 0o700 });
+  // Entered, not listed: root's embedded database runs as another user and lives below.
+  await mkdir(settings.dataFolder, { recursive: true, mode: 0o711 });
   return (await readKey(file)) ?? (await makeKey(file));
 }
 

@@ -1,6 +1,7 @@
 // What the server and the command line both stand on: the database, migrated; the secrets; contexts for callers.
 
 import { randomUUIDv7 } from 'node:crypto';
+import { join } from 'node:path';
 import type { Caller, Context, Log } from './context.ts';
 import type { Instant } from './core/ids.ts';
 import { readOrMakeMasterKey } from './master-key.ts';
@@ -33,7 +34,7 @@ export async function openWorld(
   const secrets = deriveSecrets(await readOrMakeMasterKey(settings));
   const embedded =
     settings.databaseUrl === null
-      ? await startEmbeddedPostgres({ dataDir: settings.dataFolder, log: (message) => log.info({}, message) })
+      ? await startEmbeddedPostgres({ dataDir: join(settings.dataFolder, 'postgres'), log: (message) => log.info({}, message) })
       : null;
   try {
     const ownerUrl = settings.databaseUrl ?? (await createDatabase(embedded?.url ?? '', 'drawbridge'));
