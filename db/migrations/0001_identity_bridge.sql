@@ -486,6 +486,18 @@ create table seen_assertions (
 );
 create index seen_assertions_expiry on seen_assertions (expires_at);
 
+-- What was mailed lately, one row per template and address: a flood of requests is told together, in one letter.
+create table mail_windows (
+  tenant_id uuid not null references tenants (tenant_id),
+  template text not null,
+  email text not null,
+  job_id text not null,
+  sending jsonb not null,
+  waiting jsonb not null default '[]',
+  opened_at timestamptz not null default clock_timestamp(),
+  primary key (tenant_id, template, email)
+);
+
 create table clients (
   client_id text primary key,
   tenant_id uuid not null references tenants (tenant_id),
@@ -544,6 +556,7 @@ create table signing_keys (
   ended_at timestamptz
 );
 create unique index signing_keys_current on signing_keys (algorithm) where state = 'current' and ended_at is null;
+create unique index signing_keys_next on signing_keys (algorithm) where state = 'next' and ended_at is null;
 
 create table audit_events (
   tenant_id uuid not null,
@@ -610,7 +623,7 @@ grant select, insert on all tables in schema public to drawbridge_app;
 grant usage on sequence config_versions to drawbridge_app;
 grant update on tenants, connections, scim_credentials, roles, subjects, users, identities, passwords, sign_in_days, directory_users,
   directory_groups, directory_counters, local_groups, local_group_members, mapping_rules, rule_bindings, role_grants,
-  access_requests, invitations, preferences, guests, mapping_pointers, login_flows, sign_in_handles, clients, oidc_artifacts,
+  access_requests, invitations, preferences, guests, mapping_pointers, login_flows, sign_in_handles, mail_windows, clients, oidc_artifacts,
   signing_keys to drawbridge_app;
 grant update (lifted_grant_id, lifted_source, lifted_at) on suspensions to drawbridge_app;
 grant delete on allowed_domains, domain_owners, connection_domains, email_directory, group_members, asserted_groups, passwords,

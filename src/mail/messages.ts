@@ -1,0 +1,93 @@
+// Messages as functions of data: what is said, never how it is sent. Plain text; nothing that a person typed becomes a link.
+
+import type { Mail } from '../core/change.ts';
+import { parseEmail } from '../core/profile.ts';
+
+export type Message = { readonly subject: string; readonly text: string };
+
+type Of<T extends Mail['template']> = Extract<Mail, { template: T }>;
+
+/** Sites and tenants are ours; no subject holds a word that a person chose (T94). */
+const words: { readonly [T in Mail['template']]: (mails: readonly [Of<T>, ...Of<T>[]], site: string) => Message } = {
+  access_requested: accessRequested,
+  invitation: ([mail], site) => ({
+    subject: `Set your password for ${mail.tenant}`,
+    text: paragraphs(
+      `You have been invited to ${mail.tenant} at ${site}.`,
+      'Open this link to set your password and confirm your address:',
+      mail.link,
+      `The link can be used once, until ${minute(mail.expiresAt)}. If you did not expect it, ignore this message.`,
+    ),
+  }),
+  sso_linked: (mails, site) => ({
+    subject: `A way to sign in was added to your account in ${mails[0].tenant}`,
+    text: paragraphs(
+      `From now on you can sign in to ${mails[0].tenant} at ${site} through:`,
+      list(mails.map((mail) => plain(mail.connection))),
+      'If that was not you, tell your administrator at once.',
+    ),
+  }),
+};
+
+/**
+ * The one message for mails of the same template to the same address: several that waited are told together. `site` is the host that
+ * the server is reached at.
+ */
+export function message(mails: readonly [Mail, ...Mail[]], site: string): Message {
+  const template = mails[0].template;
+  const same = mails.filter((mail) => mail.template === template);
+  return (words[template] as (mails: readonly Mail[], site: string) => Message)(same, site);
+}
+
+const MOST_LISTED = 20;
+
+function accessRequested(mails: readonly [Of<'access_requested'>, ...Of<'access_requested'>[]], site: string): Message {
+  const { tenant } = mails[0];
+  // A person who asked twice meanwhile is one person, with the message of the last time.
+  const people = [...new Map(mails.map((mail) => [mail.person, mail])).values()];
+  const listed = people.slice(0, MOST_LISTED).map((mail) => plain(mail.person) + quote(mail.message));
+  const more = people.length > MOST_LISTED ? [`… and ${people.length - MOST_LISTED} more`] : [];
+  return {
+    subject:
+      people.length === 1 ? `Access requested in ${tenant}` : `Access requested in ${tenant}: ${people.length} people`,
+    text: paragraphs(
+      `${people.length === 1 ? 'Somebody asks' : `${people.length} people ask`} for access to ${tenant} at ${site}:`,
+      list([...listed, ...more]),
+      'Assign a role to let them in. They are not told if you do not.',
+    ),
+  };
+}
+
+function quote(text: string | null): string {
+  if (text === null || text.trim() === '') return '';
+  const lines = plain(text, true).trim().split('\n').slice(0, 40);
+  return `\n${lines.map((line) => `    > ${line}`).join('\n')}`;
+}
+
+/**
+ * A person's text, so that no mail program makes a link of it (T98): dots and schemes are taken apart, control characters and those
+ * that turn the direction of writing are dropped. A plain address stays as it is.
+ */
+export function plain(text: string, multiline = false): string {
+  const kept = text.normalize('NFC').replace(/\r\n?|[\u2028\u2029]/g, '\n');
+  const shown = kept
+    .replace(/[\p{Cc}\p{Cf}]/gu, (character) => (character === '\n' && multiline ? '\n' : ' '))
+    .slice(0, 2_000);
+  if (parseEmail(shown) !== null) return shown.trim();
+  return shown
+    .replace(/:\/\//g, ': //')
+    .replace(/\bwww\./gi, 'www .')
+    .replace(/([^\s.])\.(?=[^\s.])/gu, '$1[.]');
+}
+
+function list(items: readonly string[]): string {
+  return items.map((item) => `  - ${item}`).join('\n');
+}
+
+function paragraphs(...parts: readonly string[]): string {
+  return `${parts.join('\n\n')}\n`;
+}
+
+function minute(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
