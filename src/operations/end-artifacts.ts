@@ -1,0 +1,38 @@
+import type { Context } from '../context.ts';
+import {
+  artifactKey,
+  removeArtifact,
+  removeClientOfSession,
+  removeExpired,
+  removeGranted,
+  removeSession,
+} from '../store/oidc-artifacts.ts';
+
+export function endArtifact(ctx: Context, model: string, id: string): Promise<void> {
+  return removeArtifact(ctx.global, artifactKey(model, id));
+}
+
+/** Ends what was issued under a grant: one model of it, or (null) everything and the grant itself. */
+export function endGranted(ctx: Context, grantId: string, model: string | null): Promise<void> {
+  return removeGranted(ctx.global, grantId, model);
+}
+
+/** Logout: the session with this id ends, and every code, token and grant that was issued in it, offline ones included. */
+export function endSession(ctx: Context, sessionId: string): Promise<void> {
+  return removeSession(ctx.global, artifactKey('Session', sessionId));
+}
+
+/** Logout from one application: what that client was issued in the session ends; the session stays. */
+export function endClientOfSession(ctx: Context, sessionUid: string, clientId: string): Promise<void> {
+  return removeClientOfSession(ctx.global, sessionUid, clientId);
+}
+
+/** Removes what nobody can find any more, a batch at a time; how much it was. Safe to run on several servers at once. */
+export async function removeExpiredArtifacts(ctx: Context, batch = 5_000): Promise<number> {
+  let removed = 0;
+  for (;;) {
+    const count = await removeExpired(ctx.global, batch);
+    removed += count;
+    if (count < batch) return removed;
+  }
+}
