@@ -1,0 +1,131 @@
+// What a JSON value means for an attribute: checked against its definition and spelled as the schema does. The text itself stays
+// as it was sent.
+
+import { invalidValue } from './errors.ts';
+import { isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
+import {
+  emptyValues,
+  isEmpty,
+  type Notes,
+  nameCase,
+  note,
+  plainValues,
+  readBoolean,
+  readList,
+  readSingle,
+} from './quirks.ts';
+import type { AttributeDefinition } from './schema.ts';
+
+/** Values of one multi-valued attribute of one person. */
+export const MAX_ELEMENTS = 1000;
+
+/**
+ * The value as it is stored, or undefined where it leaves the attribute unassigned (`null`, `""`, `[]`, a complex value without
+ * any sub-attribute).
+ *
+ * Unknown and readOnly sub-attributes are dropped. Of several primary elements the last one stays primary. Refuses with 400
+ * invalidValue what has another type than the definition, and more than {@link MAX_ELEMENTS} elements. RFC 7643 §2.3-2.5.
+ */
+export function readValue(definition: AttributeDefinition, value: JsonValue, notes: Notes): JsonValue | undefined {
+  if (isEmpty(value)) {
+    if (value === '') note(notes, emptyValues, definition.name);
+    return undefined;
+  }
+  return definition.multiValued ? readElements(definition, value, notes) : readOne(definition, value, notes);
+}
+
+/** Elements of a multi-valued attribute as they are stored; undefined if none is left. */
+export function readElements(
+  definition: AttributeDefinition,
+  value: JsonValue,
+  notes: Notes,
+): readonly JsonValue[] | undefined {
+  const elements: JsonValue[] = [];
+  for (const item of readList(value, definition.name, notes)) {
+    const element = isEmpty(item) ? undefined : readOne(definition, item, notes);
+    if (element !== undefined) elements.push(element);
+  }
+  return elements.length === 0 ? undefined : onePrimary(elements);
+}
+
+/** The list within its limit and with at most one primary: the last that says so (RFC 7643 §2.4). */
+export function onePrimary(elements: readonly JsonValue[]): readonly JsonValue[] {
+  if (elements.length > MAX_ELEMENTS) throw invalidValue(`An attribute has more than ${MAX_ELEMENTS} values.`);
+  const last = elements.findLastIndex(isPrimary);
+  const first = elements.findIndex(isPrimary);
+  if (first === last) return elements;
+  return elements.map((element, index) => (index !== last && isPrimary(element) ? notPrimary(element) : element));
+}
+
+export function isPrimary(element: JsonValue): element is JsonObject {
+  return isObject(element) && element.primary === true;
+}
+
+export function notPrimary(element: JsonObject): JsonObject {
+  return { ...element, primary: false };
+}
+
+function readOne(definition: AttributeDefinition, value: JsonValue, notes: Notes): JsonValue | undefined {
+  if (definition.type === 'complex') return readComplex(definition, value, notes);
+  const simple = readSimple(definition, value, notes);
+  if (simple === undefined) throw invalidValue(`${definition.name} has a value of the wrong type.`);
+  return simple;
+}
+
+function readComplex(definition: AttributeDefinition, value: JsonValue, notes: Notes): JsonObject | undefined {
+  const one = readSingle(value, definition.name, notes);
+  if (typeof one === 'string' && definition.subAttributes.has('value')) {
+    note(notes, plainValues, definition.name);
+    return { value: one };
+  }
+  if (!isObject(one)) throw invalidValue(`${definition.name} has a value of the wrong type.`);
+  const result: Record<string, JsonValue> = {};
+  let assigned = false;
+  for (const [key, item] of readMembers(one)) {
+    const sub = definition.subAttributes.get(key);
+    if (sub === undefined || sub.mutability === 'readOnly') continue;
+    if (!Object.hasOwn(one, sub.name)) note(notes, nameCase, `${definition.name}.${sub.name}`);
+    const read = readValue(sub, item, notes);
+    if (read === undefined) continue;
+    result[sub.name] = read;
+    assigned = true;
+  }
+  return assigned ? result : undefined;
+}
+
+const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
+const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(?:\.\d{1,9})?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)?$/;
+
+function readSimple(definition: AttributeDefinition, value: JsonValue, notes: Notes): JsonValue | undefined {
+  switch (definition.type) {
+    case 'string':
+    case 'reference':
+      return typeof value === 'string' ? value : undefined;
+    case 'boolean':
+      return readBoolean(value, definition.name, notes);
+    case 'binary':
+      return typeof value === 'string' && BASE64.test(value) ? value : undefined;
+    case 'dateTime':
+      return typeof value === 'string' && parseDateTime(value) !== undefined ? value : undefined;
+    case 'integer':
+      return Number.isSafeInteger(value) ? value : undefined;
+    case 'decimal':
+      return typeof value === 'number' ? value : undefined;
+    case 'complex':
+      return undefined;
+  }
+}
+
+/** An xsd:dateTime as epoch milliseconds, UTC where it names no zone; undefined for anything else. */
+export function parseDateTime(text: string): number | undefined {
+  const form = DATE_TIME.exec(text);
+  if (form === null) return undefined;
+  const [, year, month, day, zone] = form;
+  // Date.parse rolls 30 February over into March; PostgreSQL refuses it.
+  if (new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() !== Number(day)) return undefined;
+  const at = Date.parse(zone === undefined ? `${text}Z` : text);
+  return at >= FIRST_DAY && at <= LAST_DAY ? at : undefined;
+}
+// What PostgreSQL takes without an era, whatever the zone does to the year.
+const FIRST_DAY = Date.parse('0001-01-02T00:00:00Z');
+const LAST_DAY = Date.parse('9999-12-30T00:00:00Z');
