@@ -73,7 +73,7 @@ function readOne(definition: AttributeDefinition, value: JsonValue, notes: Notes
 }
 
 function readComplex(definition: AttributeDefinition, value: JsonValue, notes: Notes): JsonObject | undefined {
-  const one = readSingle(value, definition.name, notes);
+  const one = definition.multiValued ? value : readSingle(value, definition.name, notes);
   if (typeof one === 'string' && definition.subAttributes.has('value')) {
     note(notes, plainValues, definition.name);
     return { value: one };

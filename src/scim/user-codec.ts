@@ -1,0 +1,240 @@
+// A user as the directory pushed it: from a body to what is stored, and from what is stored to an answer.
+
+import type { PushedUser } from '../core/change.ts';
+import { type Profile, parseEmail, userNameKey } from '../core/profile.ts';
+import { isPrimary, readValue } from './attribute-value.ts';
+import { invalidSyntax, invalidValue, tooLarge } from './errors.ts';
+
+import { isArray, isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
+import { encodeMeta, type VersionedRow } from './meta.ts';
+import { checkSchemas } from './patch-message.ts';
+import { type Projection, project, wantsOnly } from './projection.ts';
+import {
+  correctUrn,
+  ignoredPassword,
+  isEmpty,
+  type Notes,
+  nameCase,
+  note,
+  unknownAttribute,
+  unqualifiedExtension,
+} from './quirks.ts';
+import { enterpriseUserUrn, findAttribute, nameKey, type ResourceSchema, type Schema, userSchema } from './schema.ts';
+
+/** A pushed user whose attributes are JSON. `roles` and `entitlements` stay inside them as facts and grant nothing (T42). */
+export type DecodedUser = PushedUser & { readonly attributes: JsonObject };
+
+export type DecodeOptions = {
+  readonly notes: Notes;
+  readonly schema?: ResourceSchema;
+  /** What `active` is where the body does not say: true for a new user, the current state for a PUT. */
+  readonly activeIfAbsent?: boolean;
+};
+
+/**
+ * The user that a POST or PUT body describes.
+ *
+ * Read-only attributes and `password` are passed over (T41, T42), so is what no schema has. `null` and `""` leave an attribute
+ * unassigned. Refuses with 400 invalidSyntax a body of another form or resource and an attribute named twice; with 400
+ * invalidValue a missing or blank userName, values of the wrong type, and names longer than can be stored; with 413 a user over
+ * 256 KiB. RFC 7643 §4.1, RFC 7644 §3.3, §3.5.1. Text that is no address gives no email, not a refusal. Does not check that
+ * anything is unique.
+ */
+export function decodeUser(body: JsonValue, options: DecodeOptions): DecodedUser {
+  const { notes, schema = userSchema, activeIfAbsent = true } = options;
+  if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
+  const members = readMembers(body);
+  checkSchemas(members.get('schemas'), schema, notes);
+  const attributes: Record<string, JsonValue> = {};
+  const strays = new Map<string, JsonValue>();
+  for (const name of Object.keys(body)) {
+    const value = body[name] as JsonValue;
+    const definition = schema.core.attributes.get(nameKey(name)) ?? schema.common.get(nameKey(name));
+    if (definition === undefined) {
+      readForeign(name, value, schema, attributes, strays, notes);
+    } else if (definition.returned === 'never') {
+      note(notes, ignoredPassword);
+    } else if (definition.mutability !== 'readOnly') {
+      if (definition.name !== name) note(notes, nameCase, definition.name);
+      const read = readValue(definition, value, notes);
+      if (read !== undefined) attributes[definition.name] = read;
+    }
+  }
+  adoptStrays(strays, attributes, schema, notes);
+  attributes.active ??= activeIfAbsent;
+  return pushedUser(attributes);
+}
+
+function readForeign(
+  name: string,
+  value: JsonValue,
+  schema: ResourceSchema,
+  attributes: Record<string, JsonValue>,
+  strays: Map<string, JsonValue>,
+  notes: Notes,
+): void {
+  const extension = schema.extensions.get(nameKey(correctUrn(name, notes)));
+  if (extension === undefined) {
+    strays.set(name, value);
+    return;
+  }
+  const read = readExtension(extension, value, notes);
+  if (read === undefined) return;
+  if (Object.hasOwn(attributes, extension.id)) throw invalidSyntax('The request body names a member twice.');
+  attributes[extension.id] = read;
+}
+
+function readExtension(extension: Schema, value: JsonValue, notes: Notes): JsonObject | undefined {
+  if (isEmpty(value)) return undefined;
+  if (!isObject(value)) throw invalidValue('The value of an extension is not an object.');
+  const result: Record<string, JsonValue> = {};
+  for (const [key, item] of readMembers(value)) {
+    const definition = extension.attributes.get(key);
+    if (definition === undefined) note(notes, unknownAttribute);
+    if (definition === undefined || definition.mutability === 'readOnly') continue;
+    const read = readValue(definition, item, notes);
+    if (read !== undefined) result[definition.name] = read;
+  }
+  return Object.keys(result).length === 0 ? undefined : result;
+}
+
+/** Attributes of an extension that stand beside it: what the extension itself says wins. */
+function adoptStrays(
+  strays: ReadonlyMap<string, JsonValue>,
+  attributes: Record<string, JsonValue>,
+  schema: ResourceSchema,
+  notes: Notes,
+): void {
+  for (const [name, value] of strays) {
+    const path = findAttribute(schema, name);
+    if (
+      path === undefined ||
+      path.extension === null ||
+      path.sub !== null ||
+      path.attribute.mutability === 'readOnly'
+    ) {
+      note(notes, unknownAttribute);
+      continue;
+    }
+    const read = readValue(path.attribute, value, notes);
+    const held = attributes[path.extension];
+    const extension = isObject(held) ? held : {};
+    if (read === undefined || Object.hasOwn(extension, path.attribute.name)) continue;
+    note(notes, unqualifiedExtension, path.attribute.name);
+    attributes[path.extension] = { ...extension, [path.attribute.name]: read };
+  }
+}
+
+// Characters of the columns; bytes of what a b-tree page can index.
+const MAX_USER_NAME = 320;
+const MAX_EXTERNAL_ID = 1000;
+const MAX_INDEXED_BYTES = 2000;
+/** Characters of one stored user: a page of 200 of them has to fit in memory. */
+export const MAX_USER_JSON = 256 * 1024;
+
+/** True if a column of so many characters, and its index, can hold the text. */
+export function fits(text: string, characters: number): boolean {
+  return text.length <= characters && Buffer.byteLength(text) <= MAX_INDEXED_BYTES;
+}
+
+/**
+ * What stored attributes say of the person. Refuses with 400 invalidValue what {@link decodeUser} refuses in them, so that a
+ * PATCH ends in the same checks as a PUT.
+ */
+export function pushedUser(attributes: JsonObject): DecodedUser {
+  const { userName, externalId, active } = attributes;
+  if (typeof userName !== 'string' || userName.trim() === '') throw invalidValue('userName is required.');
+  if (userName.length > MAX_USER_NAME || !fits(userNameKey(userName), MAX_INDEXED_BYTES)) {
+    throw invalidValue(`userName is longer than ${MAX_USER_NAME} characters.`);
+  }
+  if (typeof externalId === 'string' && !fits(externalId, MAX_EXTERNAL_ID)) {
+    throw invalidValue(`externalId is longer than ${MAX_EXTERNAL_ID} characters.`);
+  }
+  if (JSON.stringify(attributes).length > MAX_USER_JSON) {
+    throw tooLarge(`A user is larger than ${MAX_USER_JSON} characters.`);
+  }
+  const name = attributes.name;
+  const email = parseEmail(emailOf(attributes.emails) ?? '');
+  const profile: Profile = {
+    userName,
+    email,
+    givenName: textOf(name, 'givenName'),
+    familyName: textOf(name, 'familyName'),
+    displayName: textOf(attributes, 'displayName') ?? textOf(name, 'formatted'),
+    department: textOf(attributes[enterpriseUserUrn], 'department'),
+    locale: textOf(attributes, 'locale'),
+    timeZone: textOf(attributes, 'timezone'),
+  };
+  const isText = typeof externalId === 'string';
+  return { externalId: isText ? externalId : null, userName, active: active !== false, email, profile, attributes };
+}
+
+function textOf(value: JsonValue | undefined, name: string): string | null {
+  const text = isObject(value) && Object.hasOwn(value, name) ? value[name] : null;
+  return typeof text === 'string' ? text : null;
+}
+
+const isWork = (email: JsonValue): boolean => nameKey(textOf(email, 'type') ?? '') === 'work';
+
+/** The primary address, else the first of type work, else the first: one, never the next where the chosen is none (T90). */
+function emailOf(emails: JsonValue | undefined): string | null {
+  const addresses = (isArray(emails) ? emails : []).filter((email) => textOf(email, 'value') !== null);
+  return textOf(addresses.find(isPrimary) ?? addresses.find(isWork) ?? addresses[0], 'value');
+}
+
+export type UserRow = VersionedRow & {
+  readonly id: string;
+  /** The stored attributes as JSON text: answers are made around it, without parsing it. */
+  readonly attributes: string;
+  /** Groups that the user is in; left out where they were not loaded. */
+  readonly groups?: readonly { readonly id: string; readonly displayName: string }[];
+};
+
+export type EncodeOptions = {
+  /** Address of the directory, without a slash at the end: `https://…/scim/v2/acme/okta`. */
+  readonly baseUrl: string;
+  readonly projection?: Projection | null;
+  readonly schema?: ResourceSchema;
+};
+
+/** Made from the row itself; everything else is inside the stored attributes. */
+const FROM_THE_ROW: ReadonlySet<string> = new Set(['schemas', 'id', 'meta', 'groups']);
+
+/**
+ * A function that writes users as JSON text, compiled once per request.
+ *
+ * The default answer is made around the stored text; a projection parses it. `schemas` names the extensions that the user has.
+ * Never throws on what {@link decodeUser} stored.
+ */
+export function userEncoder(options: EncodeOptions): (row: UserRow) => string {
+  const { baseUrl, projection = null, schema = userSchema } = options;
+  const extensions = schema.extensions.values().toArray();
+  // In JSON text a quote inside a string is escaped, so `"urn":` can only be a member's name.
+  const marks = extensions.map(
+    (extension) => [`${JSON.stringify(extension.id)}:`, `,${JSON.stringify(extension.id)}`] as const,
+  );
+  const head = `{"schemas":[${JSON.stringify(schema.core.id)}`;
+  const location = JSON.stringify(`${baseUrl}/Users/`).slice(0, -1);
+  const groupRef = JSON.stringify(`${baseUrl}/Groups/`).slice(0, -1);
+
+  const encode = (row: UserRow, stored: string): string => {
+    let text = head;
+    for (const [mark, urn] of marks) if (row.attributes.includes(mark)) text += urn;
+    text += `],"id":"${row.id}",`;
+    if (stored.length > 2) text += `${stored.slice(1, -1)},`;
+    if (row.groups !== undefined && row.groups.length > 0) text += `"groups":[${encodeGroups(row.groups, groupRef)}],`;
+    return `${text}"meta":${encodeMeta('User', row, `${location}${row.id}"`)}}`;
+  };
+  if (projection === null) return (row) => encode(row, row.attributes);
+  const withoutStored = wantsOnly(projection, FROM_THE_ROW);
+  return (row) => JSON.stringify(project(projection, JSON.parse(encode(row, withoutStored ? '{}' : row.attributes))));
+}
+
+function encodeGroups(groups: NonNullable<UserRow['groups']>, groupRef: string): string {
+  return groups
+    .map(
+      ({ id, displayName }) =>
+        `{"value":"${id}","$ref":${groupRef}${id}","display":${JSON.stringify(displayName)},"type":"direct"}`,
+    )
+    .join(',');
+}
