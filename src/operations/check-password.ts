@@ -22,9 +22,10 @@ export type PasswordCheck = (
 ) => Promise<{ readonly matches: boolean; readonly renewed: string | null }>;
 
 export type PasswordOutcome =
-  | { readonly kind: 'signed_in'; readonly person: Person }
+  | { readonly kind: 'signed_in'; readonly person: Person; readonly tenant: TenantSlug }
   /** `wrong` also says: nobody has this address, or there were too many tries. The page does not tell which (T89). */
-  | { readonly kind: 'refused'; readonly reason: 'wrong' | 'deactivated' };
+  | { readonly kind: 'refused'; readonly reason: 'wrong' }
+  | { readonly kind: 'refused'; readonly reason: 'deactivated'; readonly person: Person; readonly tenant: TenantSlug };
 
 /**
  * Signs a person in by address and password: of the tenant asked for or the nearest ancestor that knows them; without a tenant, of
@@ -57,7 +58,7 @@ export async function checkPassword(
 }
 
 function admit(ctx: Context, holder: PasswordHolder, renewed: string | null): Promise<PasswordOutcome> {
-  const { tenantId, userId } = holder;
+  const { tenantId, userId, tenant } = holder;
   return ctx.transaction(tenantId, async (tx): Promise<PasswordOutcome> => {
     const read = await readSubject(tx, userId, null);
     const current = await forgivePasswordTries(tx, holder, renewed);
@@ -67,14 +68,14 @@ function admit(ctx: Context, holder: PasswordHolder, renewed: string | null): Pr
       const event = denied('sign_in.barred', 'user', userId, barred, { method: 'password' });
       await apply(ctx, tx, { changes: [], events: [event] });
       return barred === 'deactivated'
-        ? { kind: 'refused', reason: 'deactivated' }
-        : { kind: 'signed_in', person: read.person };
+        ? { kind: 'refused', reason: 'deactivated', person: read.person, tenant }
+        : { kind: 'signed_in', person: read.person, tenant };
     }
     await apply(ctx, tx, {
       changes: [{ kind: 'record_sign_in', userId, at: ctx.now() }],
       events: [done('sign_in.completed', 'user', userId, { method: 'password' })],
     });
-    return { kind: 'signed_in', person: read.person };
+    return { kind: 'signed_in', person: read.person, tenant };
   });
 }
 

@@ -6,6 +6,7 @@ import type { Email } from '../core/profile.ts';
 
 export type PasswordHolder = {
   readonly tenantId: TenantId;
+  readonly tenant: TenantSlug;
   readonly userId: UserId;
   readonly hash: string;
   readonly failures: number;
@@ -22,7 +23,7 @@ with asked as (
   union all
   select a.ancestor_id, a.depth from tenants t join tenant_ancestors a on a.tenant_id = t.tenant_id where t.slug = $2
 )
-select u.tenant_id as "tenantId", u.user_id as "userId", p.hash, p.failures,
+select u.tenant_id as "tenantId", t.slug as tenant, u.user_id as "userId", p.hash, p.failures,
   floor(extract(epoch from p.last_failure_at) * 1000)::bigint as "lastFailureAt",
   coalesce((t.settings->>'passwordSignIn')::boolean, false) as "passwordSignIn", u.origin = 'bootstrap' as bootstrapped
 from email_directory d

@@ -1,5 +1,5 @@
-import type { Instant, TenantSlug } from '../core/ids.ts';
 import type { UpstreamAssertion } from '../core/identity.ts';
+import type { Instant, TenantSlug } from '../core/ids.ts';
 import type { Connection, SecretRef } from '../core/tenant.ts';
 
 /** Where this server is reached for one connection; all of it derived from the configured public URL, never from a request. */

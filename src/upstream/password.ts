@@ -46,13 +46,15 @@ export function passwords(
   // Compared with when nobody is there. No password hashes to zeros by anything but chance.
   const nobody: Kept = { parameters, salt: randomBytes(SALT_BYTES), hash: Buffer.alloc(TAG_BYTES) };
 
+  const hashNew = async (password: string): Promise<string> => {
+    const message = bytesOf(password);
+    if (message === null) throw new BridgeError('invalid', 'The password is too long.');
+    const salt = randomBytes(SALT_BYTES);
+    return format({ parameters, salt, hash: await derive(message, salt, parameters, TAG_BYTES) });
+  };
+
   return {
-    async hash(password) {
-      const message = bytesOf(password);
-      if (message === null) throw new BridgeError('invalid', 'The password is too long.');
-      const salt = randomBytes(SALT_BYTES);
-      return format({ parameters, salt, hash: await derive(message, salt, parameters, TAG_BYTES) });
-    },
+    hash: hashNew,
 
     async check(stored, password) {
       const message = bytesOf(password);
@@ -61,7 +63,7 @@ export function passwords(
       const kept = known ?? nobody;
       const hash = await derive(message, kept.salt, kept.parameters, kept.hash.length);
       const matches = timingSafeEqual(hash, kept.hash) && known !== null;
-      return { matches, renewed: matches && !same(kept.parameters, parameters) ? await this.hash(password) : null };
+      return { matches, renewed: matches && !same(kept.parameters, parameters) ? await hashNew(password) : null };
     },
   };
 }
