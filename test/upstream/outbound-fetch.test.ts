@@ -1,7 +1,14 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { selfSignedCertificate } from '../../scripts/upstream-idps/self-signed-certificate.ts';
 import { addressKind, OutboundError, outboundFetch } from '../../src/upstream/outbound-fetch.ts';
 
 let answer: (request: IncomingMessage, response: ServerResponse) => void;
@@ -196,6 +203,32 @@ describe('what a server may answer (T18)', () => {
       setTimeout(() => response.destroy(), 50);
     };
     expect((await refusal(inside(here()))).code).toBe('unreachable');
+  });
+
+  test('https is spoken with the name that was asked for, to a server whose certificate somebody vouches for', async () => {
+    const { key, certificate: cert } = selfSignedCertificate('idp.customer.example');
+    const secure = createSecureServer({ key, cert }, (_, response) => response.end('here'));
+    await new Promise<void>((listening) => secure.listen(0, '127.0.0.1', listening));
+    const { port: securePort } = secure.address() as AddressInfo;
+    const stranger = await refusal(inside(`https://127.0.0.1:${securePort}/`));
+    expect(stranger).toMatchObject({ code: 'unreachable', message: expect.stringContaining('SELF_SIGNED') });
+
+    // Who is trusted is settled when a process starts, so that the twin runs in one of its own.
+    const folder = mkdtempSync(join(tmpdir(), 'drawbridge-outbound-'));
+    writeFileSync(join(folder, 'ca.pem'), cert);
+    const program = `
+      import { outboundFetch } from ${JSON.stringify(new URL('../../src/upstream/outbound-fetch.ts', import.meta.url).href)};
+      const resolve = async () => [{ address: '127.0.0.1', family: 4 }];
+      for (const host of ['idp.customer.example', 'another.example']) {
+        const work = outboundFetch({ allowPrivateNetwork: true, resolve })('https://' + host + ':${securePort}/');
+        console.log(await work.then((answer) => answer.text(), (error) => error.message));
+      }`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+      env: { NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') },
+    });
+    secure.close();
+    rmSync(folder, { recursive: true });
+    expect(stdout.split('\n')).toEqual(['here', expect.stringContaining('ERR_TLS_CERT_ALTNAME_INVALID'), '']);
   });
 
   test("a caller's own abort ends the request", async () => {
