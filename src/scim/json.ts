@@ -17,9 +17,9 @@ export type JsonLimits = {
 };
 
 /** 100 000 members with display and type fit into a group; the deepest resource of the standard has depth 5. */
-export const groupLimits: JsonLimits = Object.freeze({ bytes: 16 * 1024 * 1024, depth: 50, keys: 1000 });
+export const defaultLimits: JsonLimits = Object.freeze({ bytes: 16 * 1024 * 1024, depth: 50, keys: 1000 });
 /** Thousands of operations fit into a PATCH of a user. */
-export const userLimits: JsonLimits = Object.freeze({ ...groupLimits, bytes: 1024 * 1024 });
+export const userLimits: JsonLimits = Object.freeze({ ...defaultLimits, bytes: 1024 * 1024 });
 
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 

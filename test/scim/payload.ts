@@ -1,11 +1,11 @@
 /** Captured bodies of identity providers, read as the server reads them. */
 import { readFileSync } from 'node:fs';
 import { ScimError } from '../../src/scim/errors.ts';
-import { groupLimits, type JsonValue, parseJson } from '../../src/scim/json.ts';
+import { defaultLimits, type JsonValue, parseJson } from '../../src/scim/json.ts';
 
 /** A body under test/scim, such as `okta/create-user.json`. */
 export function payload(path: string): JsonValue {
-  return parseJson(readFileSync(new URL(path, import.meta.url)), groupLimits);
+  return parseJson(readFileSync(new URL(path, import.meta.url)), defaultLimits);
 }
 
 /** The refusal that an act ends in, as `[status, scimType]`; fails where it does not refuse. */

@@ -1,0 +1,182 @@
+// One PATCH operation on one attribute (RFC 7644 §3.5.2): the value held in, the value to hold out.
+
+import { MAX_ELEMENTS, readElements, readValue } from './attribute-value.ts';
+import { addElements, changeElements, type Elements, removeElements } from './elements.ts';
+import { invalidValue, noTarget, tooLarge } from './errors.ts';
+import type { FilterNode, PatchTarget } from './filter.ts';
+import { elementOfFilter, matchesElement } from './filter-match.ts';
+import { isArray, isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
+import { createdByFilter, isEmpty, type Notes, note, type PatchOp, readSingle, removeValues } from './quirks.ts';
+import { type AttributeDefinition, type AttributePath, pathName } from './schema.ts';
+
+/** What operations share: the request's notes, and the work that they may still make, as elements changed. */
+export type PatchBudget = { readonly notes: Notes; budget: number };
+
+type Held = JsonValue | undefined;
+type AttributeTarget = Extract<PatchTarget, { kind: 'attribute' }>;
+
+/**
+ * The value of an attribute after an operation on it or on a part of it; undefined where it is then unassigned.
+ *
+ * Refuses with 400 noTarget a value filter that matches nothing and from which no element can be made, with 400 invalidValue
+ * values of the wrong type, with 413 more work than the budget holds. Does not look at mutability.
+ */
+export function patchValue(held: Held, op: PatchOp, target: AttributeTarget, value: Held, shared: PatchBudget): Held {
+  const { path, filter } = target;
+  const { attribute, sub } = path;
+  if (filter !== null) {
+    const elements = patchMatching(elementsOf(held), op, path, filter, value, shared);
+    return attribute.multiValued ? listOf(elements) : elements[0];
+  }
+  if (attribute.multiValued) {
+    const elements = elementsOf(held);
+    return listOf(
+      sub === null ? patchList(elements, op, path, value, shared) : patchAll(elements, op, sub, value, shared),
+    );
+  }
+  if (attribute.type === 'complex') return patchComplex(held, op, path, value, shared.notes);
+  return op === 'remove' ? undefined : readValue(attribute, value ?? null, shared.notes);
+}
+
+export function assign(object: Record<string, JsonValue>, name: string, value: Held): void {
+  if (value === undefined) delete object[name];
+  else object[name] = value;
+}
+
+function patchComplex(held: Held, op: PatchOp, { attribute, sub }: AttributePath, value: Held, notes: Notes): Held {
+  if (op === 'remove' && sub === null) return undefined;
+  const changes = sub === null ? readChanges(attribute, value, notes) : { [sub.name]: readSub(op, sub, value, notes) };
+  if (changes === null) return undefined;
+  const before = isObject(held) ? held : {};
+  const merged = merge(before, changes);
+  if (merged === undefined || !Object.hasOwn(changes, 'value')) return merged;
+  // A reference is gone with its value, and the address of the old one must not stay beside the new.
+  if (changes.value === undefined) return undefined;
+  if (before.value !== changes.value && !Object.hasOwn(changes, '$ref')) return merge(merged, { $ref: undefined });
+  return merged;
+}
+
+type Changes = Readonly<Record<string, Held>>;
+
+function readSub(op: PatchOp, sub: AttributeDefinition, value: Held, notes: Notes): Held {
+  return op === 'remove' ? undefined : readValue(sub, value ?? null, notes);
+}
+
+/** Sub-attributes that a complex value changes: those that it does not name stay, empty ones go. Null empties the whole. */
+function readChanges(definition: AttributeDefinition, value: Held, notes: Notes): Changes | null {
+  const whole = readValue(definition, value ?? null, notes);
+  const one = isEmpty(value) ? null : readSingle(value as JsonValue, definition.name, notes);
+  if (!isObject(one)) return isObject(whole) ? whole : null;
+  const changes: Record<string, Held> = isObject(whole) ? { ...whole } : {};
+  for (const [key, item] of readMembers(one)) {
+    const sub = definition.subAttributes.get(key);
+    if (sub !== undefined && sub.mutability !== 'readOnly' && isEmpty(item)) changes[sub.name] = undefined;
+  }
+  return changes;
+}
+
+function merge(held: JsonValue, changes: Changes): JsonObject | undefined {
+  const merged: Record<string, JsonValue> = isObject(held) ? { ...held } : {};
+  for (const name of Object.keys(changes)) assign(merged, name, changes[name]);
+  return Object.keys(merged).length === 0 ? undefined : merged;
+}
+
+function elementsOf(held: Held): Elements {
+  return isArray(held) ? held : held === undefined ? [] : [held];
+}
+
+function listOf(elements: Elements): Elements | undefined {
+  if (elements.length > MAX_ELEMENTS) throw invalidValue(`An attribute has more than ${MAX_ELEMENTS} values.`);
+  return elements.length === 0 ? undefined : elements;
+}
+
+/** A change of an element costs as much as four evaluated filter terms or descriptions, or sixteen comparisons. */
+function spend(shared: PatchBudget, amount: number): void {
+  shared.budget -= amount + 1;
+  if (shared.budget < 0) throw tooLarge('The operations look at too many values; send fewer at a time.');
+}
+
+function patchList(elements: Elements, op: PatchOp, path: AttributePath, value: Held, shared: PatchBudget): Elements {
+  // A remove without a value takes all; one with an empty list takes none.
+  if (isEmpty(value)) return op === 'add' || (op === 'remove' && isArray(value)) ? elements : [];
+  const listed = readElements(path.attribute, value as JsonValue, shared.notes) ?? [];
+  if (op === 'replace') return listed;
+  spend(shared, ((elements.length + listed.length / 2) * listed.length) / (op === 'add' ? 16 : 4));
+  if (op === 'add') return addElements(elements, listed);
+  note(shared.notes, removeValues, pathName(path));
+  return removeElements(elements, listed);
+}
+
+function patchAll(
+  elements: Elements,
+  op: PatchOp,
+  sub: AttributeDefinition,
+  value: Held,
+  shared: PatchBudget,
+): Elements {
+  const changed = readSub(op, sub, value, shared.notes);
+  spend(shared, elements.length);
+  if (elements.length === 0) return changed === undefined ? [] : [{ [sub.name]: changed }];
+  const all = new Set(elements.keys());
+  return changeElements(elements, all, (element) => merge(element, { [sub.name]: changed }));
+}
+
+function patchMatching(
+  elements: Elements,
+  op: PatchOp,
+  path: AttributePath,
+  filter: FilterNode,
+  value: Held,
+  shared: PatchBudget,
+): Elements {
+  spend(shared, (elements.length * countTerms(filter)) / 4);
+  const chosen = new Set(elements.keys().filter((index) => matchesElement(filter, elements[index] as JsonValue)));
+  if (chosen.size > 0) {
+    spend(shared, elements.length);
+    return changeElements(elements, chosen, elementChange(op, path, value, shared.notes));
+  }
+  // Nothing to remove is no fault: a client that repeats itself must not fail for ever.
+  if (op === 'remove') return elements;
+  const made = makeElement(path, filter, value, shared.notes);
+  if (made === undefined) return elements;
+  spend(shared, elements.length);
+  return addElements(elements, [made]);
+}
+
+function countTerms(filter: FilterNode): number {
+  if (filter.kind === 'and' || filter.kind === 'or') {
+    return filter.terms.reduce((sum, term) => sum + countTerms(term), 0);
+  }
+  return filter.kind === 'not' ? countTerms(filter.term) : 1;
+}
+
+function elementChange(
+  op: PatchOp,
+  path: AttributePath,
+  value: Held,
+  notes: Notes,
+): (element: JsonValue) => JsonValue | undefined {
+  const { attribute, sub } = path;
+  if (sub !== null) {
+    const changed = readSub(op, sub, value, notes);
+    return (element) => merge(element, { [sub.name]: changed });
+  }
+  if (op === 'remove') return () => undefined;
+  const one: AttributeDefinition = { ...attribute, multiValued: false };
+  if (op === 'replace') {
+    const whole = readValue(one, value ?? null, notes);
+    return () => whole;
+  }
+  const changes = readChanges(one, value, notes);
+  return (element) => (changes === null ? element : merge(element, changes));
+}
+
+/** The element that the filter asks for, see {@link createdByFilter}; undefined where the operation has nothing to put in it. */
+function makeElement(path: AttributePath, filter: FilterNode, value: Held, notes: Notes): JsonValue | undefined {
+  const seed = elementOfFilter(filter);
+  if (seed === null || !path.attribute.multiValued) throw noTarget('No value matches the filter of the path.');
+  const made = elementChange('add', path, value, notes)(seed);
+  if (isEmpty(value) || made === undefined) return undefined;
+  note(notes, createdByFilter, pathName(path));
+  return made;
+}
