@@ -1,0 +1,177 @@
+// A group as the directory pushed it, and as it is answered. Members are ids, so that a group of any size is never loaded to be
+// changed.
+
+import type { GroupNames } from '../core/directory-group.ts';
+import { type DirectoryUserId, isUuid } from '../core/ids.ts';
+import { groupNameKey } from '../core/profile.ts';
+import { readValue } from './attribute-value.ts';
+import { invalidSyntax, invalidValue, unknownMember } from './errors.ts';
+import { isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
+import { encodeMeta, type VersionedRow } from './meta.ts';
+import { checkSchemas } from './patch-message.ts';
+import { type Projection, project, wants } from './projection.ts';
+import { isEmpty, type Notes, note, plainValues, readList, unknownAttribute } from './quirks.ts';
+import { type AttributeDefinition, groupSchema, nameKey, type ResourceSchema } from './schema.ts';
+import { type EncodeOptions, fits } from './user-codec.ts';
+
+export type PushedGroup = GroupNames & {
+  /** Ids of users, each once, in canonical form; null where the body does not speak of members. */
+  readonly members: readonly DirectoryUserId[] | null;
+};
+
+/**
+ * The group that a POST or PUT body describes.
+ *
+ * Refuses with 400 invalidSyntax a body of another form or resource; with 400 invalidValue a missing or blank displayName, names
+ * longer than can be stored, a member that is a group, and a member id that cannot be a user's, in the same words as one that is
+ * unknown (T55). RFC 7643 §4.2. Does not check that members exist.
+ */
+export function decodeGroup(
+  body: JsonValue,
+  { notes, schema = groupSchema }: { readonly notes: Notes; readonly schema?: ResourceSchema },
+): PushedGroup {
+  if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
+  const members = readMembers(body);
+  checkSchemas(members.get('schemas'), schema, notes);
+  for (const key of members.keys()) {
+    if (!schema.core.attributes.has(key) && !schema.common.has(key)) note(notes, unknownAttribute);
+  }
+  const pushed = members.get('members');
+  return {
+    displayName: readDisplayName(members.get('displayname'), notes),
+    externalId: readExternalId(members.get('externalid'), notes),
+    members: pushed === undefined ? null : readMemberIds(pushed, 'added', notes),
+  };
+}
+
+const displayName = groupSchema.core.attributes.get('displayname') as AttributeDefinition;
+const externalId = groupSchema.common.get('externalid') as AttributeDefinition;
+const MAX_NAME = 1000;
+
+/** The name of a group, or 400 invalidValue where it is missing, blank or too long. */
+export function readDisplayName(value: JsonValue | undefined, notes: Notes): string {
+  const name = readValue(displayName, value ?? null, notes);
+  if (typeof name !== 'string' || groupNameKey(name) === '') throw invalidValue('displayName is required.');
+  if (!fits(name, MAX_NAME) || !fits(groupNameKey(name), MAX_NAME * 2)) {
+    throw invalidValue(`displayName is longer than ${MAX_NAME} characters.`);
+  }
+  return name;
+}
+
+/** The externalId of a group; null where it is unassigned. */
+export function readExternalId(value: JsonValue | undefined, notes: Notes): string | null {
+  const id = readValue(externalId, value ?? null, notes);
+  if (typeof id !== 'string') return null;
+  if (!fits(id, MAX_NAME)) throw invalidValue(`externalId is longer than ${MAX_NAME} characters.`);
+  return id;
+}
+
+/**
+ * Ids of the members in a value: a list of objects or plain ids, or one of them bare.
+ *
+ * An id that is no user's form is refused where members are added, and passed over where they are removed: there is no such
+ * member. Other members of a value (`display`, whatever a test tool puts there) are ignored. Refuses with 400 invalidValue a
+ * value without id, and groups in groups.
+ */
+export function readMemberIds(
+  value: JsonValue,
+  purpose: 'added' | 'removed',
+  notes: Notes,
+): readonly DirectoryUserId[] {
+  if (isEmpty(value)) return [];
+  const ids = new Set<DirectoryUserId>();
+  for (const item of readList(value, 'members', notes)) {
+    const id = readMember(item, notes);
+    if (id === undefined || id === '') throw invalidValue('A member has no value.');
+    const key = nameKey(id);
+    if (isUuid(key)) ids.add(key as DirectoryUserId);
+    else if (purpose === 'added') throw unknownMember();
+  }
+  return ids.values().toArray();
+}
+
+function readMember(item: JsonValue, notes: Notes): string | undefined {
+  if (typeof item === 'string') {
+    note(notes, plainValues, 'members');
+    return item;
+  }
+  if (!isObject(item)) throw invalidValue('A member is not an object.');
+  let id: string | undefined;
+  for (const name of Object.keys(item)) {
+    const value = item[name];
+    switch (name === 'value' ? name : nameKey(name)) {
+      case 'value':
+        if (typeof value === 'string') id = value;
+        break;
+      case 'type':
+        if (typeof value === 'string' && nameKey(value) === 'group') throw nestedGroup();
+        break;
+      case '$ref':
+        if (typeof value === 'string' && GROUP_REFERENCE.test(value)) throw nestedGroup();
+        break;
+    }
+  }
+  return id;
+}
+
+const GROUP_REFERENCE = /(^|\/)groups\/[^/]*$/i;
+const nestedGroup = () => invalidValue('Groups in groups are not supported.');
+
+export type GroupRow = VersionedRow & {
+  readonly id: string;
+  readonly displayName: string;
+  readonly externalId: string | null;
+};
+
+export type GroupMemberRow = { readonly id: string; readonly display?: string | null };
+
+export type GroupEncoder = {
+  /** Whether answers carry members: if not, they need not be loaded. */
+  readonly wantsMembers: boolean;
+  /** One group as JSON text; members are left out where they are null or not asked for. */
+  readonly encode: (row: GroupRow, members: readonly GroupMemberRow[] | null) => string;
+  /** Text before and after the members, for an answer too long for one string. Between go batches of `members`, with commas. */
+  readonly around: (row: GroupRow) => { readonly head: string; readonly tail: string };
+  readonly members: (members: readonly GroupMemberRow[]) => string;
+};
+
+const MEMBER_PARTS = ['value', '$ref', 'display', 'type'] as const;
+
+/** A writer of groups as JSON text, compiled once per request. */
+export function groupEncoder(options: EncodeOptions): GroupEncoder {
+  const { baseUrl, projection = null, schema = groupSchema } = options;
+  const wantsMembers = wants(projection, 'members');
+  const parts = memberParts(projection);
+  const location = JSON.stringify(`${baseUrl}/Groups/`).slice(0, -1);
+  const userRef = JSON.stringify(`${baseUrl}/Users/`).slice(0, -1);
+
+  const encodeHead = (row: GroupRow): string => {
+    let text = `{"schemas":[${JSON.stringify(schema.core.id)}],"id":"${row.id}",`;
+    if (row.externalId !== null) text += `"externalId":${JSON.stringify(row.externalId)},`;
+    text += `"displayName":${JSON.stringify(row.displayName)},"meta":${encodeMeta('Group', row, `${location}${row.id}"`)}}`;
+    return projection === null ? text : JSON.stringify(project(projection, JSON.parse(text) as JsonObject));
+  };
+  const encodeMember = ({ id, display }: GroupMemberRow): string => {
+    const texts: string[] = [];
+    if (parts.has('value')) texts.push(`"value":"${id}"`);
+    if (parts.has('$ref')) texts.push(`"$ref":${userRef}${id}"`);
+    if (parts.has('display') && display) texts.push(`"display":${JSON.stringify(display)}`);
+    if (parts.has('type')) texts.push('"type":"User"');
+    return `{${texts.join(',')}}`;
+  };
+  const members = (rows: readonly GroupMemberRow[]): string => rows.map(encodeMember).join(',');
+  const around = (row: GroupRow) => ({ head: `${encodeHead(row).slice(0, -1)},"members":[`, tail: ']}' });
+  const encode = (row: GroupRow, rows: readonly GroupMemberRow[] | null): string => {
+    if (rows === null || !wantsMembers) return encodeHead(row);
+    const { head, tail } = around(row);
+    return head + members(rows) + tail;
+  };
+  return { wantsMembers, encode, around, members };
+}
+
+/** Sub-attributes of members that the projection leaves. */
+function memberParts(projection: Projection | null): ReadonlySet<string> {
+  const member = Object.fromEntries(MEMBER_PARTS.map((part) => [part, '']));
+  const kept = projection === null ? [member] : project(projection, { members: [member] }).members;
+  return new Set(Object.keys((Array.isArray(kept) ? kept[0] : undefined) ?? {}));
+}
