@@ -1,0 +1,125 @@
+// What the server says of itself (RFC 7643 §5-7, RFC 7644 §4). Nothing is advertised that does not work: what the router can do
+// is an argument, what the schema has comes from the schema.
+
+import { listResponse, MAX_COUNT } from './list.ts';
+import {
+  type AttributeDefinition,
+  findSchema,
+  groupSchema,
+  type ResourceSchema,
+  type Schema,
+  userSchema,
+} from './schema.ts';
+
+export type Features = {
+  /** Limits of /Bulk, or null where it is not served. */
+  readonly bulk: { readonly maxOperations: number; readonly maxPayloadSize: number } | null;
+  readonly sort: boolean;
+};
+
+const CONFIG_SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig';
+const RESOURCE_TYPE_SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:ResourceType';
+const SCHEMA_SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:Schema';
+
+/** /ServiceProviderConfig as JSON text. */
+export function serviceProviderConfig(baseUrl: string, features: Features): string {
+  return JSON.stringify({
+    schemas: [CONFIG_SCHEMA],
+    patch: { supported: true },
+    bulk: { supported: features.bulk !== null, ...(features.bulk ?? { maxOperations: 0, maxPayloadSize: 0 }) },
+    filter: { supported: true, maxResults: MAX_COUNT },
+    changePassword: { supported: false },
+    sort: { supported: features.sort },
+    etag: { supported: true },
+    authenticationSchemes: [
+      {
+        type: 'oauthbearertoken',
+        name: 'OAuth Bearer Token',
+        description: 'A token of this directory, in the Authorization header.',
+        specUri: 'https://www.rfc-editor.org/info/rfc6750',
+        primary: true,
+      },
+    ],
+    meta: { resourceType: 'ServiceProviderConfig', location: `${baseUrl}/ServiceProviderConfig` },
+  });
+}
+
+export const resourceSchemas: readonly ResourceSchema[] = Object.freeze([userSchema, groupSchema]);
+
+/** /ResourceTypes as JSON text. */
+export function resourceTypes(baseUrl: string, resources = resourceSchemas): string {
+  const all = resources.map((resource) => JSON.stringify(describeResource(resource, baseUrl)));
+  return listResponse(all, { totalResults: all.length, startIndex: 1 });
+}
+
+/** /ResourceTypes/{id} as JSON text, or null where there is none of that id. */
+export function resourceType(id: string, baseUrl: string, resources = resourceSchemas): string | null {
+  const found = resources.find((resource) => resource.resource === id);
+  return found === undefined ? null : JSON.stringify(describeResource(found, baseUrl));
+}
+
+function describeResource({ resource, core, extensions }: ResourceSchema, baseUrl: string): object {
+  return {
+    schemas: [RESOURCE_TYPE_SCHEMA],
+    id: resource,
+    name: resource,
+    endpoint: `/${resource}s`,
+    description: core.description,
+    schema: core.id,
+    schemaExtensions: extensions
+      .values()
+      .map((extension) => ({ schema: extension.id, required: false }))
+      .toArray(),
+    meta: { resourceType: 'ResourceType', location: `${baseUrl}/ResourceTypes/${resource}` },
+  };
+}
+
+/** /Schemas as JSON text. */
+export function schemas(baseUrl: string, resources = resourceSchemas): string {
+  const all = resources
+    .flatMap(({ core, extensions }) => [core, ...extensions.values()])
+    .map((schema) => JSON.stringify(describeSchema(schema, baseUrl)));
+  return listResponse(all, { totalResults: all.length, startIndex: 1 });
+}
+
+/** /Schemas/{urn} as JSON text, or null where there is none of that URN. */
+export function schemaByUrn(urn: string, baseUrl: string, resources = resourceSchemas): string | null {
+  for (const resource of resources) {
+    const found = findSchema(resource, urn);
+    if (found !== undefined) return JSON.stringify(describeSchema(found, baseUrl));
+  }
+  return null;
+}
+
+function describeSchema({ id, name, description, attributes }: Schema, baseUrl: string): object {
+  return {
+    schemas: [SCHEMA_SCHEMA],
+    id,
+    name,
+    description,
+    attributes: describeAll(attributes),
+    meta: { resourceType: 'Schema', location: `${baseUrl}/Schemas/${id}` },
+  };
+}
+
+/** Attributes that are never returned are ignored here, and so not offered: no password is taken from a directory (T41). */
+function describeAll(attributes: ReadonlyMap<string, AttributeDefinition>): readonly object[] {
+  return attributes
+    .values()
+    .filter((attribute) => attribute.returned !== 'never')
+    .map(describeAttribute)
+    .toArray();
+}
+
+function describeAttribute(attribute: AttributeDefinition): object {
+  const { subAttributes, canonicalValues, referenceTypes, caseExact, uniqueness, ...rest } = attribute;
+  const isText = rest.type === 'string' || rest.type === 'reference' || rest.type === 'binary';
+  return {
+    ...rest,
+    ...(isText ? { caseExact } : {}),
+    ...(rest.type === 'complex' || rest.type === 'boolean' ? {} : { uniqueness }),
+    ...(canonicalValues.length > 0 ? { canonicalValues } : {}),
+    ...(referenceTypes.length > 0 ? { referenceTypes } : {}),
+    ...(subAttributes.size > 0 ? { subAttributes: describeAll(subAttributes) } : {}),
+  };
+}
