@@ -223,7 +223,11 @@ create unique index directory_users_open_external_id on directory_users (tenant_
 create index directory_users_page on directory_users (tenant_id, connection_id, directory_user_id) where ended_at is null;
 create index directory_users_by_user on directory_users (tenant_id, user_id);
 create index directory_users_by_email on directory_users (tenant_id, connection_id, email) where ended_at is null;
+-- Providers match by `emails[type eq "work"].value eq "…"`, in any case.
+create index directory_users_emails on directory_users using gin ((lower((attributes -> 'emails')::text)::jsonb) jsonb_path_ops)
+  where ended_at is null;
 create index directory_users_former on directory_users (tenant_id, connection_id, external_id) where ended_at is not null;
+create index directory_users_former_user_name on directory_users (tenant_id, connection_id, user_name_key) where ended_at is not null;
 
 create table directory_groups (
   tenant_id uuid not null,
