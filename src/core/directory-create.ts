@@ -1,0 +1,173 @@
+// A user whom a directory pushes for the first time.
+
+import { type AuditEvent, type Change, type Decision, done, type PushedUser } from './change.ts';
+import {
+  type DirectoryFacts,
+  emailKey,
+  follow,
+  hold,
+  isActiveElsewhere,
+  isFormer,
+  isOpenHere,
+  isProtected,
+  knownBy,
+  type Means,
+  type PersonFacts,
+  refuse,
+  refuseLastOwner,
+  refuseProtected,
+} from './directory.ts';
+import { type Refusal, refused } from './errors.ts';
+import type { DirectoryUserId, SubjectId, SuspensionId, UserId } from './ids.ts';
+import { domainMatches, emailDomain } from './profile.ts';
+
+export type CreateFacts = {
+  readonly directory: DirectoryFacts;
+  readonly userNameTaken: boolean;
+  readonly externalIdTaken: boolean;
+  /** Whom an ended directory user of this connection with the same externalId belongs to. */
+  readonly byExternalId: PersonFacts | null;
+  /** Who holds the address. */
+  readonly byEmail: PersonFacts | null;
+  /** Open suspensions of others who were ever known by one of the keys, or left this directory under the same userName. */
+  readonly suspended: readonly { readonly subjectId: SubjectId; readonly suspensionId: SuspensionId }[];
+};
+
+export type CreateOutcome =
+  | {
+      readonly kind: 'created';
+      readonly directoryUserId: DirectoryUserId;
+      readonly userId: UserId;
+      readonly as: 'new' | 'returned' | 'adopted';
+    }
+  | Refusal;
+
+/**
+ * A user whom a directory pushes for the first time: the person who left it under this externalId; or a person of the tenant with
+ * the same address, adopted if the connection owns its domain; else somebody new. Whoever meets the keys of a suspended person
+ * begins suspended (I3); a person who left for good gives up the address to a newcomer.
+ *
+ * Refuses what the directory has already (`user_name_taken`, `external_id_taken`), an address whose holder may not be adopted
+ * (`email_taken`), and to take back an administrator whom it did not make (`protected_user`).
+ */
+export function decideCreate(pushed: PushedUser, facts: CreateFacts, means: Means): Decision<CreateOutcome> {
+  const { connectionId } = facts.directory;
+  if (facts.userNameTaken) return refuse(refused('user_name_taken', 'This directory has a user with this userName.'));
+  if (facts.externalIdTaken)
+    return refuse(refused('external_id_taken', 'This directory has a user with this externalId.'));
+  const returning = facts.byExternalId;
+  if (returning !== null && !isOpenHere(returning, connectionId)) return takeBack(pushed, returning, facts, means);
+  const holder = facts.byEmail;
+  if (holder === null) return admit(pushed, facts, null, means);
+  if (!isFormer(holder)) return adopt(pushed, holder, facts, means);
+  return isProtected(holder) ? refuseProtected('user.create', holder) : admit(pushed, facts, holder, means);
+}
+
+function takeBack(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, means: Means): Decision<CreateOutcome> {
+  if (isProtected(person)) return refuseProtected('user.create', person);
+  const created = link(pushed, person.userId, facts, means);
+  const addressFree = facts.byEmail === null || facts.byEmail.userId === person.userId;
+  const followed = follow(pushed, person, facts.directory, pushed.email !== person.profile.email, addressFree);
+  const fresh = person.suspension === null ? [] : knownBy(pushed, facts.directory.connectionKey);
+  const left =
+    person.profile.email === null || person.profile.email === pushed.email ? [] : [emailKey(person.profile.email)];
+  return {
+    outcome: { kind: 'created', directoryUserId: created.directoryUserId, userId: person.userId, as: 'returned' },
+    changes: [created, ...followed.changes, ...hold(person.userId, [...left, ...fresh], means)],
+    events: [
+      done('user.returned', 'user', person.userId, { directoryUserId: created.directoryUserId }),
+      ...followed.events,
+    ],
+  };
+}
+
+function adopt(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, means: Means): Decision<CreateOutcome> {
+  const { directory } = facts;
+  if (isProtected(person)) return refuseProtected('user.adopt', person);
+  const taken = (detail: string) => refuse(refused('email_taken', detail));
+  if (isOpenHere(person, directory.connectionId)) return taken('This directory has another user with this address.');
+  if (pushed.email === null || !domainMatches(emailDomain(pushed.email), directory.domains)) {
+    return taken(
+      "A person of the tenant has this address. To link them, let an administrator add the address's domain to this connection.",
+    );
+  }
+  if (person.mappedAcrossTenants)
+    return taken('A person with access to other tenants has this address. An administrator has to link them.');
+  // Linking a person to somebody else's suspended keys would let that somebody in under another name (T121).
+  if (facts.suspended.some((one) => one.subjectId !== person.userId))
+    return taken('An administrator has to link the person with this address.');
+  // Adopted as inactive: the directory's word bars from now on.
+  const bars = !pushed.active && !isActiveElsewhere(person, null);
+  if (bars && person.lastOwner) return refuseLastOwner('user.adopt', person);
+  const created = link(pushed, person.userId, facts, means);
+  const { userId } = person;
+  // Nobody proved the address before: what was set up under it may be a squatter's (T29, T31). The domain's directory proves it now.
+  const proved: readonly Change[] = person.emailVerified
+    ? []
+    : [
+        { kind: 'end_password', userId },
+        { kind: 'end_identities', userId },
+        { kind: 'end_invitations', userId },
+        { kind: 'end_sessions', subjectId: userId, subjectKind: 'user' },
+        { kind: 'update_profile', userId, profile: {}, emailVerified: true },
+      ];
+  const barred: readonly Change[] =
+    bars && person.emailVerified ? [{ kind: 'end_sessions', subjectId: userId, subjectKind: 'user' }] : [];
+  const held = person.suspension === null ? [] : knownBy(pushed, directory.connectionKey);
+  return {
+    outcome: { kind: 'created', directoryUserId: created.directoryUserId, userId, as: 'adopted' },
+    changes: [created, ...proved, ...barred, ...hold(userId, held, means)],
+    events: [
+      done('user.adopted', 'user', userId, {
+        directoryUserId: created.directoryUserId,
+        addressWasProved: person.emailVerified,
+      }),
+    ],
+  };
+}
+
+/** Somebody new. `former` had the address and left for good. */
+function admit(
+  pushed: PushedUser,
+  facts: CreateFacts,
+  former: PersonFacts | null,
+  means: Means,
+): Decision<CreateOutcome> {
+  const { directory } = facts;
+  const userId = means.newId<UserId>();
+  const created = link(pushed, userId, facts, means);
+  const changes: Change[] = [];
+  const events: AuditEvent[] = [];
+  if (former !== null && pushed.email !== null) {
+    changes.push(...hold(former.userId, [emailKey(pushed.email)], means));
+    changes.push({ kind: 'give_up_email', userId: former.userId });
+    events.push(done('user.email_given_up', 'user', former.userId, { to: userId }));
+  }
+  changes.push(
+    {
+      kind: 'create_user',
+      userId,
+      profile: pushed.profile,
+      emailVerified: pushed.email !== null && domainMatches(emailDomain(pushed.email), directory.domains),
+      origin: 'scim',
+      approval: 'approved',
+    },
+    created,
+  );
+  events.push(done('user.created', 'user', userId, { origin: 'scim', directoryUserId: created.directoryUserId }));
+  const inheritedFrom = former?.suspension ?? facts.suspended[0]?.suspensionId ?? null;
+  if (inheritedFrom !== null) {
+    const suspensionId = means.newId<SuspensionId>();
+    const by = { kind: 'directory', connectionId: directory.connectionId, name: directory.connectionKey } as const;
+    changes.push({ kind: 'suspend', suspensionId, subjectId: userId, by, reason: null, inheritedFrom });
+    changes.push(...hold(userId, knownBy(pushed, directory.connectionKey), means));
+    events.push(done('user.suspension_inherited', 'user', userId, { suspensionId, inheritedFrom }));
+  }
+  return { outcome: { kind: 'created', directoryUserId: created.directoryUserId, userId, as: 'new' }, changes, events };
+}
+
+function link(pushed: PushedUser, userId: UserId, facts: CreateFacts, means: Means) {
+  const directoryUserId = means.newId<DirectoryUserId>();
+  const { connectionId } = facts.directory;
+  return { kind: 'create_directory_user', directoryUserId, connectionId, userId, resource: pushed } as const;
+}

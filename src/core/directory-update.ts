@@ -1,0 +1,126 @@
+// A push of a user whom the directory has: a change, or the end.
+
+import { type Decision, done, type PushedUser } from './change.ts';
+import {
+  type DirectoryFacts,
+  emailKey,
+  follow,
+  hold,
+  isActiveElsewhere,
+  isProtected,
+  knownBy,
+  type Means,
+  type PersonFacts,
+  refuseLastOwner,
+  refuseProtected,
+  type StoredUser,
+} from './directory.ts';
+import type { Refusal } from './errors.ts';
+
+export type UpdateFacts = {
+  readonly directory: DirectoryFacts;
+  readonly person: PersonFacts;
+  readonly stored: StoredUser;
+  /** Whether nobody else in the tenant has the newly pushed address. Looked at only where that changes. */
+  readonly addressFree: boolean;
+};
+
+export type UpdateOutcome = { readonly kind: 'updated'; readonly changed: boolean } | Refusal;
+
+/**
+ * A push of a user whom the directory has. `active` is this directory's own switch: it ends sessions where no directory has the
+ * person active any more, and never touches a suspension or an administrator's Is Active. Nothing changed means nothing written
+ * (I6). Refuses `protected_user` and `last_owner`.
+ */
+export function decideUpdate(next: PushedUser, facts: UpdateFacts, means: Means): Decision<UpdateOutcome> {
+  const { person, stored, directory } = facts;
+  const changed = changedNames(stored, next);
+  if (changed.length === 0) return { outcome: { kind: 'updated', changed: false }, changes: [], events: [] };
+  const { directoryUserId } = stored;
+  if (isProtected(person)) return refuseProtected('user.update', person);
+  const switched =
+    next.active === stored.active ? null : next.active ? 'user.directory_activated' : 'user.directory_deactivated';
+  const bars = !next.active && stored.active && !isActiveElsewhere(person, directoryUserId);
+  if (bars && person.lastOwner) return refuseLastOwner('user.update', person);
+  const followed = follow(next, person, directory, next.email !== stored.email, facts.addressFree);
+  const events = [done('user.updated', 'user', person.userId, { directoryUserId, changed }), ...followed.events];
+  if (switched !== null) events.push(done(switched, 'user', person.userId, { directoryUserId, barred: bars }));
+  return {
+    outcome: { kind: 'updated', changed: true },
+    changes: [
+      { kind: 'update_directory_user', directoryUserId, version: stored.version, resource: next },
+      ...followed.changes,
+      ...hold(person.userId, keysToHold(next, facts), means),
+      ...(bars ? [{ kind: 'end_sessions', subjectId: person.userId, subjectKind: 'user' } as const] : []),
+    ],
+    events,
+  };
+}
+
+/** Every key that is given up is remembered, and every new one of a suspended person, so that the suspension follows them. */
+function keysToHold(next: PushedUser, facts: UpdateFacts): readonly string[] {
+  const { connectionKey } = facts.directory;
+  const now = knownBy(next, connectionKey);
+  const gone = knownBy(facts.stored, connectionKey).filter((key) => !now.includes(key));
+  const given = facts.person.profile.email;
+  const left = given !== null && next.email !== facts.stored.email ? [emailKey(given)] : [];
+  const fresh = facts.person.suspension === null ? [] : now;
+  return [...new Set([...gone, ...left.filter((key) => !now.includes(key)), ...fresh])];
+}
+
+/** True if a key by which a suspension would follow the person changes: such a push takes the person's row first. */
+export function changesKeys(stored: StoredUser, next: PushedUser): boolean {
+  if (stored.email !== next.email) return true;
+  const before = knownBy(stored, '');
+  const after = knownBy(next, '');
+  return before.length !== after.length || before.some((key) => !after.includes(key));
+}
+
+/**
+ * DELETE by the directory: its user ends, with its memberships; the person, their suspension and their grants stay, and sessions
+ * end where nothing else has them active. Refuses `protected_user` and `last_owner`.
+ */
+export function decideEnd(
+  facts: Pick<UpdateFacts, 'person' | 'stored'>,
+): Decision<{ readonly kind: 'ended' } | Refusal> {
+  const { person, stored } = facts;
+  const { directoryUserId } = stored;
+  if (isProtected(person)) return refuseProtected('user.remove', person);
+  const bars = !isActiveElsewhere(person, directoryUserId);
+  if (bars && person.lastOwner) return refuseLastOwner('user.remove', person);
+  return {
+    outcome: { kind: 'ended' },
+    changes: [
+      { kind: 'end_directory_user', directoryUserId, by: 'directory' },
+      ...(bars ? [{ kind: 'end_sessions', subjectId: person.userId, subjectKind: 'user' } as const] : []),
+    ],
+    events: [done('user.removed', 'user', person.userId, { directoryUserId, barred: bars })],
+  };
+}
+
+/** Names of the attributes that differ, for the audit trail. Empty: a repeated push. */
+export function changedNames(stored: StoredUser, next: PushedUser): readonly string[] {
+  const names = new Set([...Object.keys(stored.attributes), ...Object.keys(next.attributes)]);
+  const changed = [...names].filter((name) => !sameValue(stored.attributes[name], next.attributes[name])).sort();
+  // Parsed from the attributes, so they differ only with them; the switch alone must never be lost (T58).
+  return changed.length === 0 && stored.active !== next.active ? ['active'] : changed;
+}
+
+/** Equal as JSON: the order of members does not matter, the order of list items does. */
+function sameValue(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (
+    typeof a !== 'object' ||
+    typeof b !== 'object' ||
+    a === null ||
+    b === null ||
+    Array.isArray(a) !== Array.isArray(b)
+  )
+    return false;
+  const names = Object.keys(a);
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  return (
+    names.length === Object.keys(b).length &&
+    names.every((name) => Object.hasOwn(right, name) && sameValue(left[name], right[name]))
+  );
+}

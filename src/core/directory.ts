@@ -1,0 +1,174 @@
+// A directory and the people whom it pushes: what its decisions know, and what they share. Facts only: nothing here can give a
+// role, lift a suspension or touch an administrator's switch.
+
+import { type AuditEvent, type Change, type Decision, denied, done, type PushedUser } from './change.ts';
+import { type Refusal, refused } from './errors.ts';
+import { emailKeyText, externalIdKeyText } from './identity.ts';
+import type {
+  ConnectionId,
+  CredentialId,
+  DirectoryUserId,
+  KeyHash,
+  SuspensionId,
+  TenantId,
+  TenantSlug,
+  UserId,
+} from './ids.ts';
+import { domainMatches, type Email, emailDomain, foldPlusTag, type Profile, parseEmail } from './profile.ts';
+
+/** The directory that a credential speaks for. */
+export type Directory = {
+  readonly tenantId: TenantId;
+  readonly tenant: TenantSlug;
+  readonly connectionId: ConnectionId;
+  readonly connectionKey: string;
+  readonly credentialId: CredentialId;
+};
+
+/** The connection's own part in a decision; `domains` are those that it owns. */
+export type DirectoryFacts = {
+  readonly connectionId: ConnectionId;
+  readonly connectionKey: string;
+  readonly domains: readonly string[];
+};
+
+/** A person as a directory may meet them. */
+export type PersonFacts = {
+  readonly userId: UserId;
+  readonly profile: Profile;
+  readonly emailVerified: boolean;
+  readonly hasPassword: boolean;
+  readonly mappedAcrossTenants: boolean;
+  /** Holds administrative rights by a grant, or owns the tenant. */
+  readonly administers: boolean;
+  /** The last owner of the tenant who is not barred. */
+  readonly lastOwner: boolean;
+  readonly suspension: SuspensionId | null;
+  /** Came into being by a push of this very directory. */
+  readonly madeHere: boolean;
+  /** Theirs of every connection, without those that an administrator ended. */
+  readonly directoryUsers: readonly {
+    readonly directoryUserId: DirectoryUserId;
+    readonly connectionId: ConnectionId;
+    readonly active: boolean;
+    readonly ended: boolean;
+  }[];
+};
+
+/** A directory user as it is stored, in as much as decisions look at it. */
+export type StoredUser = Pick<PushedUser, 'externalId' | 'userName' | 'email' | 'active' | 'attributes'> & {
+  readonly directoryUserId: DirectoryUserId;
+  readonly version: number;
+};
+
+/** What a decision needs of the world: fresh ids, and the installation's keyed hash. */
+export type Means = {
+  newId<Id extends string>(): Id;
+  keyHash(text: string): KeyHash;
+};
+
+/**
+ * The person's own profile follows the directory that made them. Their address only where nobody could lose a way in by it: no
+ * password, no other tenants, free, and proved only if the connection owns its domain; otherwise it stays a fact of the directory
+ * alone (T40).
+ */
+export function follow(
+  next: PushedUser,
+  person: PersonFacts,
+  directory: DirectoryFacts,
+  addressPushed: boolean,
+  addressFree: boolean,
+): { readonly changes: readonly Change[]; readonly events: readonly AuditEvent[] } {
+  const { userId, profile: held } = person;
+  const moves = addressPushed && next.email !== held.email;
+  const mayMove =
+    person.madeHere && !person.hasPassword && !person.mappedAcrossTenants && (next.email === null || addressFree);
+  const events =
+    moves && !mayMove
+      ? [done('user.email_kept', 'user', userId, { hasPassword: person.hasPassword, free: addressFree })]
+      : [];
+  if (!person.madeHere) return { changes: [], events };
+  const profile: Partial<Record<keyof Profile, string | null>> = {};
+  for (const field of Object.keys(held) as (keyof Profile)[]) {
+    if (field !== 'email' && next.profile[field] !== held[field]) profile[field] = next.profile[field];
+  }
+  if (moves && mayMove) {
+    const emailVerified = next.email !== null && domainMatches(emailDomain(next.email), directory.domains);
+    return {
+      changes: [
+        {
+          kind: 'update_profile',
+          userId,
+          profile: { ...profile, email: next.email } as Partial<Profile>,
+          emailVerified,
+        },
+      ],
+      events,
+    };
+  }
+  if (Object.keys(profile).length === 0) return { changes: [], events };
+  return { changes: [{ kind: 'update_profile', userId, profile: profile as Partial<Profile> }], events };
+}
+
+/** Texts by which a pushed user may be recognised again: externalId, and every address, also one used as userName (T123). */
+export function knownBy(
+  user: Pick<StoredUser, 'externalId' | 'userName' | 'email' | 'attributes'>,
+  connectionKey: string,
+): readonly string[] {
+  const listed = Array.isArray(user.attributes.emails) ? (user.attributes.emails as readonly unknown[]) : [];
+  const others = listed.map((one) => (typeof one === 'object' && one !== null && 'value' in one ? one.value : null));
+  const emails = [user.email, user.userName, ...others].flatMap((text): readonly Email[] => {
+    const email = typeof text === 'string' ? parseEmail(text) : null;
+    return email === null ? [] : [email];
+  });
+  const keys = emails.map(emailKey);
+  if (user.externalId !== null) keys.push(externalIdKeyText(connectionKey, user.externalId));
+  return [...new Set(keys)];
+}
+
+/** An address as it is remembered: without its plus-tag. */
+export function emailKey(email: Email): string {
+  return emailKeyText(foldPlusTag(email));
+}
+
+export function hold(subjectId: UserId, texts: readonly string[], means: Means): readonly Change[] {
+  return texts.length === 0 ? [] : [{ kind: 'hold_keys', subjectId, hashes: texts.map((text) => means.keyHash(text)) }];
+}
+
+/** Every directory user of theirs was removed by its directory. */
+export function isFormer(person: PersonFacts): boolean {
+  return person.directoryUsers.length > 0 && person.directoryUsers.every((one) => one.ended);
+}
+
+export function isOpenHere(person: PersonFacts, connectionId: ConnectionId): boolean {
+  return person.directoryUsers.some((one) => one.connectionId === connectionId && !one.ended);
+}
+
+export function isActiveElsewhere(person: PersonFacts, except: DirectoryUserId | null): boolean {
+  return person.directoryUsers.some((one) => one.directoryUserId !== except && one.active && !one.ended);
+}
+
+/** A directory never touches an administrator whom it did not make (T105, D12). */
+export function isProtected(person: PersonFacts): boolean {
+  return person.administers && !person.madeHere;
+}
+
+export function refuse(refusal: Refusal, event?: AuditEvent): Decision<Refusal> {
+  return { outcome: refusal, changes: [], events: event === undefined ? [] : [event] };
+}
+
+export function refuseProtected(act: string, person: PersonFacts): Decision<Refusal> {
+  const refusal = refused(
+    'protected_user',
+    'This person administers the tenant and was not made by this directory. Let an administrator decide.',
+  );
+  return refuse(refusal, denied(act, 'user', person.userId, 'protected_user'));
+}
+
+export function refuseLastOwner(act: string, person: PersonFacts): Decision<Refusal> {
+  const refusal = refused(
+    'last_owner',
+    'A tenant keeps one active owner. Let an administrator make somebody else an owner first.',
+  );
+  return refuse(refusal, denied(act, 'user', person.userId, 'last_owner'));
+}
