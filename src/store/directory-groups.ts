@@ -1,0 +1,257 @@
+// A directory's groups on the hot path. Members are sets that the database compares: a group is never loaded to be changed.
+
+import type { Context, Statement, TenantTx } from '../context.ts';
+import type { Change, Decision } from '../core/change.ts';
+import type { Directory } from '../core/directory.ts';
+import type { MemberEdit } from '../core/directory-group.ts';
+import type { DirectoryGroupId, DirectoryUserId, Instant } from '../core/ids.ts';
+import { groupNameKey } from '../core/profile.ts';
+import { actorConnection, eventRows } from './apply.ts';
+import { countInSlot } from './directory-changes.ts';
+import { instant, LIVE } from './scim-credentials.ts';
+
+/** A group as answers are made from it. */
+export type DirectoryGroupRow = {
+  readonly id: DirectoryGroupId;
+  readonly displayName: string;
+  readonly externalId: string | null;
+  readonly version: number;
+  readonly createdAt: Instant;
+  readonly lastModifiedAt: Instant;
+};
+
+/** Columns of the group `g` as {@link DirectoryGroupRow}. */
+export const GROUP_COLUMNS = `g.group_id as id, g.display_name as "displayName", g.external_id as "externalId", g.version,
+  ${instant('g.created_at')} as "createdAt", ${instant('g.last_modified_at')} as "lastModifiedAt"`;
+
+const FACTS: Statement = {
+  name: 'directory_group_facts',
+  text: `
+with ${LIVE}
+select l.config_version, ${GROUP_COLUMNS},
+  exists (select 1 from directory_groups o where o.tenant_id = $1 and o.connection_id = l.connection_id and o.display_name_key = $4
+    and o.ended_at is null and o.group_id is distinct from $3) as name_taken,
+  exists (select 1 from directory_groups o where o.tenant_id = $1 and o.connection_id = l.connection_id and o.external_id = $5
+    and o.ended_at is null and o.group_id is distinct from $3) as external_id_taken
+from live l
+left join directory_groups g on g.tenant_id = $1 and g.connection_id = l.connection_id and g.group_id = $3 and g.ended_at is null`,
+};
+
+export type LoadedGroup = {
+  readonly configVersion: number;
+  /** Null: the directory has no group of this id. */
+  readonly group: DirectoryGroupRow | null;
+  readonly nameTaken: boolean;
+  readonly externalIdTaken: boolean;
+};
+
+/** Names to look for; null: not asked. */
+export type NamesAsked = { readonly displayName: string | null; readonly externalId: string | null };
+
+/** A group, and whether names are free for it. Undefined: the credential may not be used. One statement. */
+export async function readGroupFacts(
+  tx: TenantTx,
+  directory: Directory,
+  groupId: DirectoryGroupId | null,
+  names: NamesAsked,
+): Promise<LoadedGroup | undefined> {
+  const { displayName, externalId } = names;
+  const [row] = await tx.run<
+    DirectoryGroupRow & { config_version: number; name_taken: boolean; external_id_taken: boolean }
+  >(FACTS, [tx.tenantId, directory.credentialId, groupId, displayName && groupNameKey(displayName), externalId]);
+  if (row === undefined) return undefined;
+  const { config_version, name_taken, external_id_taken, ...group } = row;
+  return {
+    configVersion: config_version,
+    group: group.id === null ? null : group,
+    nameTaken: name_taken,
+    externalIdTaken: external_id_taken,
+  };
+}
+
+// The members that may be: `wanted` as asked, `known` those that are open users of this connection.
+const wanted = (ids: string, connection: string) => `
+wanted as (select distinct w.id from unnest(${ids}::uuid[]) as w (id)
+), known as (
+  select d.directory_user_id as id from wanted w join directory_users d on d.tenant_id = $1 and d.directory_user_id = w.id
+    and d.connection_id = ${connection} and d.ended_at is null
+)`;
+
+/** Ids that one audit row names; the counts are always whole. */
+const AUDITED_IDS = 1000;
+const idsOf = (cte: string) =>
+  `coalesce((select jsonb_agg(i.directory_user_id) from (select directory_user_id from ${cte} limit ${AUDITED_IDS}) i), '[]')`;
+
+const CREATE: Statement = {
+  name: 'directory_group_create',
+  text: `
+with ${wanted('$6', '$3')}, tenant as (
+  select 1 from tenants where tenant_id = $1 and config_version = $7 for share
+), complete as (
+  select (select count(*) from wanted) = (select count(*) from known) as complete
+), made as (
+  insert into directory_groups (tenant_id, group_id, connection_id, display_name, display_name_key, external_id)
+  select $1, $2, $3, $4, $5, $8 from tenant, complete c where c.complete
+  returning group_id, connection_id, 1 as added, version, created_at, last_modified_at
+), added as (
+  insert into group_members (tenant_id, group_id, directory_user_id) select $1, m.group_id, k.id from made m, known k
+  returning directory_user_id
+), counted as (${countInSlot('groups', 'made')}
+), audited as (
+  insert into audit_events (tenant_id, event_id, kind, outcome, actor, object_kind, object_id, connection_id, request_id, detail)
+  select $1, e.event_id, e.kind, e.outcome, $9, e.object_kind, e.object_id, $3, $10, e.detail
+    || jsonb_build_object('added', (select count(*) from added), 'addedIds', ${idsOf('added')})
+  from made, jsonb_to_recordset($11) as e (event_id uuid, kind text, outcome text, object_kind text, object_id uuid, detail jsonb)
+)
+select c.complete, m.version, ${instant('m.created_at')} as "createdAt", ${instant('m.last_modified_at')} as "lastModifiedAt"
+from complete c left join made m on true`,
+};
+
+type CreateGroup = Extract<Change, { kind: 'create_group' }>;
+
+/** The one change of a plain new group, or null: then the decision is applied in a transaction. */
+export function plainGroup(changes: readonly Change[]): CreateGroup | null {
+  const [group, ...others] = changes;
+  return group?.kind === 'create_group' && others.length === 0 ? group : null;
+}
+
+export type WrittenGroup = Pick<DirectoryGroupRow, 'version' | 'createdAt' | 'lastModifiedAt'>;
+
+/**
+ * Writes a new group with its members and audit rows. `unknown_member`: nothing was written. Undefined: the tenant's rules changed
+ * since they were read, so decide again.
+ */
+export async function writeNewGroup(
+  ctx: Context,
+  tx: TenantTx,
+  group: CreateGroup,
+  members: readonly DirectoryUserId[],
+  configVersion: number,
+  events: Decision<unknown>['events'],
+): Promise<WrittenGroup | 'unknown_member' | undefined> {
+  const [row] = await tx.run<WrittenGroup & { complete: boolean }>(CREATE, [
+    tx.tenantId,
+    group.groupId,
+    group.connectionId,
+    group.displayName,
+    groupNameKey(group.displayName),
+    members,
+    configVersion,
+    group.externalId,
+    JSON.stringify(ctx.caller.actor),
+    ctx.caller.requestId,
+    eventRows(ctx, events),
+  ]);
+  if (row === undefined || !row.complete) return 'unknown_member';
+  return row.version === null ? undefined : row;
+}
+
+// The group's row is locked before anything is compared. What is added is compared with what is there at that moment; what is
+// removed only with what was there when the statement began, so a removal has to name the version that it goes by.
+const editMembers = (removed: string) => `
+with ${LIVE}, ${wanted('$5', '(select connection_id from live)')}, state as (
+  select exists (select 1 from directory_groups g where g.tenant_id = $1 and g.connection_id = l.connection_id and g.group_id = $3
+      and g.ended_at is null) as found,
+    (select count(*) from wanted) = (select count(*) from known) as complete
+  from live l
+), target as (
+  select g.group_id from directory_groups g join live l on l.connection_id = g.connection_id
+  where g.tenant_id = $1 and g.group_id = $3 and g.ended_at is null and ($4::bigint is null or g.version = $4)
+    and (select complete from state)
+  for no key update of g
+), removed as (${removed}
+), added as (
+  insert into group_members (tenant_id, group_id, directory_user_id) select $1, t.group_id, k.id from target t, known k order by k.id
+  on conflict do nothing returning directory_user_id
+), written as (
+  update directory_groups g set version = g.version + 1, last_modified_at = clock_timestamp()
+  from target t where g.tenant_id = $1 and g.group_id = t.group_id and (exists (select 1 from added) or exists (select 1 from removed))
+  returning ${GROUP_COLUMNS}
+), audited as (
+  insert into audit_events (tenant_id, event_id, kind, outcome, actor, object_kind, object_id, connection_id, request_id, detail)
+  select $1, $6, 'group.members_changed', 'done', $7, 'group', $3, $8, $9, jsonb_build_object(
+    'added', (select count(*) from added), 'removed', (select count(*) from removed),
+    'addedIds', ${idsOf('added')}, 'removedIds', ${idsOf('removed')})
+  from written
+)
+select s.found, s.complete, exists (select 1 from target) as held, w.* from state s left join written w on true`;
+
+const EDITS = {
+  add: {
+    name: 'group_members_add',
+    text: editMembers(' select null::uuid as directory_user_id where false'),
+  },
+  change: {
+    name: 'group_members_change',
+    text: editMembers(`
+  delete from group_members m using target t where m.tenant_id = $1 and m.group_id = t.group_id and m.directory_user_id = any ($10::uuid[])
+  returning m.directory_user_id`),
+  },
+  replace: {
+    name: 'group_members_replace',
+    text: editMembers(`
+  delete from group_members m using target t where m.tenant_id = $1 and m.group_id = t.group_id
+    and not exists (select 1 from wanted w where w.id = m.directory_user_id)
+  returning m.directory_user_id`),
+  },
+} as const satisfies Record<string, Statement>;
+
+/** Whether an edit only adds: then it needs no version to go by. */
+export function onlyAdds(edit: MemberEdit): boolean {
+  return edit.kind === 'change' && edit.remove.length === 0;
+}
+
+export type MembersWritten =
+  | { readonly kind: 'unauthenticated' | 'unknown_group' | 'unknown_member' | 'lost_race' }
+  /** `group` is null where nothing changed. */
+  | { readonly kind: 'written'; readonly group: DirectoryGroupRow | null };
+
+/**
+ * Changes a group's members in one statement, whatever their number, with one audit row if any changed. `version`: what the group
+ * has to be at, null for any. An id that is no open user of the connection changes nothing: `unknown_member` (T37, T55).
+ */
+export async function writeMembers(
+  ctx: Context,
+  tx: TenantTx,
+  directory: Directory,
+  groupId: DirectoryGroupId,
+  version: number | null,
+  edit: MemberEdit,
+): Promise<MembersWritten> {
+  const statement = edit.kind === 'replace' ? EDITS.replace : edit.remove.length === 0 ? EDITS.add : EDITS.change;
+  const [row] = await tx.run<DirectoryGroupRow & { found: boolean; complete: boolean; held: boolean }>(statement, [
+    tx.tenantId,
+    directory.credentialId,
+    groupId,
+    version,
+    edit.kind === 'replace' ? edit.to : edit.add,
+    ctx.newId(),
+    JSON.stringify(ctx.caller.actor),
+    actorConnection(ctx),
+    ctx.caller.requestId,
+    ...(statement === EDITS.change && edit.kind === 'change' ? [edit.remove] : []),
+  ]);
+  if (row === undefined) return { kind: 'unauthenticated' };
+  const { found, complete, held, ...group } = row;
+  if (!found) return { kind: 'unknown_group' };
+  if (!complete) return { kind: 'unknown_member' };
+  if (!held) return { kind: 'lost_race' };
+  return { kind: 'written', group: group.id === null ? null : group };
+}
+
+/** Takes the group's row for the rest of the transaction. */
+export async function lockGroup(tx: TenantTx, groupId: DirectoryGroupId): Promise<void> {
+  await tx.run(
+    { name: null, text: 'select 1 from directory_groups where tenant_id = $1 and group_id = $2 for update' },
+    [tx.tenantId, groupId],
+  );
+}
+
+/** Takes the tenant's row, so that nobody else binds rules meanwhile. The version of its configuration, or undefined. */
+export async function lockConfig(tx: TenantTx): Promise<number | undefined> {
+  const [row] = await tx.run<{ version: number }>(
+    { name: null, text: 'select config_version as version from tenants where tenant_id = $1 for no key update' },
+    [tx.tenantId],
+  );
+  return row?.version;
+}

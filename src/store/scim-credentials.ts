@@ -1,0 +1,170 @@
+// Tokens of directories. Only their SHA-256 is kept: they are random, so nothing slower is needed.
+
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Query, Statement, TenantTx } from '../context.ts';
+import type { Directory } from '../core/directory.ts';
+import type { ConnectionId, CredentialId, Instant, TenantId, TenantSlug } from '../core/ids.ts';
+
+/** A token's parts: `prefix` finds the credential, `secretHash` (hex) proves it. */
+export type TokenParts = { readonly prefix: string; readonly secretHash: string };
+
+const TOKEN = /^dbs_([a-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
+const PREFIX_LETTERS = 'abcdefghijklmnopqrstuvwxyz012345';
+
+/** A fresh token: 60 bits to find it by, 256 bits of secret. Its text is shown once and kept nowhere. */
+export function newToken(): TokenParts & { readonly token: string } {
+  const prefix = Array.from(randomBytes(12), (byte) => PREFIX_LETTERS[byte % 32]).join('');
+  const secret = randomBytes(32).toString('base64url');
+  return { token: `dbs_${prefix}_${secret}`, prefix, secretHash: sha256(secret) };
+}
+
+/** The parts of a token's text, or null where the text is none of ours. */
+export function parseToken(token: string): TokenParts | null {
+  const [, prefix, secret] = TOKEN.exec(token) ?? [];
+  return prefix === undefined || secret === undefined ? null : { prefix, secretHash: sha256(secret) };
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/**
+ * A credential that may be used now: `$1` tenant, `$2` credential. Every statement of a directory starts from it, so that ending
+ * the credential, the connection or the tenant holds for the very next statement.
+ */
+export const LIVE = `live as (
+  select c.connection_id, c.key, t.config_version
+  from scim_credentials k
+  join connections c on c.tenant_id = k.tenant_id and c.connection_id = k.connection_id and c.enabled and c.scim and c.ended_at is null
+  join tenants t on t.tenant_id = k.tenant_id and t.active and t.ended_at is null
+  where k.tenant_id = $1 and k.credential_id = $2 and k.ended_at is null and (k.expires_at is null or k.expires_at > now()))`;
+
+const FIND: Statement = {
+  name: 'scim_credential_find',
+  text: `
+select t.tenant_id, t.slug, c.connection_id, c.key, k.credential_id, k.secret_hash,
+  k.last_used_at is null or k.last_used_at < now() - interval '1 minute' as unmarked
+from tenants t
+join connections c on c.tenant_id = t.tenant_id and c.key = $2 and c.enabled and c.scim and c.ended_at is null
+join scim_credentials k on k.tenant_id = c.tenant_id and k.connection_id = c.connection_id and k.prefix = $3 and k.ended_at is null
+  and (k.expires_at is null or k.expires_at > now())
+where t.slug = $1 and t.active and t.ended_at is null`,
+};
+
+type FoundRow = {
+  tenant_id: TenantId;
+  slug: TenantSlug;
+  connection_id: ConnectionId;
+  key: string;
+  credential_id: CredentialId;
+  secret_hash: Buffer;
+  unmarked: boolean;
+};
+
+const NOBODY = Buffer.alloc(32);
+
+/**
+ * The directory that a token opens at an address, or undefined: no such tenant, connection, token, or one that may not be used,
+ * all the same. The comparison takes the same time whatever is wrong (T52). `unmarked`: its last use lies a minute back.
+ */
+export async function findCredential(
+  query: Query,
+  at: { readonly tenant: string; readonly connection: string },
+  parts: TokenParts,
+): Promise<{ readonly directory: Directory; readonly unmarked: boolean } | undefined> {
+  const [row] = await query.run<FoundRow>(FIND, [at.tenant, at.connection, parts.prefix]);
+  const same = timingSafeEqual(Buffer.from(parts.secretHash, 'hex'), row?.secret_hash ?? NOBODY);
+  if (row === undefined || !same) return undefined;
+  return {
+    directory: {
+      tenantId: row.tenant_id,
+      tenant: row.slug,
+      connectionId: row.connection_id,
+      connectionKey: row.key,
+      credentialId: row.credential_id,
+    },
+    unmarked: row.unmarked,
+  };
+}
+
+/** Notes that a credential was used; at most once a minute, so that requests do not wait for one row. */
+export async function markUsed(tx: TenantTx, credentialId: CredentialId): Promise<void> {
+  await tx.run(
+    {
+      name: 'scim_credential_used',
+      text: `update scim_credentials set last_used_at = now() where tenant_id = $1 and credential_id = $2
+  and (last_used_at is null or last_used_at < now() - interval '1 minute')`,
+    },
+    [tx.tenantId, credentialId],
+  );
+}
+
+export type CredentialFacts = {
+  readonly connectionId: ConnectionId;
+  readonly scim: boolean;
+  readonly live: number;
+};
+
+/** The open connection of a key, its row locked: two tokens made at once must both be counted. */
+export async function lockConnection(tx: TenantTx, connectionKey: string): Promise<CredentialFacts | undefined> {
+  const [row] = await tx.run<{ connection_id: ConnectionId; scim: boolean }>(
+    {
+      name: null,
+      text: `select connection_id, scim from connections where tenant_id = $1 and key = $2 and ended_at is null for update`,
+    },
+    [tx.tenantId, connectionKey],
+  );
+  if (row === undefined) return undefined;
+  const live = await tx.run(
+    {
+      name: null,
+      text: `select 1 from scim_credentials where tenant_id = $1 and connection_id = $2 and ended_at is null
+  and (expires_at is null or expires_at > now())`,
+    },
+    [tx.tenantId, row.connection_id],
+  );
+  return { connectionId: row.connection_id, scim: row.scim, live: live.length };
+}
+
+export type ScimCredential = {
+  readonly credentialId: CredentialId;
+  readonly connection: string;
+  readonly prefix: string;
+  readonly createdAt: Instant;
+  readonly expiresAt: Instant | null;
+  readonly lastUsedAt: Instant | null;
+  readonly live: boolean;
+};
+
+/** The open credentials of a tenant, expired ones included. */
+export async function listCredentials(tx: TenantTx): Promise<readonly ScimCredential[]> {
+  return tx.run<ScimCredential>(
+    {
+      name: null,
+      text: `
+select k.credential_id as "credentialId", c.key as connection, k.prefix, ${instant('k.created_at')} as "createdAt",
+  ${instant('k.expires_at')} as "expiresAt", ${instant('k.last_used_at')} as "lastUsedAt",
+  k.expires_at is null or k.expires_at > now() as live
+from scim_credentials k join connections c on c.tenant_id = k.tenant_id and c.connection_id = k.connection_id
+where k.tenant_id = $1 and k.ended_at is null order by c.key, k.created_at limit 1000`,
+    },
+    [tx.tenantId],
+  );
+}
+
+/** An open credential's connection, or undefined. */
+export async function findOpenCredential(tx: TenantTx, credentialId: CredentialId): Promise<ConnectionId | undefined> {
+  const [row] = await tx.run<{ connection_id: ConnectionId }>(
+    {
+      name: null,
+      text: `select connection_id from scim_credentials where tenant_id = $1 and credential_id = $2 and ended_at is null for update`,
+    },
+    [tx.tenantId, credentialId],
+  );
+  return row?.connection_id;
+}
+
+/** An expression of ours as epoch milliseconds. */
+export function instant(expression: string): string {
+  return `floor(extract(epoch from ${expression}) * 1000)::bigint`;
+}
