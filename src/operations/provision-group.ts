@@ -1,0 +1,240 @@
+// What a directory pushes about its groups. Members are written as sets, in one statement whatever their number.
+
+import type { Context, TenantTx } from '../context.ts';
+import type { Directory } from '../core/directory.ts';
+import {
+  decideCreateGroup,
+  decideEndGroup,
+  decideUpdateGroup,
+  editsMembers,
+  type GroupFacts,
+  type GroupNames,
+  type MemberEdit,
+  type StoredGroup,
+} from '../core/directory-group.ts';
+import { BridgeError, type Refusal, refused } from '../core/errors.ts';
+import { type DirectoryGroupId, type DirectoryUserId, isUuid } from '../core/ids.ts';
+import { apply } from '../store/apply.ts';
+import { configInForce } from '../store/config-in-force.ts';
+import {
+  type DirectoryGroupRow,
+  type LoadedGroup,
+  lockConfig,
+  lockGroup,
+  type NamesAsked,
+  onlyAdds,
+  plainGroup,
+  readGroupFacts,
+  writeMembers,
+  writeNewGroup,
+} from '../store/directory-groups.ts';
+import { lostRace, untilWon } from './lost-race.ts';
+import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
+
+export type CreateGroupResult =
+  | { readonly kind: 'done'; readonly group: DirectoryGroupRow }
+  | Refusal
+  | Unauthenticated;
+
+const UNKNOWN_MEMBER = 'A member is not a user of this directory.';
+const unknownGroup = () => refused('unknown_group', 'This directory has no such group.');
+const unknownMember = () => refused('invalid', UNKNOWN_MEMBER);
+
+/**
+ * A new group with its members. At most two statements unless the tenant's rules speak of its name. Refuses `group_name_taken`,
+ * `external_id_taken`, and (`invalid`) a member that is no open user of this directory: then nothing is written.
+ */
+export function createDirectoryGroup(
+  ctx: Context,
+  directory: Directory,
+  pushed: GroupNames,
+  members: readonly DirectoryUserId[],
+): Promise<CreateGroupResult> {
+  const groupId = ctx.newId<DirectoryGroupId>();
+  return untilWon(async () => {
+    const tx = ctx.hot(directory.tenantId);
+    const loaded = await readGroupFacts(tx, directory, null, pushed);
+    if (loaded === undefined) return unauthenticated;
+    const { outcome, changes, events } = decideCreateGroup(pushed, groupId, await factsOf(tx, directory, loaded));
+    if (outcome.kind === 'refused') return outcome;
+    const plain = plainGroup(changes);
+    if (plain === null) return createBound(ctx, directory, pushed, groupId, members);
+    const written = await writeNewGroup(ctx, tx, plain, members, loaded.configVersion, events);
+    if (written === undefined) return lostRace;
+    return written === 'unknown_member'
+      ? unknownMember()
+      : { kind: 'done', group: { ...pushed, ...written, id: groupId } };
+  });
+}
+
+/** Rules are bound one group at a time, under the lock of the tenant's configuration. */
+function createBound(
+  ctx: Context,
+  directory: Directory,
+  pushed: GroupNames,
+  groupId: DirectoryGroupId,
+  members: readonly DirectoryUserId[],
+): Promise<CreateGroupResult> {
+  return ctx.transaction(directory.tenantId, async (tx): Promise<CreateGroupResult> => {
+    await lockConfig(tx);
+    const loaded = await readGroupFacts(tx, directory, null, pushed);
+    if (loaded === undefined) return unauthenticated;
+    const decision = decideCreateGroup(pushed, groupId, await factsOf(tx, directory, loaded));
+    await apply(ctx, tx, decision);
+    if (decision.outcome.kind === 'refused') return decision.outcome;
+    if (members.length > 0)
+      await writeWithin(ctx, tx, directory, groupId, { kind: 'change', add: members, remove: [] });
+    const made = await readGroupFacts(tx, directory, groupId, noNames);
+    if (made === undefined || made.group === null) return unauthenticated;
+    return { kind: 'done', group: made.group };
+  });
+}
+
+async function factsOf(tx: TenantTx, directory: Directory, loaded: LoadedGroup): Promise<GroupFacts> {
+  const config = await configInForce(tx, loaded.configVersion);
+  return { ...loaded, directory, rules: config.rules, bindings: config.bindings };
+}
+
+/** Thrown and not answered: what the transaction wrote before has to go. */
+async function writeWithin(
+  ctx: Context,
+  tx: TenantTx,
+  directory: Directory,
+  groupId: DirectoryGroupId,
+  edit: MemberEdit,
+): Promise<boolean> {
+  const written = await writeMembers(ctx, tx, directory, groupId, null, edit);
+  if (written.kind === 'unknown_member') throw new BridgeError('invalid', UNKNOWN_MEMBER);
+  if (written.kind !== 'written') throw new BridgeError('unavailable', 'The server is busy. Try again.', written.kind);
+  return written.group !== null;
+}
+
+export type GroupEdit = { readonly names: Partial<GroupNames>; readonly members: MemberEdit };
+
+export type UpdateGroupResult = { readonly kind: 'done'; readonly changed: boolean } | Refusal | Unauthenticated;
+
+/**
+ * A push of a group that the directory has: its names, its members, or both. Members that are added cost one statement, others two;
+ * new names go by a transaction. Refuses `unknown_group`, `version_mismatch`, `group_name_taken`, `external_id_taken`, and
+ * (`invalid`) a member to be added that is no open user of this directory: then nothing is written.
+ */
+export async function updateDirectoryGroup(
+  ctx: Context,
+  directory: Directory,
+  id: string,
+  edit: GroupEdit,
+  ifMatch: IfMatch,
+): Promise<UpdateGroupResult> {
+  if (!isUuid(id)) return unknownGroup();
+  const groupId = id as DirectoryGroupId;
+  const raced = await updateOnce(ctx, directory, groupId, edit, ifMatch);
+  // Somebody else is at this group, or its names change: wait in line for it.
+  return raced.kind === 'lost_race' ? untilWon(() => updateTogether(ctx, directory, groupId, edit, ifMatch)) : raced;
+}
+
+async function updateOnce(
+  ctx: Context,
+  directory: Directory,
+  groupId: DirectoryGroupId,
+  { names, members }: GroupEdit,
+  ifMatch: IfMatch,
+): Promise<UpdateGroupResult | typeof lostRace> {
+  const tx = ctx.hot(directory.tenantId);
+  const adds = (ifMatch === null || ifMatch === '*') && onlyAdds(members);
+  if (adds && editsMembers(members) && Object.keys(names).length === 0) {
+    return editMembers(ctx, tx, directory, groupId, null, members);
+  }
+  const loaded = await readGroupFacts(tx, directory, groupId, asked(names));
+  if (loaded === undefined) return unauthenticated;
+  if (loaded.group === null) return unknownGroup();
+  if (!meets(ifMatch, loaded.group.version)) return versionMismatch();
+  if (namesAs(loaded.group, names) !== null) return lostRace;
+  if (!editsMembers(members)) return { kind: 'done', changed: false };
+  return editMembers(ctx, tx, directory, groupId, adds ? null : loaded.group.version, members);
+}
+
+async function editMembers(
+  ctx: Context,
+  tx: TenantTx,
+  directory: Directory,
+  groupId: DirectoryGroupId,
+  version: number | null,
+  members: MemberEdit,
+): Promise<UpdateGroupResult | typeof lostRace> {
+  const written = await writeMembers(ctx, tx, directory, groupId, version, members);
+  switch (written.kind) {
+    case 'unauthenticated':
+      return unauthenticated;
+    case 'unknown_group':
+      return unknownGroup();
+    case 'unknown_member':
+      return unknownMember();
+    case 'lost_race':
+      return lostRace;
+    case 'written':
+      return { kind: 'done', changed: written.group !== null };
+  }
+}
+
+const noNames: NamesAsked = { displayName: null, externalId: null };
+
+function asked(names: Partial<GroupNames>): NamesAsked {
+  return { ...noNames, ...names };
+}
+
+/** The group's names after the edit, or null where they stay as they are. */
+function namesAs(group: DirectoryGroupRow, names: Partial<GroupNames>): GroupNames | null {
+  const next = { displayName: group.displayName, externalId: group.externalId, ...names };
+  return next.displayName === group.displayName && next.externalId === group.externalId ? null : next;
+}
+
+/** Under the locks of the configuration and of the group. */
+function updateTogether(
+  ctx: Context,
+  directory: Directory,
+  groupId: DirectoryGroupId,
+  { names, members }: GroupEdit,
+  ifMatch: IfMatch,
+): Promise<UpdateGroupResult> {
+  return ctx.transaction(directory.tenantId, async (tx): Promise<UpdateGroupResult> => {
+    if (Object.keys(names).length > 0) await lockConfig(tx);
+    await lockGroup(tx, groupId);
+    const loaded = await readGroupFacts(tx, directory, groupId, asked(names));
+    if (loaded === undefined) return unauthenticated;
+    if (loaded.group === null) return unknownGroup();
+    if (!meets(ifMatch, loaded.group.version)) return versionMismatch();
+    const next = namesAs(loaded.group, names);
+    if (next !== null) {
+      const decision = decideUpdateGroup(next, storedOf(loaded.group), await factsOf(tx, directory, loaded));
+      if (decision.outcome.kind === 'refused') return decision.outcome;
+      await apply(ctx, tx, decision);
+    }
+    const changed = editsMembers(members) && (await writeWithin(ctx, tx, directory, groupId, members));
+    return { kind: 'done', changed: changed || next !== null };
+  });
+}
+
+function storedOf({ id, displayName, externalId, version }: DirectoryGroupRow): StoredGroup {
+  return { groupId: id, displayName, externalId, version };
+}
+
+/** DELETE by the directory: the group and its memberships end, and the rules that held for it keep its id alone. */
+export async function removeDirectoryGroup(
+  ctx: Context,
+  directory: Directory,
+  id: string,
+  ifMatch: IfMatch,
+): Promise<{ readonly kind: 'ended' } | Refusal | Unauthenticated> {
+  if (!isUuid(id)) return unknownGroup();
+  const groupId = id as DirectoryGroupId;
+  return ctx.transaction(directory.tenantId, async (tx) => {
+    await lockGroup(tx, groupId);
+    const loaded = await readGroupFacts(tx, directory, groupId, noNames);
+    if (loaded === undefined) return unauthenticated;
+    if (loaded.group === null) return unknownGroup();
+    if (!meets(ifMatch, loaded.group.version)) return versionMismatch();
+    const decision = decideEndGroup(storedOf(loaded.group));
+    await apply(ctx, tx, decision);
+    return decision.outcome;
+  });
+}

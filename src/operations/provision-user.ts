@@ -1,0 +1,226 @@
+// What a directory pushes about its users. Plain pushes are one statement that reads and one that writes; the others take the
+// rows of the people whom they touch, read again and decide in a transaction.
+
+import type { Context, TenantTx } from '../context.ts';
+import type { Change, PushedUser } from '../core/change.ts';
+import { type Directory, knownBy, type PersonFacts, type StoredUser } from '../core/directory.ts';
+import { type CreateFacts, decideCreate } from '../core/directory-create.ts';
+import { changesKeys, decideEnd, decideUpdate, type UpdateFacts } from '../core/directory-update.ts';
+import { type Refusal, refused } from '../core/errors.ts';
+import { type DirectoryUserId, isUuid, type KeyHash, type SubjectId } from '../core/ids.ts';
+import { apply } from '../store/apply.ts';
+import { LostRace } from '../store/database.ts';
+import {
+  type DirectoryUserRow,
+  isAddressFree,
+  type LoadedUser,
+  plainCreate,
+  plainUpdate,
+  readCreateFacts,
+  readUserFacts,
+  readWritten,
+  writeNewUser,
+  writeUserUpdate,
+} from '../store/directory-users.ts';
+import { isLastOwner } from '../store/people.ts';
+import { lockSubject } from '../store/subject.ts';
+import { lostRace, untilWon } from './lost-race.ts';
+import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
+
+export type ProvisionOutcome =
+  | { readonly kind: 'done'; readonly user: DirectoryUserRow; readonly changed: boolean }
+  | Refusal
+  | Unauthenticated;
+
+const unknownUser = () => refused('unknown_user', 'This directory has no such user.');
+
+/** A user whom the directory pushes for the first time; see {@link decideCreate}. At most two statements if they are plainly new. */
+export function createDirectoryUser(ctx: Context, directory: Directory, pushed: PushedUser): Promise<ProvisionOutcome> {
+  const hashes = knownBy(pushed, directory.connectionKey).map((text) => ctx.keyHash(text));
+  return untilWon(async () => {
+    const tx = ctx.hot(directory.tenantId);
+    const facts = await readCreateFacts(tx, directory, pushed, hashes);
+    if (facts === undefined) return unauthenticated;
+    const { outcome, changes, events } = decideCreate(pushed, facts, ctx);
+    const plain = plainCreate(changes);
+    if (plain !== null) {
+      const written = await writeNewUser(ctx, tx, plain, events, hashes);
+      return written === undefined ? lostRace : created(pushed, { ...written, id: plain[1].directoryUserId });
+    }
+    return outcome.kind === 'refused' && events.length === 0 ? outcome : createTogether(ctx, directory, pushed, hashes);
+  });
+}
+
+/** Under the locks of everybody whom the push may touch. */
+function createTogether(
+  ctx: Context,
+  directory: Directory,
+  pushed: PushedUser,
+  hashes: readonly KeyHash[],
+): Promise<ProvisionOutcome> {
+  return ctx.transaction(directory.tenantId, async (tx): Promise<ProvisionOutcome> => {
+    const seen = await readCreateFacts(tx, directory, pushed, hashes);
+    if (seen === undefined) return unauthenticated;
+    const locked = touched(seen);
+    for (const subjectId of locked) await lockSubject(tx, subjectId);
+    const facts = await readCreateFacts(tx, directory, pushed, hashes);
+    if (facts === undefined) return unauthenticated;
+    if (touched(facts).some((subjectId) => !locked.includes(subjectId))) {
+      throw new LostRace('somebody else came to have the keys of a pushed user');
+    }
+    const decision = decideCreate(pushed, await withOwners(tx, facts), ctx);
+    await apply(ctx, tx, decision);
+    if (decision.outcome.kind === 'refused') return decision.outcome;
+    const id = decision.outcome.directoryUserId;
+    return created(pushed, { ...(await readWritten(tx, id)), id });
+  });
+}
+
+/** In one order for everybody, so that two pushes about the same people never wait for each other. */
+function touched(facts: CreateFacts): readonly SubjectId[] {
+  const people = [facts.byExternalId?.userId, facts.byEmail?.userId, ...facts.suspended.map((one) => one.subjectId)];
+  return [...new Set(people.filter((id) => id !== undefined))].sort();
+}
+
+async function withOwners(tx: TenantTx, facts: CreateFacts): Promise<CreateFacts> {
+  const { byExternalId, byEmail } = facts;
+  return {
+    ...facts,
+    byExternalId: byExternalId && (await withOwner(tx, byExternalId)),
+    byEmail: byEmail && (await withOwner(tx, byEmail)),
+  };
+}
+
+async function withOwner(tx: TenantTx, person: PersonFacts): Promise<PersonFacts> {
+  return person.administers ? { ...person, lastOwner: await isLastOwner(tx, person.userId) } : person;
+}
+
+function created(pushed: PushedUser, row: Omit<DirectoryUserRow, 'attributes'>): ProvisionOutcome {
+  return { kind: 'done', user: { ...row, attributes: JSON.stringify(pushed.attributes) }, changed: true };
+}
+
+/** The stored user as an edit may read it. */
+export type CurrentUser = {
+  readonly row: DirectoryUserRow;
+  readonly attributes: Readonly<Record<string, unknown>>;
+};
+
+/**
+ * A push of a user whom the directory has: `edit` says what they are to be, from what they are; it may run again if somebody else
+ * wrote meanwhile, and may throw the edge's own refusals. At most two statements unless keys change or an administrator is met.
+ * Refuses `unknown_user`, `version_mismatch`, names that are taken, and what {@link decideUpdate} refuses.
+ */
+export async function updateDirectoryUser(
+  ctx: Context,
+  directory: Directory,
+  id: string,
+  edit: (current: CurrentUser) => PushedUser,
+  ifMatch: IfMatch,
+): Promise<ProvisionOutcome> {
+  if (!isUuid(id)) return unknownUser();
+  const directoryUserId = id as DirectoryUserId;
+  return untilWon(async () => {
+    const tx = ctx.hot(directory.tenantId);
+    const step = await prepare(tx, directory, directoryUserId, edit, ifMatch);
+    if (step.kind !== 'ready') return step;
+    const { loaded, stored, next } = step;
+    if (changesKeys(stored, next) || loaded.person.administers)
+      return updateTogether(ctx, directory, loaded, edit, ifMatch);
+    const facts: UpdateFacts = { ...loaded, stored, addressFree: false };
+    const { outcome, changes, events } = decideUpdate(next, facts, ctx);
+    if (outcome.kind === 'refused') return outcome;
+    if (!outcome.changed) return { kind: 'done', user: loaded.row, changed: false };
+    const plain = plainUpdate(changes);
+    if (plain === null) return updateTogether(ctx, directory, loaded, edit, ifMatch);
+    const written = await writeUserUpdate(ctx, tx, loaded, plain, events);
+    return written === undefined ? lostRace : updated(loaded, next, written);
+  }, nameTaken);
+}
+
+const nameTaken = {
+  directory_users_open_user_name: refused('user_name_taken', 'This directory has another user with this userName.'),
+  directory_users_open_external_id: refused(
+    'external_id_taken',
+    'This directory has another user with this externalId.',
+  ),
+} as const satisfies Record<string, Refusal>;
+
+type Step =
+  | { readonly kind: 'ready'; readonly loaded: LoadedUser; readonly stored: StoredUser; readonly next: PushedUser }
+  | Refusal
+  | Unauthenticated;
+
+async function prepare(
+  tx: TenantTx,
+  directory: Directory,
+  id: DirectoryUserId,
+  edit: (current: CurrentUser) => PushedUser,
+  ifMatch: IfMatch,
+): Promise<Step> {
+  const loaded = await readUserFacts(tx, directory, id);
+  if (loaded === undefined) return unauthenticated;
+  if (loaded === null) return unknownUser();
+  if (!meets(ifMatch, loaded.row.version)) return versionMismatch();
+  const stored = storedOf(loaded);
+  return { kind: 'ready', loaded, stored, next: edit({ row: loaded.row, attributes: stored.attributes }) };
+}
+
+function storedOf({ row, named }: LoadedUser): StoredUser {
+  return { ...named, directoryUserId: row.id, version: row.version, attributes: JSON.parse(row.attributes) };
+}
+
+/** Under the person's lock: what a suspension goes by is about to change, or an administrator is. */
+function updateTogether(
+  ctx: Context,
+  directory: Directory,
+  before: LoadedUser,
+  edit: (current: CurrentUser) => PushedUser,
+  ifMatch: IfMatch,
+): Promise<ProvisionOutcome> {
+  return ctx.transaction(directory.tenantId, async (tx): Promise<ProvisionOutcome> => {
+    await lockSubject(tx, before.person.userId);
+    const step = await prepare(tx, directory, before.row.id, edit, ifMatch);
+    if (step.kind !== 'ready') return step;
+    const { loaded, stored, next } = step;
+    const person = await withOwner(tx, loaded.person);
+    const addressFree = await isAddressFree(tx, next.email, person.userId);
+    const decision = decideUpdate(next, { ...loaded, person, stored, addressFree }, ctx);
+    await apply(ctx, tx, decision);
+    if (decision.outcome.kind === 'refused') return decision.outcome;
+    if (!decision.outcome.changed) return { kind: 'done', user: loaded.row, changed: false };
+    return updated(loaded, next, await readWritten(tx, loaded.row.id));
+  });
+}
+
+function updated(
+  { row }: LoadedUser,
+  next: PushedUser,
+  written: Pick<DirectoryUserRow, 'version' | 'createdAt' | 'lastModifiedAt'>,
+): ProvisionOutcome {
+  return { kind: 'done', user: { ...row, ...written, attributes: JSON.stringify(next.attributes) }, changed: true };
+}
+
+export type RemoveOutcome = { readonly kind: 'ended' } | Refusal | Unauthenticated;
+
+/** DELETE by the directory; see {@link decideEnd}. Refuses `unknown_user` and `version_mismatch`. */
+export async function removeDirectoryUser(
+  ctx: Context,
+  directory: Directory,
+  id: string,
+  ifMatch: IfMatch,
+): Promise<RemoveOutcome> {
+  if (!isUuid(id)) return unknownUser();
+  return ctx.transaction(directory.tenantId, async (tx): Promise<RemoveOutcome> => {
+    const before = await readUserFacts(tx, directory, id as DirectoryUserId);
+    if (before === undefined) return unauthenticated;
+    if (before === null) return unknownUser();
+    await lockSubject(tx, before.person.userId);
+    const loaded = await readUserFacts(tx, directory, id as DirectoryUserId);
+    if (loaded === undefined) return unauthenticated;
+    if (loaded === null) return unknownUser();
+    if (!meets(ifMatch, loaded.row.version)) return versionMismatch();
+    const decision = decideEnd({ person: await withOwner(tx, loaded.person), stored: storedOf(loaded) });
+    await apply(ctx, tx, decision satisfies { readonly changes: readonly Change[] });
+    return decision.outcome;
+  });
+}
