@@ -1,0 +1,86 @@
+// Who is calling: a directory, by the bearer token in its Authorization header, before a byte of the body is read.
+
+import { hash } from 'node:crypto';
+import type { Context } from '../context.ts';
+import type { Directory } from '../core/directory.ts';
+import { authenticateDirectory } from '../operations/authenticate-directory.ts';
+
+export type Address = { readonly tenant: string; readonly connection: string };
+
+export type Authentication =
+  | { readonly kind: 'known'; readonly directory: Directory }
+  /** `presented`: there was a token, and it opens nothing here. */
+  | { readonly kind: 'unknown'; readonly presented: boolean }
+  | { readonly kind: 'too_many'; readonly retryAfterSeconds: number };
+
+export type Authenticate = (
+  ctx: Context,
+  at: Address,
+  authorization: string | undefined,
+  ip: string,
+) => Promise<Authentication>;
+
+/** Only to find ids by: each statement asks again whether the credential may be used. */
+const KEPT_MS = 1_000;
+/** A token that opened its directory within this time is looked up whatever others at its address do wrong. */
+const PROVEN_MS = 60 * 60_000;
+const WRONG_PER_MINUTE = 20;
+const MINUTE = 60_000;
+const MAX_ENTRIES = 10_000;
+
+const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
+
+/**
+ * Finds the directory of a request. Twenty wrong tokens a minute from one address, then `too_many` until the minute is over (T51);
+ * identity providers send for many customers from one address, so a token that was right lately is never held up.
+ *
+ * Unknown tenant, unknown connection and wrong token are the same `unknown`. Keeps no token: only hashes, for a moment.
+ */
+export function authenticator(): Authenticate {
+  const kept = new Map<string, { readonly directory: Directory; readonly at: number }>();
+  const wrong = new Map<string, { count: number; readonly until: number }>();
+
+  return async (ctx, at, authorization, ip) => {
+    const token = BEARER.exec(authorization ?? '')?.[1];
+    if (token === undefined) return { kind: 'unknown', presented: false };
+    const now = ctx.now();
+    const key = hash('sha256', JSON.stringify([at.tenant, at.connection, token]), 'base64');
+    const known = kept.get(key);
+    if (known !== undefined && now - known.at < KEPT_MS) return { kind: 'known', directory: known.directory };
+    const proven = known !== undefined && now - known.at < PROVEN_MS;
+    const waits = proven ? 0 : waitFor(wrong, ip, now);
+    if (waits > 0) return { kind: 'too_many', retryAfterSeconds: waits };
+    const directory = await authenticateDirectory(ctx, at, token);
+    if (directory === null) {
+      kept.delete(key);
+      countWrong(wrong, ip, now);
+      return { kind: 'unknown', presented: true };
+    }
+    put(kept, key, { directory, at: now });
+    return { kind: 'known', directory };
+  };
+}
+
+type Wrong = Map<string, { count: number; readonly until: number }>;
+
+function waitFor(wrong: Wrong, ip: string, now: number): number {
+  const entry = wrong.get(ip);
+  if (entry === undefined || entry.until <= now || entry.count < WRONG_PER_MINUTE) return 0;
+  return Math.ceil((entry.until - now) / 1000);
+}
+
+function countWrong(wrong: Wrong, ip: string, now: number): void {
+  const entry = wrong.get(ip);
+  if (entry !== undefined && entry.until > now) entry.count += 1;
+  else put(wrong, ip, { count: 1, until: now + MINUTE });
+}
+
+/** The oldest go first, so that nobody fills the memory with addresses. */
+function put<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= MAX_ENTRIES) break;
+    map.delete(oldest);
+  }
+}

@@ -1,0 +1,66 @@
+// A request's body: its type is checked before a byte is read, its size while it comes.
+
+import type { IncomingMessage } from 'node:http';
+import { ScimError, tooLarge } from './errors.ts';
+import { type JsonLimits, type JsonValue, parseJson } from './json.ts';
+
+const TYPES: ReadonlySet<string> = new Set(['application/scim+json', 'application/json']);
+
+/**
+ * The JSON value of the body. Refuses with 415 another type, charset or content encoding (nothing is ever unpacked, T49), with 413
+ * a body over `limits.bytes` as soon as that is known, and what {@link parseJson} refuses. The rest of a refused body is passed over,
+ * so that the connection can be used again.
+ */
+export async function readBody(request: IncomingMessage, limits: JsonLimits): Promise<JsonValue> {
+  checkType(request.headers);
+  if (Number(request.headers['content-length'] ?? 0) > limits.bytes) throw bodyTooLarge(limits.bytes);
+  return parseJson(await readBytes(request, limits.bytes), limits);
+}
+
+function checkType(headers: IncomingMessage['headers']): void {
+  const [type = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';');
+  const charset = parameters.map((parameter) => parameter.trim().split('=')).find(([name]) => name === 'charset')?.[1];
+  const utf8 = charset === undefined || charset.replaceAll('"', '') === 'utf-8';
+  if (!TYPES.has(type.trim()) || !utf8) {
+    throw new ScimError(415, null, 'The Content-Type should be application/scim+json in UTF-8.');
+  }
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new ScimError(415, null, 'The body should not be encoded.');
+  }
+}
+
+const bodyTooLarge = (limit: number) => tooLarge(`The request body is larger than ${limit} bytes.`);
+
+function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const stop = () => {
+      request.off('data', take);
+      request.off('end', end);
+      request.off('error', reject);
+      request.off('close', gone);
+    };
+    const take = (chunk: Buffer) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size <= limit) return;
+      stop();
+      request.resume();
+      reject(bodyTooLarge(limit));
+    };
+    const end = () => {
+      stop();
+      resolve(Buffer.concat(chunks, size));
+    };
+    const gone = () => {
+      stop();
+      reject(new ClientGone());
+    };
+    request.on('data', take).on('end', end).on('error', reject).on('close', gone);
+  });
+}
+
+/** The client hung up before its body was whole: there is nobody to answer. */
+export class ClientGone extends Error {}

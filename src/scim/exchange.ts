@@ -1,0 +1,51 @@
+// One request of a directory, as handlers see it.
+
+import type { IncomingMessage } from 'node:http';
+import type { Context } from '../context.ts';
+import type { Directory } from '../core/directory.ts';
+import type { Refusal } from '../core/errors.ts';
+import type { IfMatch, Unauthenticated } from '../operations/precondition.ts';
+import { ScimError, scimRefusal } from './errors.ts';
+import { readEntityTags } from './meta.ts';
+import type { Notes } from './quirks.ts';
+import type { Reply } from './respond.ts';
+
+export type Exchange = {
+  readonly ctx: Context;
+  readonly directory: Directory;
+  readonly request: IncomingMessage;
+  readonly query: URLSearchParams;
+  /** Address of the directory, without a slash at the end. */
+  readonly baseUrl: string;
+  /** What was normalised, for the request log. */
+  readonly notes: Notes;
+};
+
+export type Handler = (exchange: Exchange, id: string) => Promise<Reply> | Reply;
+
+/** Thrown where the credential was ended between two statements of a request: the answer is the same 401 as for a wrong one. */
+export class CredentialEnded extends Error {}
+
+/** What an operation answered, or its refusal as SCIM says it. */
+export function unlessRefused<T extends { readonly kind: string }>(
+  outcome: T | Refusal | Unauthenticated,
+): Exclude<T, Refusal | Unauthenticated> {
+  if (outcome.kind === 'refused') throw scimRefusal(outcome as Refusal);
+  if (outcome.kind === 'unauthenticated') throw new CredentialEnded();
+  return outcome as Exclude<T, Refusal | Unauthenticated>;
+}
+
+/** The versions of an If-Match header; null without one. */
+export function ifMatch({ request }: Exchange): IfMatch {
+  return readEntityTags(request.headers['if-match']);
+}
+
+/** True if the client has this version already (If-None-Match). */
+export function isKnown({ request }: Exchange, version: number): boolean {
+  const tags = readEntityTags(request.headers['if-none-match']);
+  return tags === '*' || (tags?.includes(String(version)) ?? false);
+}
+
+export const notImplemented = (): never => {
+  throw new ScimError(501, null, 'This server does not offer this yet.');
+};

@@ -1,0 +1,153 @@
+// /Groups. A group is never loaded to be changed; answers that carry members are made while they are read.
+
+import { noMembers } from '../core/directory-group.ts';
+import type { DirectoryGroupId } from '../core/ids.ts';
+import { createDirectoryGroup, removeDirectoryGroup, updateDirectoryGroup } from '../operations/provision-group.ts';
+import { firstFilterParam, listDirectoryGroups, membersOf, readDirectoryGroup } from '../operations/read-directory.ts';
+import { readBody } from './body.ts';
+import { CredentialEnded, type Exchange, type Handler, ifMatch, isKnown, unlessRefused } from './exchange.ts';
+import { filterSql } from './filter-sql.ts';
+import { decodeGroup, type GroupEncoder, type GroupRow, groupEncoder } from './group-codec.ts';
+import { decodeGroupPatch, readOnlyId } from './group-patch.ts';
+import { defaultLimits, type JsonLimits } from './json.ts';
+import { listResponse, parseListQuery, parseProjection } from './list.ts';
+import { etag } from './meta.ts';
+import { readPatch } from './patch-message.ts';
+import type { Projection } from './projection.ts';
+import type { Reply } from './respond.ts';
+import { groupSchema } from './schema.ts';
+
+const groupLimits: JsonLimits = { ...defaultLimits, bytes: 10 * 1024 * 1024 };
+
+type Row = GroupRow & { readonly id: DirectoryGroupId; readonly version: number };
+
+export const listGroups: Handler = async (exchange) => {
+  const { ctx, directory, query, baseUrl, notes } = exchange;
+  const { projection, filter, startIndex, count } = parseListQuery(query, groupSchema, notes);
+  const condition = filter === null ? null : filterSql(filter, 'Group', firstFilterParam);
+  const listed = unlessRefused(await listDirectoryGroups(ctx, directory, { filter: condition, startIndex, count }));
+  const encoder = groupEncoder({ baseUrl, projection });
+  const { rows, totalResults } = listed;
+  if (!encoder.wantsMembers || rows.length === 0) {
+    const resources = rows.map((row) => encoder.encode(row, null));
+    return { status: 200, body: listResponse(resources, { totalResults, startIndex }) };
+  }
+  // The envelope around each resource, cut at marks that no JSON text can hold.
+  const around = listResponse(
+    rows.map(() => MARK),
+    { totalResults, startIndex },
+  ).split(MARK);
+  return { status: 200, body: withMembers(exchange, encoder, rows, around) };
+};
+
+const MARK = '\u0000';
+
+export const getGroup: Handler = async (exchange, id) => {
+  const projection = projectionOf(exchange);
+  const { row } = unlessRefused(await readDirectoryGroup(exchange.ctx, exchange.directory, id));
+  if (isKnown(exchange, row.version)) return { status: 304, headers: { ETag: etag(row.version) }, body: null };
+  return answer(exchange, row, projection, true);
+};
+
+export const postGroup: Handler = async (exchange) => {
+  const { ctx, directory, notes, baseUrl } = exchange;
+  const projection = projectionOf(exchange);
+  const { members, ...names } = decodeGroup(await readBody(exchange.request, groupLimits), { notes });
+  const { group } = unlessRefused(await createDirectoryGroup(ctx, directory, names, members ?? []));
+  const reply = answer(exchange, group, projection, members !== null && members.length > 0);
+  return { ...reply, status: 201, headers: { ...reply.headers, Location: `${baseUrl}/Groups/${group.id}` } };
+};
+
+/** PUT replaces: a body without members empties the group. */
+export const putGroup: Handler = async (exchange, id) => {
+  const { ctx, directory, notes } = exchange;
+  const { members, ...names } = decodeGroup(await readBody(exchange.request, groupLimits), { notes });
+  const edit = { names, members: { kind: 'replace', to: members ?? [] } } as const;
+  unlessRefused(await updateDirectoryGroup(ctx, directory, id, edit, ifMatch(exchange)));
+  const { row } = unlessRefused(await readDirectoryGroup(ctx, directory, id));
+  return answer(exchange, row, projectionOf(exchange), true);
+};
+
+/** 204: nobody wants a hundred thousand members back for having added one. A request that names `attributes` gets those. */
+export const patchGroup: Handler = async (exchange, id) => {
+  const { ctx, directory, notes, query } = exchange;
+  const plan = decodeGroupPatch(readPatch(await readBody(exchange.request, groupLimits), notes), { notes });
+  if (plan.claimedId !== null && plan.claimedId !== id) throw readOnlyId();
+  const edit = { names: plan.names, members: plan.members ?? noMembers };
+  unlessRefused(await updateDirectoryGroup(ctx, directory, id, edit, ifMatch(exchange)));
+  if (!query.has('attributes')) return { status: 204, body: null };
+  const projection = projectionOf(exchange);
+  const { row } = unlessRefused(await readDirectoryGroup(ctx, directory, id));
+  return answer(exchange, row, projection, projection?.kind === 'only');
+};
+
+export const deleteGroup: Handler = async (exchange, id) => {
+  unlessRefused(await removeDirectoryGroup(exchange.ctx, exchange.directory, id, ifMatch(exchange)));
+  return { status: 204, body: null };
+};
+
+function projectionOf({ query }: Exchange): Projection | null {
+  return parseProjection(query, groupSchema);
+}
+
+function answer(exchange: Exchange, row: Row, projection: Projection | null, members: boolean): Reply {
+  const encoder = groupEncoder({ baseUrl: exchange.baseUrl, projection });
+  const headers = { ETag: etag(row.version) };
+  if (!members || !encoder.wantsMembers) return { status: 200, headers, body: encoder.encode(row, null) };
+  return { status: 200, headers, body: withMembers(exchange, encoder, [row], ['', '']) };
+}
+
+/** Pieces are gathered to this many characters before they are sent: a small answer goes out whole. */
+const PIECE = 64 * 1024;
+
+/** Groups as JSON text with their members, which are read batch by batch, between the pieces of `around`. */
+async function* withMembers(
+  { ctx, directory }: Exchange,
+  encoder: GroupEncoder,
+  rows: readonly Row[],
+  around: readonly string[],
+): AsyncGenerator<string> {
+  const batches = membersOf(
+    ctx,
+    directory,
+    rows.map((row) => row.id),
+  );
+  let text = '';
+  let at = -1;
+  let tail = '';
+  let first = true;
+  const open = (index: number): void => {
+    for (; at < index; ) {
+      text += tail + (around[at + 1] ?? '');
+      at += 1;
+      const row = rows[at];
+      if (row === undefined) return;
+      const parts = encoder.around(row);
+      text += parts.head;
+      tail = parts.tail;
+      first = true;
+    }
+  };
+  for (;;) {
+    const step = await batches.next();
+    if (step.done) {
+      if (step.value === 'unauthenticated') throw new CredentialEnded();
+      break;
+    }
+    for (let from = 0; from < step.value.length; ) {
+      const groupId = step.value[from]?.groupId;
+      let to = from + 1;
+      while (to < step.value.length && step.value[to]?.groupId === groupId) to += 1;
+      open(rows.findIndex((row) => row.id === groupId));
+      text += (first ? '' : ',') + encoder.members(step.value.slice(from, to));
+      first = false;
+      from = to;
+    }
+    if (text.length > PIECE) {
+      yield text;
+      text = '';
+    }
+  }
+  open(rows.length);
+  yield text;
+}

@@ -1,0 +1,79 @@
+// Answers on the wire: their type, their headers, and the one translation of failures.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Log } from '../context.ts';
+import { BridgeError } from '../core/errors.ts';
+import { ClientGone } from './body.ts';
+import { encodeError, ScimError, scimRefusal } from './errors.ts';
+
+export type Reply = {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** JSON text; or text in pieces, for an answer too long for one string. Null: no body. */
+  readonly body: string | AsyncIterable<string> | null;
+};
+
+/** `application/json` for those who accept only that (OneLogin); everybody else gets SCIM's own type, whatever they ask. */
+function mediaType(accept: string | undefined): string {
+  const types = (accept ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((part) => part.split(';')[0]?.trim());
+  const plain = types.includes('application/json') && !types.includes('application/scim+json');
+  return `${plain ? 'application/json' : 'application/scim+json'}; charset=utf-8`;
+}
+
+/** Sends a reply. Pieces are sent as fast as the client takes them; one that fails breaks the connection, never the JSON. */
+export async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+  const { status, headers = {}, body } = reply;
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (body === null) {
+    response.end();
+    return;
+  }
+  response.setHeader('Content-Type', mediaType(request.headers.accept));
+  if (typeof body === 'string') {
+    response.end(body);
+    return;
+  }
+  for await (const piece of body) {
+    if (response.destroyed) return;
+    if (!response.write(piece)) await drained(response);
+  }
+  response.end();
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      response.off('drain', go);
+      response.off('close', go);
+      resolve();
+    };
+    response.on('drain', go).on('close', go);
+  });
+}
+
+/** Seconds after which a client may try again what failed for want of the database. */
+const RETRY_SECONDS = 1;
+
+/**
+ * What a failure is on the wire. Refusals say their fixed sentence; a database that is away is 503 with Retry-After; anything
+ * unknown is 500 with the request's id, never 404 (an identity provider would forget the user) and never a stack (T58, T60).
+ */
+export function failureReply(error: unknown, requestId: string, log: Log): Reply | null {
+  if (error instanceof ClientGone) return null;
+  if (error instanceof ScimError) return errorReply(error);
+  if (error instanceof BridgeError) {
+    log.warn({ requestId, code: error.code, detail: error.detail }, 'scim request refused');
+    const reply = errorReply(scimRefusal(error));
+    return error.code === 'unavailable' ? { ...reply, headers: { 'Retry-After': String(RETRY_SECONDS) } } : reply;
+  }
+  log.error({ requestId, error }, 'scim request failed');
+  return errorReply(new ScimError(500, null, `The server failed. Its log has more under ${requestId}.`));
+}
+
+export function errorReply(error: ScimError, headers: Readonly<Record<string, string>> = {}): Reply {
+  return { status: error.status, headers, body: encodeError(error) };
+}

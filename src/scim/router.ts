@@ -1,0 +1,180 @@
+// SCIM 2.0 at /scim/v2/{tenant}/{connection} (RFC 7644): find the directory, find the handler, answer, log. In that order: not a
+// byte of a body is read before the caller is known.
+
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Request, type Response, Router } from 'express';
+import type { Caller, Context, Log } from '../context.ts';
+import type { Directory } from '../core/directory.ts';
+import { type Authenticate, authenticator } from './authenticate.ts';
+import { resourceType, resourceTypes, schemaByUrn, schemas, serviceProviderConfig } from './discovery.ts';
+import { ScimError } from './errors.ts';
+import { CredentialEnded, type Exchange, type Handler, notImplemented } from './exchange.ts';
+import { deleteGroup, getGroup, listGroups, patchGroup, postGroup, putGroup } from './groups.ts';
+import type { Notes } from './quirks.ts';
+import { errorReply, failureReply, type Reply, send } from './respond.ts';
+import { deleteUser, getUser, listUsers, patchUser, postUser, putUser } from './users.ts';
+
+export type ScimOptions = {
+  readonly contextFor: (caller: Caller) => Context;
+  /** Address under which the server is known, without a slash at the end: the only source of addresses in answers (T61). */
+  readonly publicUrl: string;
+  readonly log: Log;
+};
+
+type Methods = Readonly<Partial<Record<'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', Handler>>>;
+type Endpoint = { readonly name: string; readonly takesId: boolean; readonly methods: Methods };
+
+const features = { bulk: null, sort: false } as const;
+const describe = (text: (baseUrl: string, id: string) => string | null): Methods => ({
+  GET: ({ baseUrl, query }, id) => {
+    if (query.has('filter')) throw new ScimError(403, null, 'What the server says of itself cannot be filtered.');
+    const body = text(baseUrl, id);
+    if (body === null) throw new ScimError(404, null, 'There is no such description.');
+    return { status: 200, body };
+  },
+});
+const later: Methods = {
+  GET: notImplemented,
+  POST: notImplemented,
+  PUT: notImplemented,
+  PATCH: notImplemented,
+  DELETE: notImplemented,
+};
+
+const endpoints: readonly Endpoint[] = [
+  { name: 'Users', takesId: false, methods: { GET: listUsers, POST: postUser } },
+  { name: 'Users', takesId: true, methods: { GET: getUser, PUT: putUser, PATCH: patchUser, DELETE: deleteUser } },
+  { name: 'Groups', takesId: false, methods: { GET: listGroups, POST: postGroup } },
+  { name: 'Groups', takesId: true, methods: { GET: getGroup, PUT: putGroup, PATCH: patchGroup, DELETE: deleteGroup } },
+  {
+    name: 'ServiceProviderConfig',
+    takesId: false,
+    methods: describe((baseUrl) => serviceProviderConfig(baseUrl, features)),
+  },
+  { name: 'ResourceTypes', takesId: false, methods: describe((baseUrl) => resourceTypes(baseUrl)) },
+  { name: 'ResourceTypes', takesId: true, methods: describe((baseUrl, id) => resourceType(id, baseUrl)) },
+  { name: 'Schemas', takesId: false, methods: describe((baseUrl) => schemas(baseUrl)) },
+  { name: 'Schemas', takesId: true, methods: describe((baseUrl, id) => schemaByUrn(id, baseUrl)) },
+  { name: 'Bulk', takesId: false, methods: later },
+  { name: 'Me', takesId: false, methods: later },
+  { name: '.search', takesId: false, methods: later },
+];
+
+/** A router for `/scim/v2`. It answers every request that reaches it, in SCIM's own form. */
+export function scimRouter(options: ScimOptions): Router {
+  const authenticate = authenticator();
+  const router = Router();
+  router.use((request: Request, response: Response) => handle(options, authenticate, request, response));
+  return router;
+}
+
+type Ask = {
+  readonly tenant: string;
+  readonly connection: string;
+  /** Below the directory, decoded: `['Users', '…']`. Null where the address is no text. */
+  readonly path: readonly string[] | null;
+  readonly query: URLSearchParams;
+};
+
+/** An address is cut before it is decoded, so that no escaped slash makes a segment. */
+function readAddress(url: string): Ask | null {
+  const mark = url.indexOf('?');
+  const [, tenant, connection, ...rest] = (mark === -1 ? url : url.slice(0, mark)).split('/');
+  if (tenant === undefined || connection === undefined || tenant === '' || connection === '') return null;
+  if (rest.at(-1) === '') rest.pop();
+  const query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
+  return { tenant, connection, path: decodeAll(rest), query };
+}
+
+function decodeAll(segments: readonly string[]): readonly string[] | null {
+  try {
+    return segments.map((segment) => (segment.includes('%') ? decodeURIComponent(segment) : segment));
+  } catch {
+    return null;
+  }
+}
+
+async function handle(
+  { contextFor, publicUrl, log }: ScimOptions,
+  authenticate: Authenticate,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const requestId = randomUUID();
+  const started = performance.now();
+  const notes: Notes = [];
+  const ask = readAddress(request.url);
+  let directory: Directory | null = null;
+  response.setHeader('X-Request-Id', requestId);
+  try {
+    const reply = await (async (): Promise<Reply> => {
+      if (ask === null) throw new ScimError(404, null, 'The address names no directory.');
+      const ctx = contextFor({ actor: { kind: 'system' }, requestId });
+      const known = await authenticate(ctx, ask, request.headers.authorization, request.ip ?? '');
+      if (known.kind === 'too_many') return tooMany(known.retryAfterSeconds);
+      if (known.kind === 'unknown') return unauthorized(known.presented);
+      directory = known.directory;
+      const { connectionId, connectionKey: name } = directory;
+      const exchange: Exchange = {
+        ctx: contextFor({ actor: { kind: 'directory', connectionId, name }, requestId }),
+        directory,
+        request,
+        query: ask.query,
+        baseUrl: `${publicUrl}/scim/v2/${ask.tenant}/${ask.connection}`,
+        notes,
+      };
+      return await dispatch(exchange, ask.path);
+    })();
+    await send(request, response, reply);
+  } catch (error) {
+    await fail(error, requestId, log, request, response);
+  }
+  const { method } = request;
+  const ms = Math.round(performance.now() - started);
+  const at = directory === null ? {} : { tenant: ask?.tenant, connection: ask?.connection, path: ask?.path?.join('/') };
+  // Only what an authenticated directory asked for is named, and never its query: that may hold addresses, or a token (T53, T113).
+  log.info(
+    { requestId, method, ...at, status: response.statusCode, ms, ...(notes.length > 0 ? { notes } : {}) },
+    'scim',
+  );
+}
+
+function dispatch(exchange: Exchange, path: readonly string[] | null): Promise<Reply> | Reply {
+  const [name, id, ...more] = path ?? [];
+  if (more.at(-1) === '.search' || id === '.search') return notImplemented();
+  const found = endpoints.find((endpoint) => endpoint.name === name && endpoint.takesId === (id !== undefined));
+  if (found === undefined || more.length > 0) throw new ScimError(404, null, 'There is nothing at this address.');
+  const method = exchange.request.method === 'HEAD' ? 'GET' : exchange.request.method;
+  const handler = Object.hasOwn(found.methods, method ?? '') ? found.methods[method as keyof Methods] : undefined;
+  if (handler !== undefined) return handler(exchange, id ?? '');
+  const allow = Object.keys(found.methods).join(', ');
+  return errorReply(new ScimError(405, null, `Use one of ${allow} here.`), { Allow: allow });
+}
+
+const REALM = 'Bearer realm="scim"';
+
+/** The same for an unknown tenant, an unknown connection and a token that is wrong, expired or ended. */
+function unauthorized(presented: boolean): Reply {
+  return errorReply(new ScimError(401, null, 'The request needs a token of this directory.'), {
+    'WWW-Authenticate': presented ? `${REALM}, error="invalid_token"` : REALM,
+  });
+}
+
+function tooMany(retryAfterSeconds: number): Reply {
+  const error = new ScimError(429, null, 'Too many wrong tokens came from this address.');
+  return errorReply(error, { 'Retry-After': String(retryAfterSeconds) });
+}
+
+async function fail(
+  error: unknown,
+  requestId: string,
+  log: Log,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const reply = error instanceof CredentialEnded ? unauthorized(true) : failureReply(error, requestId, log);
+  // A broken connection is the only honest end of an answer that was half sent.
+  if (reply === null || response.headersSent) response.destroy();
+  else await send(request, response, reply);
+}

@@ -1,0 +1,92 @@
+// /Users: each handler reads its request, calls one operation and writes its answer.
+
+import type { PushedUser } from '../core/change.ts';
+import {
+  type CurrentUser,
+  createDirectoryUser,
+  removeDirectoryUser,
+  updateDirectoryUser,
+} from '../operations/provision-user.ts';
+import { firstFilterParam, listDirectoryUsers, readDirectoryUser } from '../operations/read-directory.ts';
+import { readBody } from './body.ts';
+import { type Exchange, type Handler, ifMatch, isKnown, unlessRefused } from './exchange.ts';
+import { filterSql } from './filter-sql.ts';
+import { type JsonObject, userLimits } from './json.ts';
+import { listResponse, parseListQuery, parseProjection } from './list.ts';
+import { etag } from './meta.ts';
+import { readPatch } from './patch-message.ts';
+import { type Projection, wants } from './projection.ts';
+import type { Reply } from './respond.ts';
+import { userSchema } from './schema.ts';
+import { decodeUser, pushedUser, type UserRow, userEncoder } from './user-codec.ts';
+import { applyUserPatch } from './user-patch.ts';
+
+export const listUsers: Handler = async ({ ctx, directory, query, baseUrl, notes }) => {
+  const { projection, filter, startIndex, count } = parseListQuery(query, userSchema, notes);
+  const condition = filter === null ? null : filterSql(filter, 'User', firstFilterParam);
+  const request = { filter: condition, startIndex, count };
+  const listed = unlessRefused(
+    await listDirectoryUsers(ctx, directory, request, { groups: wants(projection, 'groups') }),
+  );
+  const resources = listed.rows.map(userEncoder({ baseUrl, projection }));
+  return { status: 200, body: listResponse(resources, { totalResults: listed.totalResults, startIndex }) };
+};
+
+export const getUser: Handler = async (exchange, id) => {
+  const projection = projectionOf(exchange);
+  const read = await readDirectoryUser(exchange.ctx, exchange.directory, id, { groups: wants(projection, 'groups') });
+  const { row } = unlessRefused(read);
+  if (isKnown(exchange, row.version)) return { status: 304, headers: { ETag: etag(row.version) }, body: null };
+  return answer(exchange, row, projection);
+};
+
+export const postUser: Handler = async (exchange) => {
+  const projection = projectionOf(exchange);
+  const pushed = decodeUser(await readBody(exchange.request, userLimits), { notes: exchange.notes });
+  const { user } = unlessRefused(await createDirectoryUser(exchange.ctx, exchange.directory, pushed));
+  const reply = answer(exchange, user, projection);
+  return { ...reply, status: 201, headers: { ...reply.headers, Location: `${exchange.baseUrl}/Users/${user.id}` } };
+};
+
+/** PUT replaces; only `active` stays as it is where the body does not speak of it, so that no PUT lets somebody in by silence. */
+export const putUser: Handler = async (exchange, id) => {
+  const { notes } = exchange;
+  const body = await readBody(exchange.request, userLimits);
+  return update(exchange, id, ({ attributes }) =>
+    decodeUser(body, { notes, activeIfAbsent: attributes.active !== false }),
+  );
+};
+
+export const patchUser: Handler = async (exchange, id) => {
+  const { notes, baseUrl } = exchange;
+  const operations = readPatch(await readBody(exchange.request, userLimits), notes);
+  const encode = userEncoder({ baseUrl });
+  return update(exchange, id, ({ row, attributes }) => {
+    const { id: sameId, meta, groups = [] } = JSON.parse(encode({ ...row, attributes: '{}' })) as JsonObject;
+    const readOnly = { id: sameId, meta, groups } as JsonObject;
+    return pushedUser(applyUserPatch(attributes as JsonObject, operations, { notes, readOnly }).attributes);
+  });
+};
+
+async function update(exchange: Exchange, id: string, edit: (current: CurrentUser) => PushedUser): Promise<Reply> {
+  const projection = projectionOf(exchange);
+  const updated = await updateDirectoryUser(exchange.ctx, exchange.directory, id, edit, ifMatch(exchange));
+  return answer(exchange, unlessRefused(updated).user, projection);
+}
+
+export const deleteUser: Handler = async (exchange, id) => {
+  unlessRefused(await removeDirectoryUser(exchange.ctx, exchange.directory, id, ifMatch(exchange)));
+  return { status: 204, body: null };
+};
+
+function projectionOf({ query }: Exchange): Projection | null {
+  return parseProjection(query, userSchema);
+}
+
+function answer(
+  { baseUrl }: Exchange,
+  row: UserRow & { readonly version: number },
+  projection: Projection | null,
+): Reply {
+  return { status: 200, headers: { ETag: etag(row.version) }, body: userEncoder({ baseUrl, projection })(row) };
+}
