@@ -282,6 +282,34 @@ if (isMainThread && process.env.DRAWBRIDGE_RUNNER === String(process.ppid)) {
   pipe.on('error', () => {}).on('close', () => process.kill(process.pid, 'SIGTERM')).resume().unref();
 }`;
 
+/** Name and parent of a process, where the system tells (Linux). */
+const processStatus = (pid) => {
+  try {
+    const [, name, parent] = /^\d+ \((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+    return { name, parent: Number(parent) };
+  } catch {
+    return { name: undefined, parent: undefined };
+  }
+};
+
+/**
+ * Calls back when npm has ended before us. npm starts a shell that starts us; a SIGTERM for npm ends npm and that shell, and a
+ * SIGKILL npm alone, and nobody would tell the server. Does nothing for who starts this file without npm.
+ */
+const whenNpmIsGone = (callback) => {
+  if (process.env.npm_lifecycle_event === undefined || process.platform === 'win32') return () => {};
+  const shell = process.ppid;
+  const { name, parent: npm } = processStatus(shell);
+  // A shell that replaced itself by us leaves npm as our parent, and npm's parent is none of our business.
+  const watchesNpm = ['sh', 'dash', 'bash', 'ash', 'busybox'].includes(name);
+  const timer = setInterval(() => {
+    if (process.ppid === shell && (!watchesNpm || processStatus(shell).parent === npm)) return;
+    clearInterval(timer);
+    callback();
+  }, 200);
+  return () => clearInterval(timer);
+};
+
 const run = (node, file, args) => {
   const watched = process.platform !== 'win32';
   const flags = ['--disable-proto=delete', '--disable-warning=ExperimentalWarning'];
@@ -290,8 +318,10 @@ const run = (node, file, args) => {
     stdio: watched ? ['inherit', 'inherit', 'inherit', 'pipe'] : 'inherit',
     env: watched ? { ...process.env, DRAWBRIDGE_RUNNER: String(process.pid) } : process.env,
   });
+  const stopWatching = whenNpmIsGone(() => child.kill('SIGTERM'));
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
     process.on(signal, () => {
+      stopWatching();
       // A terminal sends Ctrl-C to the whole foreground group: the child has it already, and twice would mean "at once".
       if (signal === 'SIGINT' && process.stdin.isTTY) return;
       child.kill(signal);

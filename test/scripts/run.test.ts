@@ -120,4 +120,23 @@ describe('npm scripts', () => {
     // Standard output closes when the program, too, has ended.
     expect(await ended).toMatchObject({ signal: 'SIGKILL', stdout: 'ran wait\ndrained\n' });
   });
+
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    test.runIf(process.platform === 'linux')(`tell the program to end when npm itself gets ${signal}`, async () => {
+      writeFileSync(
+        join(root, 'npm.cjs'),
+        `const { spawn } = require('node:child_process');
+         const shell = spawn('sh', ['-c', process.argv[2] + '; :'], { stdio: 'inherit' });
+         process.on('SIGTERM', () => { shell.kill('SIGTERM'); process.exit(143); });`,
+      );
+      const command = `${process.execPath} ${join(root, 'scripts', 'run.mjs')} program.ts wait`;
+      const env = { PATH: process.env.PATH, npm_execpath: join(root, 'npm-cli.cjs'), npm_lifecycle_event: 'start' };
+      const npm = spawn(process.execPath, [join(root, 'npm.cjs'), command], { env });
+      children.push(npm);
+      const ended = result(npm);
+      await once(npm.stdout, 'data');
+      npm.kill(signal);
+      expect((await ended).stdout).toBe('ran wait\ndrained\n');
+    });
+  }
 });
