@@ -61,6 +61,11 @@ export function roleLabel(role: Pick<Role, 'workspace' | 'name'>): string {
   return `${role.workspace}: ${role.name}`;
 }
 
+/** Roles are told apart by their labels, whatever the case. */
+export function sameRole(a: Pick<Role, 'workspace' | 'name'>, b: Pick<Role, 'workspace' | 'name'>): boolean {
+  return roleLabel(a).toLowerCase() === roleLabel(b).toLowerCase();
+}
+
 /** Roles that every tenant has. `TenantManagement` held in a tenant covers that tenant's strict descendants. */
 export const builtInRoles: readonly Omit<Role, 'roleId'>[] = [
   {

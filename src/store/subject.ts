@@ -47,41 +47,40 @@ export type SubjectRead = {
   readonly mapped: readonly MappedTenant[];
 };
 
-// `tenant` and `subject` are SQL expressions of ours, never a client's text.
-const suspensionOf = (tenant: string, subject: string) => `(
+// `tenant` and `subject` are SQL expressions of ours, never a client's text. Names in them must be none that is used inside (a, c, d, g, m, r, s).
+export const suspensionOf = (tenant: string, subject: string) => `(
   select json_build_object('suspensionId', s.suspension_id, 'reason', s.reason,
     'suspendedAt', floor(extract(epoch from s.suspended_at) * 1000)::bigint)
   from suspensions s where s.tenant_id = ${tenant} and s.subject_id = ${subject} and s.lifted_at is null)`;
 
-const grantsOf = (tenant: string, subject: string) => `coalesce((
+export const grantsOf = (tenant: string, subject: string) => `coalesce((
   select json_agg(json_build_object('grantId', r.grant_id, 'roleId', r.role_id, 'source', r.source,
     'by', coalesce(r.granted_by->>'name', r.granted_by->>'kind', ''),
     'lifts', (select s.suspension_id from suspensions s
               where s.tenant_id = r.tenant_id and s.subject_id = r.subject_id and s.lifted_grant_id = r.grant_id)) order by r.grant_id)
   from role_grants r where r.tenant_id = ${tenant} and r.subject_id = ${subject} and r.ended_at is null), '[]'::json)`;
 
-const localGroupsOf = (tenant: string, subject: string) => `coalesce((
+export const localGroupsOf = (tenant: string, subject: string) => `coalesce((
   select json_agg(json_build_object('kind', 'local', 'groupId', g.local_group_id, 'name', g.name) order by g.local_group_id)
   from local_group_members m join local_groups g on g.tenant_id = m.tenant_id and g.local_group_id = m.local_group_id and g.ended_at is null
   where m.tenant_id = ${tenant} and m.subject_id = ${subject} and m.ended_at is null), '[]'::json)`;
 
-const directoryGroupsOf = (tenant: string, user: string) => `coalesce((
+export const directoryGroupsOf = (tenant: string, user: string, counts = 'c.enabled and not c.scim_held and c.ended_at is null') => `coalesce((
   select json_agg(json_build_object('kind', 'directory', 'groupId', g.group_id, 'connectionId', g.connection_id,
     'externalId', g.external_id, 'displayName', g.display_name) order by g.group_id)
   from directory_users d
-  join connections c on c.tenant_id = d.tenant_id and c.connection_id = d.connection_id
-    and c.enabled and not c.scim_held and c.ended_at is null
+  join connections c on c.tenant_id = d.tenant_id and c.connection_id = d.connection_id and ${counts}
   join group_members m on m.tenant_id = d.tenant_id and m.directory_user_id = d.directory_user_id
   join directory_groups g on g.tenant_id = m.tenant_id and g.group_id = m.group_id and g.ended_at is null
   where d.tenant_id = ${tenant} and d.user_id = ${user} and d.ended_at is null and d.active), '[]'::json)`;
 
-const assertedGroupsOf = (tenant: string, user: string) => `coalesce((
+export const assertedGroupsOf = (tenant: string, user: string, counts = 'c.enabled and c.ended_at is null') => `coalesce((
   select json_agg(json_build_object('kind', 'asserted', 'connectionId', a.connection_id, 'value', a.value) order by a.value)
   from asserted_groups a
-  join connections c on c.tenant_id = a.tenant_id and c.connection_id = a.connection_id and c.enabled and c.ended_at is null
+  join connections c on c.tenant_id = a.tenant_id and c.connection_id = a.connection_id and ${counts}
   where a.tenant_id = ${tenant} and a.user_id = ${user}), '[]'::json)`;
 
-const directoryOf = (tenant: string, user: string) => `coalesce((
+export const directoryOf = (tenant: string, user: string) => `coalesce((
   select json_agg(json_build_object('connectionId', d.connection_id, 'active', d.active, 'ended', d.ended_at is not null))
   from directory_users d
   where d.tenant_id = ${tenant} and d.user_id = ${user} and d.ended_by is distinct from 'admin'), '[]'::json)`;
