@@ -1,0 +1,458 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { bar } from '../../src/core/access.ts';
+import type { Change, PushedUser } from '../../src/core/change.ts';
+import {
+  type DirectoryFacts,
+  isFormer,
+  isProtected,
+  knownBy,
+  type Means,
+  type PersonFacts,
+  type StoredUser,
+} from '../../src/core/directory.ts';
+import { type CreateFacts, decideCreate } from '../../src/core/directory-create.ts';
+import { changesKeys, decideEnd, decideUpdate } from '../../src/core/directory-update.ts';
+import type { ConnectionId, DirectoryUserId, KeyHash, SuspensionId, UserId } from '../../src/core/ids.ts';
+import { type Email, parseEmail } from '../../src/core/profile.ts';
+
+const okta = 'c-okta' as ConnectionId;
+const entra = 'c-entra' as ConnectionId;
+const directory: DirectoryFacts = { connectionId: okta, connectionKey: 'okta', domains: ['acme.example'] };
+
+let serial = 0;
+const means: Means = {
+  newId: <Id extends string>() => `id-${++serial}` as Id,
+  keyHash: (text) => `hash(${text})` as KeyHash,
+};
+const hashes = (texts: readonly string[]) => texts.map((text) => means.keyHash(text));
+
+function pushed(name: string, more: { [key: string]: unknown } = {}): PushedUser {
+  const attributes = {
+    userName: name,
+    externalId: `ext-${name}`,
+    active: true,
+    emails: [{ primary: true, value: `${name}@acme.example` }],
+    ...more,
+  };
+  const emails = attributes.emails as { value: string }[];
+  const email = emails[0] === undefined ? null : parseEmail(emails[0].value);
+  const { userName, active } = attributes;
+  const none = { givenName: null, familyName: null, department: null, locale: null, timeZone: null };
+  const displayName = typeof more.displayName === 'string' ? more.displayName : null;
+  return {
+    userName,
+    externalId: attributes.externalId as string | null,
+    active,
+    email,
+    profile: { userName, email, displayName, ...none },
+    attributes,
+  };
+}
+
+function person(name: string, more: Partial<PersonFacts> = {}): PersonFacts {
+  const { profile } = pushed(name);
+  return {
+    userId: `u-${name}` as UserId,
+    profile,
+    emailVerified: true,
+    hasPassword: false,
+    mappedAcrossTenants: false,
+    administers: false,
+    lastOwner: false,
+    suspension: null,
+    madeHere: false,
+    directoryUsers: [],
+    ...more,
+  };
+}
+
+const here = (more: object = {}) => ({
+  directoryUserId: 'd-1' as DirectoryUserId,
+  connectionId: okta,
+  active: true,
+  ended: false,
+  ...more,
+});
+
+function createFacts(more: Partial<CreateFacts> = {}): CreateFacts {
+  return {
+    directory,
+    userNameTaken: false,
+    externalIdTaken: false,
+    byExternalId: null,
+    byEmail: null,
+    suspended: [],
+    ...more,
+  };
+}
+
+const stored = (user: PushedUser): StoredUser => ({ ...user, directoryUserId: 'd-1' as DirectoryUserId, version: 7 });
+const kinds = (changes: readonly Change[]) => changes.map((change) => change.kind);
+const suspension = 's-1' as SuspensionId;
+
+describe('a user pushed for the first time', () => {
+  test('is somebody new, whose address is proved only in a domain that the connection owns', () => {
+    const decision = decideCreate(pushed('ann'), createFacts(), means);
+    expect(kinds(decision.changes)).toEqual(['create_user', 'create_directory_user']);
+    expect(decision.changes[0]).toMatchObject({ origin: 'scim', approval: 'approved', emailVerified: true });
+    const foreign = pushed('ann', { emails: [{ value: 'ann@globex.example' }] });
+    expect(decideCreate(foreign, createFacts(), means).changes[0]).toMatchObject({ emailVerified: false });
+  });
+
+  test('T63 I12 is refused where the directory has the userName or the externalId', () => {
+    const taken = decideCreate(pushed('ann'), createFacts({ userNameTaken: true }), means);
+    expect(taken).toMatchObject({ outcome: { code: 'user_name_taken' }, changes: [] });
+    const known = decideCreate(pushed('ann'), createFacts({ externalIdTaken: true }), means);
+    expect(known).toMatchObject({ outcome: { code: 'external_id_taken' }, changes: [] });
+  });
+
+  test('T118 C3 is the same person again where they left under this externalId, whatever else they held', () => {
+    const left = person('ann', { suspension, directoryUsers: [here({ ended: true })], madeHere: true });
+    const decision = decideCreate(pushed('ann'), createFacts({ byExternalId: left, byEmail: left }), means);
+    expect(decision.outcome).toMatchObject({ kind: 'created', userId: left.userId, as: 'returned' });
+    expect(kinds(decision.changes)).toEqual(['create_directory_user', 'hold_keys']);
+  });
+
+  test('is not the person of an externalId who has another user here by now', () => {
+    const moved = person('ann', {
+      directoryUsers: [here({ ended: true }), here({ directoryUserId: 'd-2' as DirectoryUserId })],
+    });
+    const decision = decideCreate(pushed('new'), createFacts({ byExternalId: moved }), means);
+    expect(decision.outcome).toMatchObject({ as: 'new' });
+  });
+
+  test('C3 is a fresh user where only the address is that of somebody who left, who gives it up and leaves its key behind', () => {
+    const left = person('ann', { directoryUsers: [here({ ended: true })] });
+    const decision = decideCreate(pushed('ann', { externalId: 'other' }), createFacts({ byEmail: left }), means);
+    expect(decision.outcome).toMatchObject({ as: 'new' });
+    expect(kinds(decision.changes)).toEqual(['hold_keys', 'give_up_email', 'create_user', 'create_directory_user']);
+    expect(decision.changes[1]).toMatchObject({ userId: left.userId });
+  });
+
+  test('T118 I3 begins suspended where the one who left was', () => {
+    const left = person('ann', { suspension, directoryUsers: [here({ ended: true })] });
+    const decision = decideCreate(pushed('ann', { externalId: 'other' }), createFacts({ byEmail: left }), means);
+    expect(decision.changes.find((change) => change.kind === 'suspend')).toMatchObject({ inheritedFrom: suspension });
+    expect(decision.events.map((event) => event.kind)).toContain('user.suspension_inherited');
+  });
+
+  describe('with the address of a person of the tenant', () => {
+    const alone = { byEmail: person('ann') };
+
+    test('is adopted: linked, and nothing of theirs is touched', () => {
+      const decision = decideCreate(pushed('ann'), createFacts(alone), means);
+      expect(decision.outcome).toMatchObject({ kind: 'created', as: 'adopted', userId: 'u-ann' });
+      expect(kinds(decision.changes)).toEqual(['create_directory_user']);
+      expect(decision.events.map((event) => event.kind)).toEqual(['user.adopted']);
+    });
+
+    test('T29 T31 loses what was set up under an address that nobody had proved', () => {
+      const squatted = person('ann', { emailVerified: false, hasPassword: true });
+      const decision = decideCreate(pushed('ann'), createFacts({ byEmail: squatted }), means);
+      const expected = ['create_directory_user', 'end_password', 'end_identities', 'end_invitations', 'end_sessions'];
+      expect(kinds(decision.changes)).toEqual([...expected, 'update_profile']);
+    });
+
+    test.each([
+      ['T27 T38 the connection does not own the domain', { domains: [] }, {}, 'email_taken'],
+      ['they have another user on this connection', {}, { directoryUsers: [here()] }, 'email_taken'],
+      ['they are mapped into other tenants', {}, { mappedAcrossTenants: true }, 'email_taken'],
+      ['T105 they administer the tenant', {}, { administers: true }, 'protected_user'],
+    ] as const)('is refused where %s', (_, owned, more, code) => {
+      const facts = createFacts({ directory: { ...directory, ...owned }, byEmail: person('ann', more) });
+      const { outcome, changes } = decideCreate(pushed('ann'), facts, means);
+      expect(outcome).toMatchObject({ kind: 'refused', code });
+      expect(changes).toEqual([]);
+    });
+
+    test('T121 is refused where the pushed keys are those of somebody else who is suspended', () => {
+      const met = [{ subjectId: 'u-other' as UserId, suspensionId: suspension }];
+      expect(decideCreate(pushed('ann'), createFacts({ ...alone, suspended: met }), means).outcome).toMatchObject({
+        code: 'email_taken',
+      });
+      const own = [{ subjectId: 'u-ann' as UserId, suspensionId: suspension }];
+      const theirs = createFacts({ byEmail: person('ann', { suspension }), suspended: own });
+      expect(decideCreate(pushed('ann'), theirs, means).outcome).toMatchObject({ as: 'adopted' });
+    });
+
+    test('D12 is refused where adopting them as inactive would bar the last owner', () => {
+      const owner = person('ann', { lastOwner: true });
+      const decision = decideCreate(pushed('ann', { active: false }), createFacts({ byEmail: owner }), means);
+      expect(decision.outcome).toMatchObject({ code: 'last_owner' });
+    });
+  });
+});
+
+describe('a push of a user whom the directory has', () => {
+  const facts = (was: PushedUser, more: Partial<PersonFacts> = {}, addressFree = true) => ({
+    directory,
+    person: person('ann', { madeHere: true, directoryUsers: [here({ active: was.active })], ...more }),
+    stored: stored(was),
+    addressFree,
+  });
+
+  test('I6 writes nothing where it says what is stored, in whatever order', () => {
+    const was = pushed('ann', { name: { givenName: 'A', familyName: 'B' } });
+    const again = { ...was, attributes: { name: { familyName: 'B', givenName: 'A' }, ...pushed('ann').attributes } };
+    expect(decideUpdate(again, facts(was), means)).toEqual({
+      outcome: { kind: 'updated', changed: false },
+      changes: [],
+      events: [],
+    });
+  });
+
+  test('T62 active false ends sessions only where no other directory has the person active', () => {
+    const off = pushed('ann', { active: false });
+    expect(kinds(decideUpdate(off, facts(pushed('ann')), means).changes)).toContain('end_sessions');
+    const elsewhere = { connectionId: entra, directoryUserId: 'd-2' as DirectoryUserId, active: true, ended: false };
+    const both = facts(pushed('ann'), { directoryUsers: [here(), elsewhere] });
+    expect(kinds(decideUpdate(off, both, means).changes)).not.toContain('end_sessions');
+  });
+
+  test('T117 T133 active true sets the directory’s own switch and nothing else, of a suspended person too', () => {
+    const decision = decideUpdate(pushed('ann'), facts(pushed('ann', { active: false }), { suspension }), means);
+    expect(kinds(decision.changes)).toEqual(['update_directory_user', 'hold_keys']);
+    expect(decision.events.map((event) => event.kind)).toEqual(['user.updated', 'user.directory_activated']);
+  });
+
+  test('the profile follows the directory that made the person, and no other', () => {
+    const next = pushed('ann', { displayName: 'Ann B' });
+    const made = decideUpdate(next, facts(pushed('ann')), means);
+    expect(made.changes[1]).toEqual({ kind: 'update_profile', userId: 'u-ann', profile: { displayName: 'Ann B' } });
+    const adopted = decideUpdate(next, facts(pushed('ann'), { madeHere: false }), means);
+    expect(kinds(adopted.changes)).toEqual(['update_directory_user']);
+  });
+
+  describe('with another address', () => {
+    const next = pushed('ann', { emails: [{ value: 'ann.b@acme.example' }] });
+
+    test('moves it, proved by the domain, and remembers the old one', () => {
+      const decision = decideUpdate(next, facts(pushed('ann')), means);
+      expect(decision.changes[1]).toMatchObject({ profile: { email: 'ann.b@acme.example' }, emailVerified: true });
+      expect(decision.changes[2]).toEqual({
+        kind: 'hold_keys',
+        subjectId: 'u-ann',
+        hashes: hashes([JSON.stringify(['email', 'ann@acme.example'])]),
+      });
+      expect(changesKeys(stored(pushed('ann')), next)).toBe(true);
+    });
+
+    test.each([
+      ['has a password', { hasPassword: true }, true],
+      ['is mapped into other tenants', { mappedAcrossTenants: true }, true],
+      ['was made by somebody else', { madeHere: false }, true],
+      ['would take it from another', {}, false],
+    ] as const)('T40 keeps the person’s own where they %s', (_, more, free) => {
+      const decision = decideUpdate(next, facts(pushed('ann'), more, free), means);
+      expect(decision.changes.some((change) => change.kind === 'update_profile' && 'email' in change.profile)).toBe(
+        false,
+      );
+      expect(decision.events.map((event) => event.kind)).toContain('user.email_kept');
+    });
+  });
+
+  test('D12 the last owner is neither deactivated nor removed by a directory, even by the one that made them', () => {
+    const owner = facts(pushed('ann'), { administers: true, lastOwner: true });
+    expect(decideUpdate(pushed('ann', { active: false }), owner, means).outcome).toMatchObject({ code: 'last_owner' });
+    expect(decideEnd(owner).outcome).toMatchObject({ code: 'last_owner' });
+    expect(decideUpdate(pushed('ann', { displayName: 'X' }), owner, means).outcome).toMatchObject({ changed: true });
+  });
+});
+
+test('T123 a person is known by every address, also as userName, without its plus-tag and in one spelling', () => {
+  const user = pushed('Ann.B+x@ACME.example', {
+    emails: [{ value: 'ann@acme.example' }, { value: 'Second@Bücher.example' }, { value: 'no address' }, 'x'],
+  });
+  expect(knownBy(user, 'okta')).toEqual([
+    '["email","ann@acme.example"]',
+    '["email","ann.b@acme.example"]',
+    '["email","second@xn--bcher-kva.example"]',
+    '["externalId","okta","ext-Ann.B+x@ACME.example"]',
+  ]);
+});
+
+describe('whatever is pushed, about whomever', () => {
+  const names = fc.constantFrom('ann', 'bob', 'ann@acme.example');
+  const addresses = fc.constantFrom('ann@acme.example', 'ann+1@acme.example', 'bob@acme.example', 'x@globex.example');
+  const push = fc
+    .record({
+      name: names,
+      emails: fc.array(addresses, { maxLength: 2 }),
+      externalId: fc.option(names),
+      active: fc.boolean(),
+    })
+    .chain((one) => fc.constant(pushed(one.name, { ...one, emails: one.emails.map((value) => ({ value })) })));
+  const people = fc
+    .record({
+      emailVerified: fc.boolean(),
+      hasPassword: fc.boolean(),
+      mappedAcrossTenants: fc.boolean(),
+      administers: fc.boolean(),
+      lastOwner: fc.boolean(),
+      madeHere: fc.boolean(),
+      suspension: fc.option(fc.constant(suspension)),
+      directoryUsers: fc.array(
+        fc.record({
+          directoryUserId: fc.constantFrom('d-1', 'd-2', 'd-3') as fc.Arbitrary<DirectoryUserId>,
+          connectionId: fc.constantFrom(okta, entra),
+          active: fc.boolean(),
+          ended: fc.boolean(),
+        }),
+        { maxLength: 3 },
+      ),
+    })
+    .map((facts) => person('ann', facts));
+  const left = people.map((one) => ({ ...one, userId: 'u-left' as UserId }));
+  const met = fc.array(fc.constant({ subjectId: 'u-gone' as UserId, suspensionId: suspension }), { maxLength: 1 });
+  const creations = fc.record({
+    directory: fc.constant(directory),
+    userNameTaken: fc.constant(false),
+    externalIdTaken: fc.constant(false),
+    byExternalId: fc.option(left),
+    byEmail: fc.option(people),
+    suspended: met,
+  });
+  /** A person whose user here is the stored one. */
+  const updates = fc.record({ was: push, next: push, who: people, addressFree: fc.boolean() }).map((one) => {
+    const others = one.who.directoryUsers.filter((user) => user.directoryUserId !== 'd-1');
+    const directoryUsers = [here({ active: one.was.active }), ...others];
+    const { next, addressFree } = one;
+    return { next, facts: { directory, addressFree, stored: stored(one.was), person: { ...one.who, directoryUsers } } };
+  });
+
+  /** Everything that a directory can ever cause. */
+  const expressible = new Set<Change['kind']>([
+    'create_user',
+    'create_directory_user',
+    'update_directory_user',
+    'end_directory_user',
+    'update_profile',
+    'give_up_email',
+    'hold_keys',
+    'suspend',
+    'end_sessions',
+    'end_password',
+    'end_identities',
+    'end_invitations',
+  ]);
+
+  test('R22 T117 T126 no push can give a role, end a suspension or touch an administrator’s switch', () => {
+    fc.assert(
+      fc.property(push, creations, updates, (user, facts, { next, facts: update }) => {
+        for (const decision of [
+          decideCreate(user, facts, means),
+          decideUpdate(next, update, means),
+          decideEnd(update),
+        ]) {
+          for (const change of decision.changes) expect(expressible).toContain(change.kind);
+          if (decision.outcome.kind === 'refused') expect(decision.changes).toEqual([]);
+          if (decision.changes.length > 0) expect(decision.events.length).toBeGreaterThan(0);
+        }
+      }),
+    );
+  });
+
+  test('I3 whoever comes new and meets a suspended person’s keys begins suspended and is remembered by all of theirs', () => {
+    fc.assert(
+      fc.property(push, creations, (user, facts) => {
+        const { outcome, changes } = decideCreate(user, facts, means);
+        if (outcome.kind === 'refused' || outcome.as !== 'new') return;
+        const inherits =
+          facts.suspended.length > 0 ||
+          (facts.byEmail !== null && isFormer(facts.byEmail) && facts.byEmail.suspension !== null);
+        expect(changes.some((change) => change.kind === 'suspend')).toBe(inherits);
+        const held = changes.filter((change) => change.kind === 'hold_keys' && change.subjectId === outcome.userId);
+        if (inherits)
+          expect(held).toEqual([
+            { kind: 'hold_keys', subjectId: outcome.userId, hashes: hashes(knownBy(user, 'okta')) },
+          ]);
+      }),
+    );
+  });
+
+  test('T121 T122 a key that is given up is remembered, and every key of a suspended person', () => {
+    fc.assert(
+      fc.property(updates, ({ next, facts }) => {
+        const { outcome, changes } = decideUpdate(next, facts, means);
+        if (outcome.kind === 'refused' || !outcome.changed) return;
+        const held = changes.flatMap((change) => (change.kind === 'hold_keys' ? change.hashes : []));
+        const now = knownBy(next, 'okta');
+        const gone = knownBy(facts.stored, 'okta').filter((key) => !now.includes(key));
+        expect(held).toEqual(expect.arrayContaining(hashes(gone)));
+        if (facts.person.suspension !== null) expect(held).toEqual(expect.arrayContaining(hashes(now)));
+      }),
+    );
+  });
+
+  test('T105 an administrator whom the directory did not make is never changed, and every try is audited', () => {
+    fc.assert(
+      fc.property(push, creations, updates, (user, facts, { next, facts: update }) => {
+        if (isProtected(update.person)) {
+          const decision = decideUpdate(next, update, means);
+          expect(decision.changes).toEqual([]);
+          if (decision.outcome.kind === 'refused') expect(decision.events).toMatchObject([{ outcome: 'refused' }]);
+          expect(decideEnd(update)).toMatchObject({
+            outcome: { code: 'protected_user' },
+            events: [{ outcome: 'refused' }],
+          });
+        }
+        const created = decideCreate(user, facts, means);
+        if (created.outcome.kind === 'refused') return;
+        const touched = created.changes.flatMap((change) => ('userId' in change ? [change.userId] : []));
+        for (const one of [facts.byEmail, facts.byExternalId]) {
+          if (one !== null && isProtected(one)) expect(touched).not.toContain(one.userId);
+        }
+      }),
+    );
+  });
+
+  test('T62 sessions end exactly where a push bars somebody who was not barred by their directories', () => {
+    fc.assert(
+      fc.property(updates, ({ next, facts }) => {
+        const { outcome, changes } = decideUpdate(next, facts, means);
+        if (outcome.kind === 'refused' || !outcome.changed) return;
+        const barredWith = (active: boolean) =>
+          bar({
+            adminDeactivated: false,
+            approval: 'approved',
+            suspension: null,
+            directory: facts.person.directoryUsers.map((one) =>
+              one.directoryUserId === 'd-1' ? { ...one, active } : one,
+            ),
+          });
+        const bars = barredWith(facts.stored.active) === null && barredWith(next.active) !== null;
+        expect(changes.some((change) => change.kind === 'end_sessions')).toBe(bars);
+      }),
+    );
+  });
+
+  test('I6 pushing the same twice changes nothing the second time', () => {
+    fc.assert(
+      fc.property(updates, ({ next, facts }) => {
+        const again = decideUpdate(next, { ...facts, stored: stored(next) }, means);
+        expect(again).toMatchObject({ outcome: { changed: false }, changes: [], events: [] });
+        expect(changesKeys(stored(next), next)).toBe(false);
+      }),
+    );
+  });
+
+  test('T40 an address moves only to where nobody could lose a way in by it', () => {
+    fc.assert(
+      fc.property(updates, ({ next, facts }) => {
+        const { changes } = decideUpdate(next, facts, means);
+        const moved = changes.find((change) => change.kind === 'update_profile' && change.profile.email !== undefined);
+        if (moved === undefined) return;
+        const { madeHere, hasPassword, mappedAcrossTenants } = facts.person;
+        expect({ madeHere, hasPassword, mappedAcrossTenants }).toEqual({
+          madeHere: true,
+          hasPassword: false,
+          mappedAcrossTenants: false,
+        });
+        expect(moved).toMatchObject({
+          emailVerified: (next.email as Email | null)?.endsWith('@acme.example') ?? false,
+        });
+      }),
+    );
+  });
+});
