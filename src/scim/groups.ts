@@ -1,13 +1,12 @@
 // /Groups. A group is never loaded to be changed; answers that carry members are made while they are read.
 
-import { noMembers } from '../core/directory-group.ts';
 import type { DirectoryGroupId } from '../core/ids.ts';
 import { createDirectoryGroup, removeDirectoryGroup, updateDirectoryGroup } from '../operations/provision-group.ts';
 import { firstFilterParam, listDirectoryGroups, membersOf, readDirectoryGroup } from '../operations/read-directory.ts';
 import { readBody } from './body.ts';
 import { CredentialEnded, type Exchange, type Handler, ifMatch, isKnown, unlessRefused } from './exchange.ts';
 import { filterSql } from './filter-sql.ts';
-import { decodeGroup, type GroupEncoder, type GroupRow, groupEncoder } from './group-codec.ts';
+import { decodeGroup, type GroupEncoder, type GroupMemberRow, type GroupRow, groupEncoder } from './group-codec.ts';
 import { decodeGroupPatch, readOnlyId } from './group-patch.ts';
 import { defaultLimits, type JsonLimits } from './json.ts';
 import { listResponse, parseListQuery, parseProjection } from './list.ts';
@@ -73,7 +72,7 @@ export const patchGroup: Handler = async (exchange, id) => {
   const { ctx, directory, notes, query } = exchange;
   const plan = decodeGroupPatch(readPatch(await readBody(exchange.request, groupLimits), notes), { notes });
   if (plan.claimedId !== null && plan.claimedId !== id) throw readOnlyId();
-  const edit = { names: plan.names, members: plan.members ?? noMembers };
+  const edit = { names: plan.names, members: plan.members };
   unlessRefused(await updateDirectoryGroup(ctx, directory, id, edit, ifMatch(exchange)));
   if (!query.has('attributes')) return { status: 204, body: null };
   const projection = projectionOf(exchange);
@@ -100,54 +99,52 @@ function answer(exchange: Exchange, row: Row, projection: Projection | null, mem
 /** Pieces are gathered to this many characters before they are sent: a small answer goes out whole. */
 const PIECE = 64 * 1024;
 
-/** Groups as JSON text with their members, which are read batch by batch, between the pieces of `around`. */
+/** Groups as JSON text between the pieces of `around`, their members written while they are read. Both come by group id. */
 async function* withMembers(
   { ctx, directory }: Exchange,
   encoder: GroupEncoder,
   rows: readonly Row[],
   around: readonly string[],
 ): AsyncGenerator<string> {
-  const batches = membersOf(
+  const runs = runsOf(
     ctx,
     directory,
     rows.map((row) => row.id),
   );
+  let run = (await runs.next()).value;
   let text = '';
-  let at = -1;
-  let tail = '';
-  let first = true;
-  const open = (index: number): void => {
-    for (; at < index; ) {
-      text += tail + (around[at + 1] ?? '');
-      at += 1;
-      const row = rows[at];
-      if (row === undefined) return;
-      const parts = encoder.around(row);
-      text += parts.head;
-      tail = parts.tail;
-      first = true;
-    }
-  };
-  for (;;) {
-    const step = await batches.next();
-    if (step.done) {
-      if (step.value === 'unauthenticated') throw new CredentialEnded();
-      break;
-    }
-    for (let from = 0; from < step.value.length; ) {
-      const groupId = step.value[from]?.groupId;
-      let to = from + 1;
-      while (to < step.value.length && step.value[to]?.groupId === groupId) to += 1;
-      open(rows.findIndex((row) => row.id === groupId));
-      text += (first ? '' : ',') + encoder.members(step.value.slice(from, to));
-      first = false;
-      from = to;
-    }
-    if (text.length > PIECE) {
+  for (const [index, row] of rows.entries()) {
+    const { head, tail } = encoder.around(row);
+    text += around[index] + head;
+    for (let first = true; run?.groupId === row.id; first = false) {
+      text += (first ? '' : ',') + encoder.members(run.members);
+      run = (await runs.next()).value;
+      if (text.length < PIECE) continue;
       yield text;
       text = '';
     }
+    text += tail;
   }
-  open(rows.length);
-  yield text;
+  yield text + around[rows.length];
+}
+
+type Run = { readonly groupId: DirectoryGroupId; readonly members: readonly GroupMemberRow[] };
+
+/** Members of one group at a time, in the order of the groups' ids. */
+async function* runsOf(
+  ctx: Exchange['ctx'],
+  directory: Exchange['directory'],
+  groupIds: readonly DirectoryGroupId[],
+): AsyncGenerator<Run, undefined> {
+  const batches = membersOf(ctx, directory, groupIds);
+  for (;;) {
+    const batch = await batches.next();
+    if (batch.done) {
+      if (batch.value === 'unauthenticated') throw new CredentialEnded();
+      return;
+    }
+    yield* Map.groupBy(batch.value, (member) => member.groupId)
+      .entries()
+      .map(([groupId, members]) => ({ groupId, members }));
+  }
 }
