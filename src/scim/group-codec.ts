@@ -83,8 +83,9 @@ export function readMemberIds(
   for (const item of readList(value, 'members', notes)) {
     const id = readMember(item, notes);
     if (id === undefined || id === '') throw invalidValue('A member has no value.');
-    const key = nameKey(id);
-    if (isUuid(key)) ids.add(key as DirectoryUserId);
+    const canonical = isUuid(id);
+    const key = canonical ? id : nameKey(id);
+    if (canonical || isUuid(key)) ids.add(key as DirectoryUserId);
     else if (purpose === 'added') throw unknownMember();
   }
   return ids.values().toArray();
@@ -97,23 +98,27 @@ function readMember(item: JsonValue, notes: Notes): string | undefined {
   }
   if (!isObject(item)) throw invalidValue('A member is not an object.');
   let id: string | undefined;
-  for (const name of Object.keys(item)) {
+  for (const name in item) {
     const value = item[name];
-    switch (name === 'value' ? name : nameKey(name)) {
+    if (typeof value !== 'string') continue;
+    switch (MEMBER_KEYS.has(name) ? name : nameKey(name)) {
       case 'value':
-        if (typeof value === 'string') id = value;
+        if (id !== undefined) throw invalidSyntax('The request body names a member twice.');
+        id = value;
         break;
       case 'type':
-        if (typeof value === 'string' && nameKey(value) === 'group') throw nestedGroup();
+        if (value !== 'User' && nameKey(value) === 'group') throw nestedGroup();
         break;
       case '$ref':
-        if (typeof value === 'string' && GROUP_REFERENCE.test(value)) throw nestedGroup();
+        if (GROUP_REFERENCE.test(value)) throw nestedGroup();
         break;
     }
   }
   return id;
 }
 
+/** Spelled as nearly everybody does: a list of 100 000 is not folded name by name. */
+const MEMBER_KEYS: ReadonlySet<string> = new Set(['value', 'display', '$ref', 'type']);
 const GROUP_REFERENCE = /(^|\/)groups\/[^/]*$/i;
 const nestedGroup = () => invalidValue('Groups in groups are not supported.');
 

@@ -89,6 +89,13 @@ describe('a pushed group', () => {
     }
   });
 
+  test('with a member named by two ids is 400 invalidSyntax', () => {
+    expect(refusal(() => decode({ displayName: 'x', members: [{ value: a, Value: b }] }))).toEqual([
+      400,
+      'invalidSyntax',
+    ]);
+  });
+
   test('with 10,000 members is read within 100 ms (T50)', () => {
     const members = Array.from({ length: 10_000 }, (_, index) => ({
       value: uuid(index),
