@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { groupNameKey, userNameKey } from '../../src/core/profile.ts';
-import { parseFilter } from '../../src/scim/filter.ts';
+import { parseFilter, parsePath } from '../../src/scim/filter.ts';
+import { matchesElement } from '../../src/scim/filter-match.ts';
 import { filterSql } from '../../src/scim/filter-sql.ts';
 import type { JsonObject, JsonValue } from '../../src/scim/json.ts';
 import { enterpriseUserUrn, groupSchema, userSchema } from '../../src/scim/schema.ts';
@@ -367,6 +368,38 @@ test('any filter finds in PostgreSQL what it finds in the resources one by one',
     fc.asyncProperty(term, async ({ text, holds }) => {
       const expected = stored.flatMap((user, index) => (holds(user) ? [index] : []));
       expect(await findUsers(text)).toEqual(expected);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a value filter chooses the same elements in a PATCH as in a query', async () => {
+  const word = fc.constantFrom('work', 'HOME', 'bob@acme.example', 'alice', '@', '%');
+  const comparison = fc
+    .tuple(fc.constantFrom('type', 'value', 'display'), fc.constantFrom(...Object.keys(comparisons)), word)
+    .map(([name, op, value]) => `${name} ${op} ${JSON.stringify(value)}`);
+  const primary = fc.tuple(fc.constantFrom('eq', 'ne'), fc.boolean()).map(([op, value]) => `primary ${op} ${value}`);
+  const { filter } = fc.letrec<{ filter: string }>((tie) => ({
+    filter: fc.oneof(
+      { maxDepth: 2 },
+      comparison,
+      primary,
+      fc.constantFrom('primary pr', 'display pr', 'value pr', 'type eq null', 'display ne null'),
+      fc
+        .tuple(tie('filter'), fc.constantFrom('and', 'or'), tie('filter'))
+        .map(([a, joint, b]) => `(${a}) ${joint} (${b})`),
+      tie('filter').map((a) => `not (${a})`),
+    ),
+  }));
+  const stored = users.map((body) => valuesAt(decodeUser(body, { notes: [] }).attributes, 'emails'));
+  await fc.assert(
+    fc.asyncProperty(filter, async (text) => {
+      const target = parsePath(`emails[${text}]`, userSchema);
+      const node = target.kind === 'attribute' ? target.filter : null;
+      const expected = stored.flatMap((emails, index) =>
+        emails.some((email) => node !== null && matchesElement(node, email)) ? [index] : [],
+      );
+      expect(await findUsers(`emails[${text}]`)).toEqual(expected);
     }),
     { numRuns: 300 },
   );
