@@ -1,7 +1,10 @@
 // Every command of the command line, once.
 
+import { apply } from './apply.ts';
 import type { Command } from './command.ts';
+import { explain } from './explain.ts';
 import { mappingAdd, mappingRemove } from './mappings.ts';
+import { plan } from './plan.ts';
 import { tenantCreate, tenantList } from './tenants.ts';
 import { userActivate, userAssignRole, userDeactivate, userList, userShow, userSuspend } from './users.ts';
 
@@ -16,4 +19,7 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ['user activate', userActivate],
   ['mapping add', mappingAdd],
   ['mapping remove', mappingRemove],
+  ['plan', plan],
+  ['apply', apply],
+  ['explain', explain],
 ]);

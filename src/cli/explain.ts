@@ -1,0 +1,77 @@
+import { type Explanation, explainAccess, type RuleTried } from '../operations/explain-access.ts';
+import { accepted, type Command, optional, subjectOf } from './command.ts';
+import { reasonText } from './users.ts';
+
+export const explain: Command = {
+  usage: 'explain --tenant T --user U [--role R]',
+  summary: 'why a person holds what they hold, or why they do not hold a role',
+  options: { tenant: { type: 'string' }, user: { type: 'string' }, role: { type: 'string' } },
+  async run(world, values) {
+    const { tenant, subject } = await subjectOf(world, values);
+    const explained = accepted(await explainAccess(world.context, tenant, subject, optional(values, 'role')));
+    const { access, role, version, suspension, barredAtHome } = explained;
+    const json = {
+      tenant: tenant.slug,
+      user: subject.name,
+      id: subject.subjectId,
+      configVersion: version,
+      state: access.state,
+      barredAtHome,
+      suspension,
+      roles: access.roles,
+      ...(role === null ? {} : { role }),
+    };
+    const head = `${subject.name} in ${tenant.slug}: ${stateText(explained)}`;
+    const body =
+      role === null
+        ? access.roles.flatMap((one) => [`  ${one.role}`, ...one.because.map((reason) => `    ${reasonText(reason)}`)])
+        : roleLines(role);
+    return { text: [head, ...body].join('\n'), json };
+  },
+};
+
+function stateText({ access, barredAtHome, suspension }: Explanation): string {
+  const where = barredAtHome ? ' at home' : '';
+  switch (access.state) {
+    case 'active':
+      return 'active';
+    case 'no_access':
+      return 'no access, since nothing gives a role';
+    case 'suspended': {
+      const since = suspension === null ? '' : ` since ${new Date(suspension.suspendedAt).toISOString()}`;
+      return `suspended${where}${since}, until an administrator assigns a role`;
+    }
+    case 'pending':
+      return `waiting for an administrator’s approval${where}`;
+    case 'deactivated':
+      return `deactivated${where}: Is Active is off, or no directory that knows them has them active`;
+  }
+}
+
+function roleLines(role: NonNullable<Explanation['role']>): readonly string[] {
+  const held =
+    role.held === null
+      ? [`  ${role.label} is not held`]
+      : [`  ${role.label} is held`, ...role.held.because.map((reason) => `    ${reasonText(reason)}`)];
+  const grants =
+    role.held === null
+      ? role.grants.map((grant) => `    assigned by ${grant.by} (${grant.source}), and does not count now`)
+      : [];
+  const rules = role.rules
+    .filter((rule) => role.held === null || rule.groups.length === 0)
+    .map((rule) => `    ${ruleText(rule)}`);
+  const none =
+    grants.length + role.rules.length + (role.held?.because.length ?? 0) === 0
+      ? ['    no rule gives it and nobody assigned it']
+      : [];
+  return [...held, ...grants, ...rules, ...none];
+}
+
+function ruleText({ rule, match, connection, groups }: RuleTried): string {
+  const group = `${match.kind === 'local' ? 'the tenant’s own group' : `the group of ${connection} by ${match.kind}`} "${match.value}"`;
+  const member =
+    groups.length > 0
+      ? 'they are a member, and it does not count now'
+      : 'they are no member, or the group is not bound to it';
+  return `rule "${rule}" gives it to ${group}: ${member}`;
+}

@@ -1,0 +1,93 @@
+import type { Context } from '../context.ts';
+import {
+  bar,
+  type EffectiveAccess,
+  type EffectiveRole,
+  effectiveAccess,
+  guestAccess,
+  type RoleGrant,
+  type Suspension,
+} from '../core/access.ts';
+import { type Refusal, refused } from '../core/errors.ts';
+import { type GroupRef, type MappingRule, ruleMatches } from '../core/mapping.ts';
+import { findRole, roleLabel } from '../core/tenant.ts';
+import { readConfigInForce } from '../store/config-in-force.ts';
+import { readSubject } from '../store/subject.ts';
+import { gone, type SubjectRef, type TenantRef } from './standing.ts';
+
+/** A rule that gives the role, and the groups through which it would; none: the person is in no group that it speaks of. */
+export type RuleTried = {
+  readonly rule: string;
+  readonly match: MappingRule['match'];
+  readonly connection: string | null;
+  readonly groups: readonly GroupRef[];
+};
+
+export type Explanation = {
+  readonly kind: 'explained';
+  /** The configuration version that this was decided by. */
+  readonly version: number;
+  readonly access: EffectiveAccess;
+  /** Barred at home rather than in the tenant: a guest is judged at both. */
+  readonly barredAtHome: boolean;
+  readonly suspension: Suspension | null;
+  /** Present where one role was asked about. */
+  readonly role: {
+    readonly label: string;
+    readonly held: EffectiveRole | null;
+    readonly grants: readonly RoleGrant[];
+    readonly rules: readonly RuleTried[];
+  } | null;
+};
+
+/**
+ * Why a subject holds what it holds in a tenant, and for one role: every way to it, taken or not. The same function and facts as for
+ * a token. Refuses `unknown_role`, `unknown_user`. Changes nothing.
+ */
+export async function explainAccess(
+  ctx: Context,
+  tenant: TenantRef,
+  subject: SubjectRef,
+  roleText: string | null,
+): Promise<Explanation | Refusal> {
+  const isGuest = subject.kind === 'guest';
+  const read = await readSubject(ctx.hot(subject.person.tenantId), subject.person.userId, isGuest ? tenant.slug : null);
+  const config = await readConfigInForce(ctx.hot(tenant.tenantId));
+  if (read === undefined || config === undefined) return gone(subject.subjectId);
+  const own = read.target?.kind === 'guest' ? read.target.facts : read.homeFacts;
+  const facts = { ...own, rules: config.rules, roles: config.roles, policy: config.settings };
+  const access = isGuest ? guestAccess(read.homeFacts, facts) : effectiveAccess(facts);
+  const role = roleText === null ? null : findRole(roleText, config.roles);
+  if (roleText !== null && role === null)
+    return refused('unknown_role', `There is no role ${JSON.stringify(roleText)} in ${tenant.slug}.`);
+  return {
+    kind: 'explained',
+    version: config.version,
+    access,
+    barredAtHome: isGuest && bar(read.homeFacts) !== null,
+    suspension: own.suspension,
+    role:
+      role === null
+        ? null
+        : {
+            label: roleLabel(role),
+            held: access.roles.find((one) => one.roleId === role.roleId) ?? null,
+            grants: own.grants.filter((grant) => grant.roleId === role.roleId),
+            rules: config.rules
+              .filter((rule) => rule.roleId === role.roleId)
+              .map((rule): RuleTried => {
+                const { match } = rule;
+                const connection =
+                  match.kind === 'local'
+                    ? undefined
+                    : config.connections.find((one) => one.connectionId === match.connectionId);
+                return {
+                  rule: rule.key,
+                  match,
+                  connection: connection?.key ?? null,
+                  groups: own.groups.filter((group) => ruleMatches(rule, group)),
+                };
+              }),
+          },
+  };
+}

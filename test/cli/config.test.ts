@@ -1,0 +1,158 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { TenantSlug } from '../../src/core/ids.ts';
+import { suspend } from '../../src/operations/suspend.ts';
+import {
+  bringIntoForce,
+  type ConfigFolder,
+  configFolder,
+  planned,
+  pushGroup,
+  pushUser,
+  tenantIdOf,
+  withSystemTenant,
+} from '../support/config.ts';
+import { type TestWorld, testWorld } from '../support/world.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const masterKey = randomBytes(32);
+let world: TestWorld;
+let folder: ConfigFolder;
+
+const acme = (rules: string) => `
+tenant: acme
+name: Acme
+workspaces: { Analytics: { roles: { Viewer: {}, Editor: {} } } }
+connections: { okta: { scim: true, domains: [acme.example] } }
+rules:
+  - { connection: okta, group: { name: Staff }, role: "Analytics: Viewer" }
+${rules}`;
+const editors = '  - { name: editors, connection: okta, group: { name: Staff }, role: "Analytics: Editor" }\n';
+
+beforeAll(async () => {
+  world = await testWorld({ masterKey });
+  folder = configFolder();
+  await withSystemTenant(world);
+});
+afterAll(async () => {
+  await world.close();
+  folder.remove();
+});
+
+/** The command line as it is run: another process, on the same database. */
+function cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const env = {
+    PATH: process.env.PATH ?? '',
+    DATABASE_URL: world.url,
+    DRAWBRIDGE_MASTER_KEY: masterKey.toString('base64'),
+    DRAWBRIDGE_CONFIG: folder.path,
+  };
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['--disable-proto=delete', main, ...args], { env });
+    const out = { stdout: '', stderr: '' };
+    child.stdout.on('data', (data: Buffer) => (out.stdout += data.toString()));
+    child.stderr.on('data', (data: Buffer) => (out.stderr += data.toString()));
+    child.on('close', (code) => resolve({ code, ...out }));
+  });
+}
+
+test('plan says what would change and for whom, apply does exactly that, and explain says why', async () => {
+  folder.write({ acme: acme('') });
+  await bringIntoForce(world, folder);
+  const staff = await pushGroup(world, 'acme', 'okta', 'Staff');
+  await world.sql(
+    `insert into rule_bindings (tenant_id, rule_id, group_id, state) select tenant_id, rule_id, $1, 'bound' from mapping_rules`,
+    [staff],
+  );
+  await world.sql(`update tenants set config_version = nextval('config_versions')`);
+  const ann = await pushUser(world, 'acme', 'okta', 'ann@acme.example', [staff]);
+  await pushUser(world, 'acme', 'okta', 'bob@acme.example', []);
+
+  folder.write({ acme: acme(editors) });
+  const { digest } = await planned(world, folder);
+  const plan = await cli('plan');
+  expect(plan).toEqual({
+    code: 0,
+    stderr: '',
+    stdout: `acme
+  + rule "editors" gives Analytics: Editor
+  = rule "editors" speaks of the group "Staff" that is there
+
+People
+  ann@acme.example in acme
+    gains Analytics: Editor (rule "editors" maps group "Staff")
+    keeps Analytics: Viewer (rule "okta:name:Staff -> Analytics: Viewer" maps group "Staff")
+
+1 of 2 people differ: 1 gain, 0 lose, 0 are signed out.
+
+To apply exactly this: drawbridge apply --digest ${digest}
+`,
+  });
+  const json = JSON.parse((await cli('plan', '--json')).stdout) as { digest: string; people: unknown };
+  expect(json).toMatchObject({
+    digest,
+    people: [{ subject: { id: ann }, gains: [{ role: 'Analytics: Editor' }], endsSessions: false }],
+  });
+
+  const applied = await cli('apply', '--digest', digest);
+  expect(applied).toEqual({
+    code: 0,
+    stderr: '',
+    stdout: 'Applied: 1 changes; 1 people gained, 0 lost, 0 were signed out.\n',
+  });
+  expect((await cli('plan')).stdout).toBe('Nothing to change: what is in force is what the files say.\n');
+
+  const explained = await cli('explain', '--tenant', 'acme', '--user', 'ann@acme.example');
+  expect(explained.stdout).toBe(`ann@acme.example in acme: active
+  Analytics: Editor
+    rule "editors" maps group "Staff"
+  Analytics: Viewer
+    rule "okta:name:Staff -> Analytics: Viewer" maps group "Staff"
+`);
+  const why = await cli('explain', '--tenant', 'acme', '--user', 'bob@acme.example', '--role', 'Editor');
+  expect(why.stdout).toBe(`bob@acme.example in acme: no access, since nothing gives a role
+  Analytics: Editor is not held
+    rule "editors" gives it to the group of okta by name "Staff": they are no member, or the group is not bound to it
+`);
+
+  const tenant = { tenantId: await tenantIdOf(world, 'acme'), slug: 'acme' as TenantSlug };
+  await suspend(
+    world.context(),
+    tenant,
+    { subjectId: ann, kind: 'user', person: { tenantId: tenant.tenantId, userId: ann } },
+    null,
+  );
+  const barred = await cli('explain', '--tenant', 'acme', '--user', 'ann@acme.example', '--role', 'Editor', '--json');
+  expect(JSON.parse(barred.stdout)).toMatchObject({
+    state: 'suspended',
+    roles: [],
+    role: { label: 'Analytics: Editor', held: null, rules: [{ rule: 'editors', groups: [{ displayName: 'Staff' }] }] },
+  });
+});
+
+test('what cannot be planned or applied is told on stderr, with a non-zero exit and nothing on stdout', async () => {
+  folder.write({ acme: acme(editors) });
+  const stale = await cli('apply', '--digest', '0'.repeat(32));
+  expect(stale).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'The plan is out of date: something changed since. Run plan again, read it, and apply that digest.\n',
+  });
+  folder.write({ acme: acme('  - { connection: okta, group: { name: X }, role: Nobody }\n') });
+  for (const command of [['plan'], ['apply', '--digest', 'x'], ['plan', '--json']]) {
+    expect(await cli(...command)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'tenants/acme.yaml:8:51: rules[1].role is "Nobody", which is no role of this tenant; expected one of "Administration: Administrator", "Administration: TenantManagement", "Analytics: Viewer", "Analytics: Editor".\n',
+    });
+  }
+  folder.write({ acme: acme('').replace('name: Acme', 'name: Acme\nparent: nowhere') });
+  expect((await cli('plan')).stderr).toBe(
+    'tenants/acme.yaml:4:9: parent is "nowhere", which is no tenant; expected a tenant that exists or has a file.\n' +
+      'tenants/acme.yaml:4:9: parent is "nowhere", and the tenant is there below "system"; expected the parent it was made with.\n',
+  );
+  expect((await cli('apply')).stderr).toBe('--digest is missing.\n');
+});
