@@ -56,7 +56,12 @@ export async function newScimToken(world: TestWorld, tenant: TenantRef, connecti
   return made.token;
 }
 
-export function directoryClient(server: ScimServer, tenant: string, connection: string, token: string): DirectoryClient {
+export function directoryClient(
+  server: ScimServer,
+  tenant: string,
+  connection: string,
+  token: string,
+): DirectoryClient {
   const at = `/scim/v2/${tenant}/${connection}`;
   const call: DirectoryClient['call'] = async (method, path, body, headers = {}) => {
     const response = await fetch(`${server.url}${at}${path}`, {
@@ -66,7 +71,9 @@ export function directoryClient(server: ScimServer, tenant: string, connection: 
         ...(body === undefined ? {} : { 'Content-Type': 'application/scim+json; charset=utf-8' }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body) }),
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body) }),
     } as RequestInit);
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, body: text === '' ? null : JSON.parse(text) };

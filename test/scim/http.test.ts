@@ -1,0 +1,394 @@
+import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Context } from '../../src/context.ts';
+import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { type Acme, acme } from '../support/acme.ts';
+import {
+  type DirectoryClient,
+  directory,
+  directoryClient,
+  newScimToken,
+  publicUrl,
+  type ScimServer,
+  scimServer,
+  userBody,
+} from '../support/scim.ts';
+import { type TestWorld, testWorld } from '../support/world.ts';
+
+let world: TestWorld;
+let tenants: Acme;
+let server: ScimServer;
+let okta: DirectoryClient;
+const logged: { level: string; facts: Record<string, unknown> }[] = [];
+const level = (name: string) => (facts: object) =>
+  void logged.push({ level: name, facts: facts as Record<string, unknown> });
+/** Stands in for the world while a test breaks it. */
+let contextFor: ((caller: Context['caller']) => Context) | undefined;
+
+beforeAll(async () => {
+  world = await testWorld();
+  tenants = await acme(world);
+  const log = { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
+  server = await scimServer(world, {
+    log,
+    contextFor: (caller) => contextFor?.(caller) ?? { ...world.context(caller.actor), caller },
+  });
+  okta = await directory(world, server, tenants.acme, 'okta');
+});
+afterEach(() => {
+  contextFor = undefined;
+});
+afterAll(async () => {
+  await server?.close();
+  await world?.close();
+});
+
+const errorUrn = 'urn:ietf:params:scim:api:messages:2.0:Error';
+let serial = 0;
+const fresh = () => `http${++serial}`;
+const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+
+type Raw = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string };
+/** Sends exactly what it is given: no path is tidied, no header added. */
+function raw(
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body?: string | Buffer,
+  agent?: Agent,
+): Promise<Raw> {
+  const { hostname, port } = new URL(server.url);
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest({ hostname, port, method, path, headers, ...(agent ? { agent } : {}) }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+function expectScimError(
+  answer: { readonly status: number; readonly text: string },
+  status: number,
+  scimType?: string,
+): void {
+  const body = JSON.parse(answer.text);
+  expect({ status: answer.status, body }).toMatchObject({
+    status,
+    body: { schemas: [errorUrn], status: String(status), ...(scimType === undefined ? {} : { scimType }) },
+  });
+  expect(typeof body.detail).toBe('string');
+}
+
+describe('who calls', () => {
+  test('T53 T54 nobody, a wrong token, another tenant’s, another connection’s and a token of another form are the same 401', async () => {
+    const entra = await newScimToken(world, tenants.acme, 'entra');
+    const globex = await newScimToken(world, tenants.globex, 'okta');
+    const forged = okta.token.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+    const jwt = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.';
+    const addresses = ['/scim/v2/acme/okta/Users', '/scim/v2/nobody/okta/Users', '/scim/v2/acme/nothing/Users'];
+    const answers: Raw[] = [];
+    for (const token of [forged, entra, globex, jwt, 'x']) {
+      answers.push(await raw('GET', '/scim/v2/acme/okta/Users', { ...bearer(token), 'X-Forwarded-For': '10.0.0.1' }));
+    }
+    for (const path of addresses.slice(1)) {
+      answers.push(await raw('GET', path, { ...bearer(okta.token), 'X-Forwarded-For': '10.0.0.1' }));
+    }
+    for (const answer of answers) {
+      expectScimError(answer, 401);
+      expect(answer.text).toBe(answers[0]?.text);
+      expect(answer.headers['www-authenticate']).toBe('Bearer realm="scim", error="invalid_token"');
+    }
+    const none = await raw('GET', addresses[0] ?? '', {});
+    expectScimError(none, 401);
+    expect(none.headers['www-authenticate']).toBe('Bearer realm="scim"');
+  });
+
+  test('T53 a token in the query, in a cookie or under another scheme opens nothing, and no log line holds it', async () => {
+    const path = `/scim/v2/acme/okta/Users?access_token=${okta.token}`;
+    expect((await raw('GET', path, {})).status).toBe(401);
+    expect((await raw('GET', '/scim/v2/acme/okta/Users', { Cookie: `token=${okta.token}` })).status).toBe(401);
+    expect((await raw('GET', '/scim/v2/acme/okta/Users', { Authorization: `Basic ${okta.token}` })).status).toBe(401);
+    const twin = await raw('GET', path, bearer(okta.token));
+    expect(twin.status).toBe(200);
+    expect(JSON.stringify(logged)).not.toContain(okta.token);
+  });
+
+  test('an expired token, an ended one, a disabled connection and an inactive tenant are refused at once', async () => {
+    const tenant = tenants.globex;
+    const client = directoryClient(server, 'globex', 'okta', await newScimToken(world, tenant, 'okta'));
+    const status = async () => (await client.get('/Users')).status;
+    expect(await status()).toBe(200);
+    for (const [off, on] of [
+      [`update scim_credentials set expires_at = now()`, `update scim_credentials set expires_at = null`],
+      [`update scim_credentials set ended_at = now()`, `update scim_credentials set ended_at = null`],
+      [`update connections set enabled = false`, `update connections set enabled = true`],
+      [`update connections set scim = false`, `update connections set scim = true`],
+      [`update tenants set active = false`, `update tenants set active = true`],
+    ] as const) {
+      await world.sql(`${off} where tenant_id = $1`, [tenant.tenantId]);
+      // Well within the second for which ids are kept.
+      expect([off, await status()]).toEqual([off, 401]);
+      await world.sql(`${on} where tenant_id = $1`, [tenant.tenantId]);
+      expect([on, await status()]).toEqual([on, 200]);
+    }
+  });
+
+  test('T58 a write with a token that was ended after the request was let in changes nothing', async () => {
+    const token = await createScimCredential(world.context(), tenants.acme, 'entra', null);
+    if (token.kind !== 'created') throw new Error(token.message);
+    const entra = directoryClient(server, 'acme', 'entra', token.token);
+    const made = await entra.post('/Users', userBody(fresh()));
+    await world.sql('update scim_credentials set ended_at = now() where credential_id = $1', [token.credentialId]);
+    for (const answer of [
+      await entra.post('/Users', userBody(fresh())),
+      await entra.put(`/Users/${made.body.id}`, userBody('x')),
+      await entra.delete(`/Users/${made.body.id}`),
+      await entra.post('/Groups', { displayName: fresh() }),
+      await entra.patch(`/Groups/${made.body.id}`, { op: 'add', path: 'members', value: [{ value: made.body.id }] }),
+      await entra.delete(`/Groups/${made.body.id}`),
+    ]) {
+      expectScimError(answer, 401);
+    }
+  });
+
+  test('T51 twenty wrong tokens from one address, then 429; the right one from elsewhere, and where it was right before, goes on', async () => {
+    const attacker = { 'X-Forwarded-For': '203.0.113.7' };
+    const other = directoryClient(server, 'acme', 'entra', await newScimToken(world, tenants.acme, 'entra'));
+    await okta.get('/Users', attacker);
+    const statuses: number[] = [];
+    for (let guess = 0; guess < 22; guess += 1) {
+      statuses.push(
+        (await raw('GET', '/scim/v2/acme/okta/Users', { ...attacker, ...bearer(`dbs_guess_${guess}`) })).status,
+      );
+    }
+    expect(statuses).toEqual([...Array(20).fill(401), 429, 429]);
+    const blocked = await raw('GET', '/scim/v2/acme/entra/Users', { ...attacker, ...bearer(other.token) });
+    expectScimError(blocked, 429);
+    expect(Number(blocked.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await other.get('/Users', { 'X-Forwarded-For': '203.0.113.8' })).status).toBe(200);
+    expect((await okta.get('/Users', attacker)).status).toBe(200);
+  });
+
+  test('nobody’s body is read: a stranger is answered before the body is there', async () => {
+    const { hostname, port } = new URL(server.url);
+    const status = await new Promise((resolve, reject) => {
+      const headers = { 'Content-Type': 'application/scim+json', 'Content-Length': '1000' };
+      const sent = httpRequest(
+        { hostname, port, method: 'POST', path: '/scim/v2/acme/okta/Users', headers },
+        (response) => {
+          resolve(response.statusCode);
+          sent.destroy();
+        },
+      );
+      sent.on('error', reject);
+      sent.flushHeaders();
+    });
+    expect(status).toBe(401);
+  });
+});
+
+describe('what is asked', () => {
+  test('an address that nobody serves is 404, a method that it does not take is 405 and names those that it does', async () => {
+    expectScimError(await okta.get('/Nothing'), 404);
+    expectScimError(await okta.get('/Users/a/b'), 404);
+    expectScimError(await raw('GET', '/scim/v2/acme', bearer(okta.token)), 404);
+    const put = await okta.put('/Users', {});
+    expectScimError(put, 405);
+    expect(put.headers.get('allow')).toBe('GET, POST');
+    const post = await okta.post('/ServiceProviderConfig', {});
+    expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET']);
+  });
+
+  test.each(['/Bulk', '/Me', '/.search', '/Users/.search', '/Groups/.search'])(
+    '%s is answered honestly: 501',
+    async (path) => {
+      expectScimError(await okta.post(path, {}), 501);
+    },
+  );
+
+  test('discovery tells of nothing that is not there', async () => {
+    const config = (await okta.get('/ServiceProviderConfig')).body;
+    expect(config).toMatchObject({
+      bulk: { supported: false },
+      sort: { supported: false },
+      patch: { supported: true },
+    });
+    const types = (await okta.get('/ResourceTypes')).body;
+    expect(types.Resources.map((type: { name: string }) => type.name)).toEqual(['User', 'Group']);
+    expect((await okta.get('/ResourceTypes/User')).body.endpoint).toBe('/Users');
+    const urn = 'urn:ietf:params:scim:schemas:core:2.0:User';
+    expect((await okta.get(`/Schemas/${encodeURIComponent(urn)}`)).body.id).toBe(urn);
+    expectScimError(await okta.get('/Schemas/urn:nothing'), 404);
+    expectScimError(await okta.get('/Schemas?filter=id%20eq%20%22x%22'), 403);
+    expect((await okta.get('/Schemas')).text).not.toContain('null');
+  });
+
+  test.each([
+    '/scim/v2/acme/okta/Users/..;/Groups',
+    '/scim/v2/acme/okta/Users%2f..%2fGroups',
+    '/scim/v2/acme/okta//Users',
+    '/scim/v2/acme/okta/%2e%2e/entra/Users',
+    '/scim/v2/acme/okta/%E0%A4%A',
+    '/scim/v2/acme/okta/Users/%00',
+    '/scim/v2/acme/okta/Users/%F0%9F%98',
+  ])('T61 the path %s is 404 in SCIM’s own form', async (path) => {
+    expectScimError(await raw('GET', path, bearer(okta.token)), 404);
+  });
+
+  test('T61 addresses in answers come from the configuration, whatever Host and forwarded headers say', async () => {
+    const headers = {
+      ...bearer(okta.token),
+      Host: 'evil.example',
+      'X-Forwarded-Host': 'evil.example',
+      Forwarded: 'host=evil.example',
+    };
+    const made = await okta.post('/Users', userBody(fresh()));
+    expect(made.headers.get('location')).toBe(`${publicUrl}/scim/v2/acme/okta/Users/${made.body.id}`);
+    const read = await raw('GET', `/scim/v2/acme/okta/Users/${made.body.id}`, headers);
+    expect(read.text).not.toContain('evil');
+    expect(JSON.parse(read.text).meta.location).toBe(made.headers.get('location'));
+  });
+
+  test('T61 a method override is ignored', async () => {
+    const made = await okta.post('/Users', userBody(fresh()));
+    const path = `/Users/${made.body.id}`;
+    await okta.call('GET', path, undefined, { 'X-HTTP-Method-Override': 'DELETE', 'X-Method-Override': 'DELETE' });
+    expect((await okta.get(path)).status).toBe(200);
+    const head = await okta.call('HEAD', path);
+    expect([head.status, head.text]).toEqual([200, '']);
+  });
+
+  test('an answer is application/scim+json, and application/json for those who take only that', async () => {
+    const typeFor = async (accept: string) =>
+      (await okta.get('/Users?count=0', { Accept: accept })).headers.get('content-type');
+    expect(await typeFor('*/*')).toBe('application/scim+json; charset=utf-8');
+    expect(await typeFor('application/scim+json, application/json')).toBe('application/scim+json; charset=utf-8');
+    expect(await typeFor('application/json')).toBe('application/json; charset=utf-8');
+    const wrong = await raw('GET', '/scim/v2/acme/okta/Users', { Accept: 'application/json' });
+    expect(wrong.headers['content-type']).toBe('application/json; charset=utf-8');
+  });
+});
+
+describe('a body', () => {
+  const type = { 'Content-Type': 'application/scim+json' };
+  const post = (body: string | Buffer, headers: Readonly<Record<string, string>>, agent?: Agent) =>
+    raw('POST', '/scim/v2/acme/okta/Users', { ...bearer(okta.token), ...headers }, body, agent);
+
+  test.each([
+    'text/plain',
+    'application/xml',
+    'application/x-www-form-urlencoded',
+    'application/json; charset=latin1',
+    '',
+  ])('of type %j is 415', async (contentType) => {
+    expectScimError(await post('{}', contentType === '' ? {} : { 'Content-Type': contentType }), 415);
+  });
+
+  test('T49 that is packed is 415: nothing is ever unpacked', async () => {
+    const bomb = gzipSync(Buffer.alloc(20 * 1024 * 1024));
+    expectScimError(await post(bomb, { ...type, 'Content-Encoding': 'gzip' }), 415);
+  });
+
+  test('T49 T116 over 1 MB is 413 for a user, over 10 MB for a group, told or not, and the connection lives on', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const big = Buffer.alloc(1024 * 1024 + 1, ' ');
+    expectScimError(await post(big, { ...type, 'Content-Length': String(big.length) }, agent), 413);
+    expectScimError(await post(big, { ...type, 'Transfer-Encoding': 'chunked' }, agent), 413);
+    const group = Buffer.alloc(10 * 1024 * 1024 + 1, ' ');
+    const path = '/scim/v2/acme/okta/Groups';
+    expectScimError(await raw('POST', path, { ...bearer(okta.token), ...type }, group, agent), 413);
+    const after = await raw('GET', '/scim/v2/acme/okta/Users?count=0', bearer(okta.token), undefined, agent);
+    expect(after.status).toBe(200);
+    agent.destroy();
+  });
+
+  test.each([
+    ['no JSON', '{', 'invalidSyntax'],
+    ['a list', '[]', 'invalidSyntax'],
+    ['nested without end', '['.repeat(100_000), 'invalidSyntax'],
+    ['one member twice', '{"userName":"a","userName":"b"}', 'invalidSyntax'],
+    ['T43 a prototype', '{"userName":"a","__proto__":{"admin":true}}', 'invalidSyntax'],
+    ['a NUL', '{"userName":"a\\u0000"}', 'invalidValue'],
+    ['half a surrogate pair', '{"userName":"a\\ud800"}', 'invalidValue'],
+    ['no UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'invalidSyntax'],
+    ['nothing', '', 'invalidSyntax'],
+  ])('T49 that is %s is 400', async (_, body, scimType) => {
+    expectScimError(await post(body, type), 400, scimType);
+  });
+
+  test('that never comes whole gets no answer and leaves nothing behind', async () => {
+    const { hostname, port } = new URL(server.url);
+    const headers = { ...bearer(okta.token), ...type, 'Content-Length': '1000' };
+    await new Promise<void>((resolve) => {
+      const sent = httpRequest({ hostname, port, method: 'POST', path: '/scim/v2/acme/okta/Users', headers });
+      sent.on('error', () => resolve()).on('close', () => resolve());
+      sent.write('{"userName":"half');
+      setTimeout(() => sent.destroy(), 50);
+    });
+    expect((await okta.get('/Users?count=0')).status).toBe(200);
+  });
+});
+
+describe('T58 T60 a failure', () => {
+  test('of the database is 503 with Retry-After, never 404, and the connection lives on', async () => {
+    const away = openDatabase({ url: 'postgres://nobody@127.0.0.1:1/none' });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const path = '/scim/v2/acme/okta/Users/0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e01';
+    // Let in first, so that the read of the user is what fails.
+    await okta.get('/Users?count=0');
+    contextFor = (caller) => ({
+      ...world.context(caller.actor),
+      caller,
+      hot: away.hot,
+      transaction: away.transaction,
+      global: away.global,
+    });
+    const answer = await raw('GET', path, bearer(okta.token), undefined, agent);
+    expectScimError(answer, 503);
+    expect(answer.headers['retry-after']).toBe('1');
+    expectScimError(await raw('DELETE', path, bearer(okta.token), undefined, agent), 503);
+    contextFor = undefined;
+    expectScimError(await raw('GET', path, bearer(okta.token), undefined, agent), 404);
+    agent.destroy();
+    await away.close();
+  });
+
+  test('of another kind is 500 with the request’s id: no stack, no SQL, no name of the schema; the log has them', async () => {
+    logged.length = 0;
+    await world.sql('alter table directory_users rename to directory_users_away');
+    const answer = await okta.post('/Users', userBody(fresh()));
+    await world.sql('alter table directory_users_away rename to directory_users');
+    expectScimError(answer, 500);
+    expect(answer.text).not.toMatch(/directory_users|select|relation| at |\.ts/i);
+    const requestId = answer.headers.get('x-request-id') ?? '';
+    expect(answer.body.detail).toContain(requestId);
+    const line = logged.find((entry) => entry.level === 'error');
+    expect(line?.facts).toMatchObject({ requestId });
+    expect(String(line?.facts.error)).toContain('directory_users');
+  });
+});
+
+test('each request is one log line: its id, who, what, the answer and what was read otherwise than sent', async () => {
+  logged.length = 0;
+  const made = await okta.post('/Users', { ...userBody(fresh()), password: 'T41-canary', active: 'False' });
+  const [line, ...others] = logged;
+  expect(others).toEqual([]);
+  expect(line?.facts).toMatchObject({
+    requestId: made.headers.get('x-request-id'),
+    method: 'POST',
+    tenant: 'acme',
+    connection: 'okta',
+    path: 'Users',
+    status: 201,
+    notes: ['active as text read as false', 'password ignored'],
+  });
+  expect(JSON.stringify(logged)).not.toContain('T41-canary');
+  expect(JSON.stringify(logged)).not.toContain('@acme.example');
+});
