@@ -1,0 +1,77 @@
+// The server: read the settings, open the world, build the parts, listen; drain on SIGTERM.
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { openMetrics, serveMetrics } from './health.ts';
+import { openLog } from './log.ts';
+import { invitationSecretHash } from './operations/accept-invitation.ts';
+import { bootstrap } from './operations/bootstrap.ts';
+import { invitationLink } from './pages/invitation-router.ts';
+import { buildServer } from './server.ts';
+import { readSettings, type ServerSettings } from './settings.ts';
+import { startConfig } from './start-config.ts';
+import { openWorld, type World } from './world.ts';
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 24 || (major === 24 && minor < 7)) fail(`Node 24.7 or later is needed; this is ${process.versions.node}. Start with: npm start`);
+
+const read = readSettings();
+if (read.kind === 'refused') fail(read.problems.join('\n'));
+else await run(read.settings).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));
+
+async function run(settings: ServerSettings): Promise<void> {
+  const log = openLog(settings.logLevel);
+  const metrics = openMetrics();
+  const world = await openWorld(settings, log, { onStatement: metrics.countStatement });
+  await firstStart(world);
+  const server = await buildServer(world, metrics);
+  const metricsServer = settings.metricsPort === null ? null : await serveMetrics(metrics, settings.metricsPort);
+
+  await new Promise<void>((resolve, reject) => {
+    server.http.once('error', reject);
+    server.http.listen({ port: settings.port, ...(settings.host === null ? {} : { host: settings.host }) }, resolve);
+  });
+  const { port } = server.http.address() as AddressInfo;
+  log.info({ port, publicUrl: settings.publicUrl }, 'ready');
+
+  let stopping = false;
+  const stop = async (signal: string): Promise<void> => {
+    // The second signal is somebody who does not want to wait.
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({ signal }, 'draining');
+    await server.drain.drain(server.http, settings.drainSeconds);
+    metricsServer?.close();
+    const forced = setTimeout(() => process.exit(1), 4_000);
+    await server.close();
+    await world.close();
+    clearTimeout(forced);
+    log.info({}, 'stopped');
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void stop('SIGTERM'));
+  process.on('SIGINT', () => void stop('SIGINT'));
+  process.on('unhandledRejection', (error) => log.error({ error: String(error) }, 'a promise was rejected that nobody waited for'));
+}
+
+/** Makes the system tenant, prints the first administrator's link while nobody has used one, and applies the files at first start. */
+async function firstStart(world: World): Promise<void> {
+  const ctx = world.contextFor({ actor: { kind: 'operator', name: 'first start' }, requestId: randomUUID() });
+  const link = await bootstrap(ctx, () => {
+    const secret = randomBytes(32).toString('base64url');
+    return { secret, hash: invitationSecretHash(ctx, secret) };
+  });
+  await startConfig(ctx, world.settings.configFolder);
+  if (link.kind !== 'link') return;
+  // Not by the log: its lines are kept and shipped, and this one opens the door.
+  const until = new Date(link.expiresAt).toISOString().slice(0, 16).replace('T', ' ');
+  process.stdout.write(
+    `\n  First administrator: open this link once, until ${until} UTC, to set your address and password.\n` +
+      `  ${invitationLink(world.settings.publicUrl, link.tenant, link.secret)}\n\n`,
+  );
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}

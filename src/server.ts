@@ -1,0 +1,154 @@
+// The only file that knows every part: it builds each one and mounts it, in one visible list.
+
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import express, { type Express, type RequestHandler } from 'express';
+import { type Drain, makeDrain } from './drain.ts';
+import { healthRouter, type Metrics } from './health.ts';
+import { mailDelivery } from './mail/transport.ts';
+import { mailTasks } from './mail/worker.ts';
+import { pageErrors } from './pages/guard.ts';
+import { interactionRouter } from './pages/interaction-router.ts';
+import { invitationRouter } from './pages/invitation-router.ts';
+import { problemPage } from './pages/problem.ts';
+import { sendPage, stylesheetRouter } from './pages/respond.ts';
+import { startPage } from './pages/start.ts';
+import { upstreamPages } from './pages/upstream-pages.ts';
+import { buildProvider } from './provider/provider.ts';
+import { rateLimit } from './rate-limit.ts';
+import { scimRouter } from './scim/router.ts';
+import { readSecret } from './settings.ts';
+import { cleanUpSchedule, cleanUpTasks } from './store/clean-up.ts';
+import { startJobs } from './store/jobs.ts';
+import { beginLogin, type Upstream } from './upstream/flow.ts';
+import { oidcConnector } from './upstream/oidc.ts';
+import { passwords } from './upstream/password.ts';
+import { passwordLogin } from './upstream/password-login.ts';
+import { upstreamRouter } from './upstream/router.ts';
+import { samlConnector } from './upstream/saml.ts';
+import type { World } from './world.ts';
+
+export type BuiltServer = {
+  readonly http: Server;
+  readonly drain: Drain;
+  /** Stops what works beside the requests: the queue and the following of keys. */
+  close(): Promise<void>;
+};
+
+const HEADER_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+// Longer than a load balancer keeps a connection, so that it is never the server that closes one under a request.
+const KEEP_ALIVE_MS = 65_000;
+
+/** Builds every part over the world. Does not listen yet. */
+export async function buildServer(world: World, metrics: Metrics): Promise<BuiltServer> {
+  const { settings, log, contextFor } = world;
+  const { publicUrl } = settings;
+  const drain = makeDrain();
+  const closing: (() => Promise<void>)[] = [];
+
+  const provider = await buildProvider({
+    database: world.database,
+    secrets: world.secrets,
+    settings,
+    contextFor,
+    log,
+    requestIdOf: (request) => String(request.res?.locals.requestId ?? randomUUID()),
+    renderError: (response, failure) =>
+      sendPage(
+        response,
+        failure.status,
+        problemPage({ problem: 'bad_request', reference: failure.requestId.slice(0, 8), contact: null, again: null }),
+      ),
+  });
+  closing.push(() => provider.close());
+
+  const connectorWorld = {
+    now: () => Date.now() as ReturnType<ReturnType<typeof contextFor>['now']>,
+    readSecret: async (ref: Parameters<typeof readSecret>[0]) => readSecret(ref, settings.configFolder),
+    allowPrivateNetwork: settings.dangerouslyAllowPrivateNetwork,
+  };
+  const upstream: Upstream = {
+    connectors: { oidc: oidcConnector(connectorWorld), saml: samlConnector(connectorWorld) },
+    publicUrl,
+    contextFor,
+  };
+  const local = passwords();
+  const pages = { contextFor, publicUrl, log };
+  const limit = rateLimit({ tries: 120, perSeconds: 60 });
+
+  const app = express();
+  app.disable('x-powered-by').disable('etag').set('query parser', 'simple').set('trust proxy', settings.trustProxyHops);
+  const parts: readonly RequestHandler[] = [
+    drain.middleware,
+    metrics.observe,
+    named,
+    healthRouter({
+      ping: () => world.database.global.run({ name: 'ping', text: 'select 1' }, []),
+      isDraining: drain.isDraining,
+      metrics,
+      metricsToken: settings.metricsToken,
+    }),
+    mount('/scim/v2', scimRouter({ contextFor, publicUrl, log })),
+    provider.router,
+    stylesheetRouter(),
+    interactionRouter({
+      ...pages,
+      interactions: provider.interactions,
+      limit,
+      passwordLimit: rateLimit({ tries: 20, perSeconds: 300 }),
+      signIns: {
+        begin: (requestId, start) => beginLogin(upstream, requestId, start),
+        password: (requestId, login) => passwordLogin(upstream, local, requestId, login),
+      },
+    }),
+    invitationRouter({ ...pages, limit: rateLimit({ tries: 20, perSeconds: 3600 }), hashPassword: local.hash }),
+    upstreamRouter(upstream, upstreamPages({ limit, log })),
+    startPage(),
+    nothingHere,
+  ];
+  for (const part of parts) app.use(part);
+  app.use(pageErrors(log));
+
+  const stopJobs = await startJobs({
+    url: world.ownerUrl,
+    tasks: {
+      ...cleanUpTasks,
+      ...mailTasks({
+        contextFor: (requestId) => contextFor({ actor: { kind: 'system' }, requestId }),
+        deliver: mailDelivery({ smtpUrl: settings.smtpUrl, from: settings.mailFrom, folder: settings.mailFolder, log }),
+        publicUrl,
+        log,
+      }),
+    },
+    schedule: cleanUpSchedule,
+    log,
+  });
+  closing.push(stopJobs);
+
+  const http = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS, maxHeaderSize: 16_384 }, app);
+  http.keepAliveTimeout = KEEP_ALIVE_MS;
+  return {
+    http,
+    drain,
+    async close() {
+      for (const stop of closing.reverse()) await stop();
+    },
+  };
+}
+
+/** Every request has an id of ours, which its answer, its log lines and its audit rows carry. A client's is never taken over. */
+const named: RequestHandler = (_request, response, next) => {
+  const requestId = randomUUID();
+  response.locals.requestId = requestId;
+  response.set('x-request-id', requestId);
+  next();
+};
+
+function mount(path: string, router: RequestHandler): Express {
+  return express().disable('x-powered-by').disable('etag').use(path, router);
+}
+
+const nothingHere: RequestHandler = (_request, response) => {
+  sendPage(response, 404, problemPage({ problem: 'not_found', reference: null, contact: null, again: null }));
+};
