@@ -7,13 +7,20 @@ import type { TenantId, TenantSlug } from '../core/ids.ts';
 import { builtInRoles, roleLabel } from '../core/tenant.ts';
 import { apply, recordEvents } from '../store/apply.ts';
 import { type EndedGrant, type WrittenBinding, type WrittenStep, writeConfigSteps } from '../store/config-changes.ts';
-import { allowLongStatements, lockConfig } from '../store/config-lock.ts';
+import { allowLongStatements, lockApplication, lockTenants } from '../store/config-lock.ts';
 import { UniqueViolation } from '../store/database.ts';
 import { endSessionsOfMany } from '../store/end-sessions.ts';
 import { loadTenantsInForce } from '../store/tenants-in-force.ts';
 import { changeEvent } from './config-events.ts';
 import { systemTenant, tenantChange } from './create-tenant.ts';
-import { type ConfigReport, type DerivedPlan, derivePlan, type SubjectEffect, systemTenantId } from './plan-config.ts';
+import {
+  type ConfigReport,
+  type DerivedPlan,
+  deriveChanges,
+  derivePlan,
+  type SubjectEffect,
+  systemTenantId,
+} from './plan-config.ts';
 
 export type ApplyOutcome =
   | { readonly kind: 'applied'; readonly report: ConfigReport }
@@ -44,7 +51,7 @@ export async function applyConfig(
     const outcome = await underLock(ctx, systemId, async (tx): Promise<ApplyOutcome | 'stale'> => {
       const plan = await derivePlan(ctx, tx, wanted);
       if (plan.kind === 'impossible') return plan;
-      return plan.report.digest === digest ? write(ctx, tx, plan) : 'stale';
+      return plan.report.digest === digest && (await holdsStill(tx, wanted, plan)) ? write(ctx, tx, plan) : 'stale';
     });
     return outcome === 'stale' ? await refuse() : outcome;
   } catch (error) {
@@ -74,9 +81,23 @@ export async function applyFirstConfig(
 function underLock<T>(ctx: Context, systemId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T> {
   return ctx.transaction(systemId, async (tx) => {
     await allowLongStatements(tx);
-    await lockConfig(tx);
+    await lockApplication(tx);
     return act(tx);
   });
+}
+
+/**
+ * Whether the changes are still the ones that were derived, now that nobody else can change these tenants' configuration or bind
+ * their groups. Deriving what they do to people takes long in a big tenant, and pushes must not wait for that.
+ */
+async function holdsStill(tx: TenantTx, wanted: readonly TenantConfig[], plan: Planned): Promise<boolean> {
+  const changed = new Set(plan.report.changes.map((change) => change.tenant));
+  await lockTenants(
+    tx,
+    plan.inForce.filter((tenant) => changed.has(tenant.slug)).map((tenant) => tenant.tenantId),
+  );
+  const again = await deriveChanges(tx, wanted);
+  return again.kind === 'planned' && again.text === plan.text;
 }
 
 type Planned = Extract<DerivedPlan, { kind: 'planned' }>;

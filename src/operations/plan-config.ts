@@ -90,21 +90,44 @@ export type DerivedPlan =
       readonly report: ConfigReport;
       readonly inForce: readonly TenantInForce[];
       readonly effects: readonly SubjectEffect[];
+      readonly text: string;
     };
 
 const MOST_DIFFERENCES = 100_000;
 
-/** The plan as of what `tx` sees. Applying derives it once more, so that what is applied is what was looked at. */
-export async function derivePlan(ctx: Context, tx: TenantTx, wanted: readonly TenantConfig[]): Promise<DerivedPlan> {
+export type DerivedChanges = {
+  readonly kind: 'planned';
+  readonly inForce: readonly TenantInForce[];
+  readonly changes: readonly ConfigChange[];
+  readonly tenants: readonly PlannedTenant[];
+  readonly bindings: readonly PlannedBinding[];
+  /** Equal for equal changes and bindings. */
+  readonly text: string;
+};
+
+/** The cheap half of a plan: what is written, without what it does to people. */
+export async function deriveChanges(
+  tx: TenantTx,
+  wanted: readonly TenantConfig[],
+): Promise<DerivedChanges | { readonly kind: 'impossible'; readonly faults: readonly ConfigFault[] }> {
   const inForce = await loadTenantsInForce(tx);
   const plan = planChanges(wanted, inForce);
   if (plan.kind === 'impossible') return plan;
+  const { changes } = plan;
   const { tenants, bindings } = await bindRules(tx, plan.tenants);
-  let digest = ctx.keyHash(changesText(plan.changes, bindings));
+  return { kind: 'planned', inForce, changes, tenants, bindings, text: changesText(changes, bindings) };
+}
+
+/** The plan as of what `tx` sees. Applying derives it once more, so that what is applied is what was looked at. */
+export async function derivePlan(ctx: Context, tx: TenantTx, wanted: readonly TenantConfig[]): Promise<DerivedPlan> {
+  const derived = await deriveChanges(tx, wanted);
+  if (derived.kind === 'impossible') return derived;
+  const { inForce, changes, tenants, bindings, text } = derived;
+  let digest = ctx.keyHash(text);
   const differences: AccessDifference[] = [];
   const effects: SubjectEffect[] = [];
   let examined = 0;
-  const { before, after } = surroundings(plan.changes, inForce);
+  const { before, after } = surroundings(changes, inForce);
   for (const tenant of await affected(tx, tenants, inForce, after)) {
     for await (const subjects of readPlanSubjects({ ...tx, tenantId: tenant.tenantId })) {
       examined += subjects.length;
@@ -124,7 +147,7 @@ export async function derivePlan(ctx: Context, tx: TenantTx, wanted: readonly Te
   const report: ConfigReport = {
     kind: 'planned',
     digest: digest.slice(0, 32),
-    changes: plan.changes,
+    changes,
     bindings,
     differences,
     counts: {
@@ -135,7 +158,7 @@ export async function derivePlan(ctx: Context, tx: TenantTx, wanted: readonly Te
       sessionsEnding: count((effect) => effect.endsSessions),
     },
   };
-  return { kind: 'planned', report, inForce, effects };
+  return { kind: 'planned', report, inForce, effects, text };
 }
 
 function effectOf(tenantId: TenantId, difference: AccessDifference): SubjectEffect {
