@@ -3,6 +3,7 @@
 
 import type { Query } from '../context.ts';
 import type { Tasks } from './jobs.ts';
+import { removeExpired as removeExpiredArtifacts } from './oidc-artifacts.ts';
 
 // Small bites, so that no statement holds many rows or runs long.
 const BITE = 1_000;
@@ -13,7 +14,6 @@ const expired = {
   sign_in_handles: 'expires_at < now()',
   // An hour more: the clocks of identity providers may differ from ours.
   seen_assertions: "expires_at < now() - interval '1 hour'",
-  oidc_artifacts: 'expires_at < now()',
   mail_windows: "opened_at < now() - interval '1 day' and sending = '[]' and waiting = '[]'",
 } as const;
 
@@ -28,21 +28,25 @@ export const cleanUpSchedule = { clean_up: '*/10 * * * *', prepare_audit_months:
 export const cleanUpTasks: Tasks = {
   async clean_up(_payload, { owner }) {
     await releaseAbandonedJobs(owner);
-    for (const [table, condition] of Object.entries(expired)) await removeExpired(owner, table, condition);
+    for (const [table, condition] of Object.entries(expired)) {
+      await inBites(() => removeExpired(owner, table, condition));
+    }
+    await inBites(() => removeExpiredArtifacts(owner, BITE));
   },
   async prepare_audit_months(_payload, { owner }) {
     for (let months = 1; months <= MONTHS_AHEAD; months += 1) await prepareAuditMonth(owner, months);
   },
 };
 
-async function removeExpired(owner: Query, table: string, condition: string): Promise<void> {
-  const text = `
-with gone as (delete from ${table} where ctid = any (array(select ctid from ${table} where ${condition} limit ${BITE})) returning 1)
-select count(*)::integer as count from gone`;
-  for (let bites = 0; bites < MOST_BITES; bites += 1) {
-    const [row] = await owner.run<{ count: number }>({ name: null, text }, []);
-    if (row === undefined || row.count < BITE) return;
-  }
+async function removeExpired(owner: Query, table: string, condition: string): Promise<number> {
+  // Rows that a sign-in holds just now are left for the next time.
+  const rows = `select ctid from ${table} where ${condition} limit ${BITE} for update skip locked`;
+  const text = `delete from ${table} where ctid = any (array(${rows})) returning 1`;
+  return (await owner.run({ name: null, text }, [])).length;
+}
+
+async function inBites(bite: () => Promise<number>): Promise<void> {
+  for (let bites = 0; bites < MOST_BITES; bites += 1) if ((await bite()) < BITE) return;
 }
 
 async function releaseAbandonedJobs(owner: Query): Promise<void> {

@@ -52,6 +52,8 @@ export async function startJobs(options: JobsOptions): Promise<() => Promise<voi
       concurrency: options.concurrency ?? 2,
       pollInterval: (options.pollSeconds ?? 2) * 1000,
       noHandleSignals: true,
+      // Without batches the queue strikes jobs off without waiting for it, and forgets to when it stops: they would run again.
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
       logger: queueLog(log),
       taskList: Object.fromEntries(Object.entries(options.tasks).map(([name, task]) => [name, asTask(task)])),
       parsedCronItems: parseCronItems(
@@ -70,7 +72,9 @@ export async function startJobs(options: JobsOptions): Promise<() => Promise<voi
   return async () => {
     stopping = true;
     clearTimeout(timer);
-    await runner?.stop('the server stops').catch(() => {});
+    await runner?.stop().catch(() => {});
+    // The jobs in hand are struck off when the workers have gone.
+    await runner?.promise.catch(() => {});
   };
 }
 
