@@ -38,7 +38,8 @@ export function parseEmail(text: string): Email | null {
   if (at < 1 || trimmed.length > 320) return null;
   const local = trimmed.slice(0, at).replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   const domain = parseDomain(trimmed.slice(at + 1));
-  if (domain === null || local.length > 64 || !LOCAL_PART.test(local)) return null;
+  // An encoded word has the form of a dot-atom too, and a mail program may decode it into another address.
+  if (domain === null || local.length > 64 || local.includes('=?') || !LOCAL_PART.test(local)) return null;
   return `${local}@${domain}` as Email;
 }
 

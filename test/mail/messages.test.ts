@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import type { Mail } from '../../src/core/change.ts';
+import type { Instant, TenantSlug } from '../../src/core/ids.ts';
+import type { Email } from '../../src/core/profile.ts';
+import { message, plain } from '../../src/mail/messages.ts';
+
+const common = { to: 'admin@acme.example' as Email, tenant: 'acme' as TenantSlug };
+const asked = (person: string, text: string | null = null): Mail => ({
+  template: 'access_requested',
+  ...common,
+  person,
+  message: text,
+});
+const site = 'bridge.example';
+
+describe('access requested', () => {
+  test('R26 R37 it says who asks, where, and what they wrote', () => {
+    expect(message([asked('jane@acme.example', 'Please.\nI start today.')], site)).toEqual({
+      subject: 'Access requested in acme',
+      text: [
+        'Somebody asks for access to acme at bridge.example:',
+        '',
+        '  - jane@acme.example',
+        '    > Please',
+        '    > I start today',
+        '',
+        'Assign a role to let them in. They are not told if you do not.',
+        '',
+      ]
+        .join('\n')
+        .replace('Please', 'Please.')
+        .replace('today', 'today.'),
+    });
+  });
+
+  test('T97 several who waited are told together, each once, and a crowd is counted', () => {
+    const crowd = Array.from({ length: 30 }, (_, index) => asked(`p${index}@acme.example`));
+    const { subject, text } = message([crowd[0] as Mail, ...crowd.slice(1), asked('p0@acme.example', 'again')], site);
+    expect(subject).toBe('Access requested in acme: 30 people');
+    expect(text.match(/ {2}- p\d+@/g)).toHaveLength(20);
+    expect(text).toContain('… and 10 more');
+    expect(text).toContain('> again');
+  });
+});
+
+describe('what a person typed (T94, T98)', () => {
+  test.each([
+    ['Visit https://evil.example/login now', 'Visit https: //evil[.]example/login now'],
+    ['evil.example', 'evil[.]example'],
+    ['www.evil.example', 'www .evil[.]example'],
+    ['jane.doe@acme.example', 'jane.doe@acme.example'],
+    ['Jane\r\nBcc: victim@x.example', 'Jane Bcc: victim@x[.]example'],
+    ['a\u2028b\u0000c\u202Ed', 'a b c d'],
+    ['Wait. Then go.', 'Wait. Then go.'],
+  ])('%j becomes %j', (typed, shown) => {
+    expect(plain(typed)).toBe(shown);
+  });
+
+  test('no subject holds a word of it', () => {
+    expect(message([asked('Jane\r\nBcc: x@evil.example')], site).subject).toBe('Access requested in acme');
+  });
+});
+
+test('R45 an invitation carries its link whole, and says until when', () => {
+  const link = 'https://bridge.example/t/acme/invitation/abc_DEF-123';
+  const { text } = message(
+    [{ template: 'invitation', ...common, link, expiresAt: Date.UTC(2026, 10, 29, 8) as Instant }],
+    site,
+  );
+  expect(text.split('\n')).toContain(link);
+  expect(text).toContain('until 2026-11-29 08:00 UTC');
+});
+
+test('a linked sign-in is told to its person', () => {
+  const { subject, text } = message([{ template: 'sso_linked', ...common, connection: 'Okta' }], site);
+  expect(subject).toBe('A way to sign in was added to your account in acme');
+  expect(text).toContain('  - Okta');
+});
