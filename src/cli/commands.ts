@@ -1,16 +1,26 @@
 // Every command of the command line, once.
 
 import { apply } from './apply.ts';
+import { clientCreate, clientDisable, clientEnable, clientList } from './clients.ts';
 import type { Command } from './command.ts';
 import { explain } from './explain.ts';
+import { bootstrapLink, keysRotate } from './installation.ts';
 import { mappingAdd, mappingRemove } from './mappings.ts';
 import { plan } from './plan.ts';
+import { scimTokenCreate, scimTokenEnd, scimTokenList } from './scim-tokens.ts';
 import { tenantCreate, tenantList } from './tenants.ts';
 import { userActivate, userAssignRole, userDeactivate, userList, userShow, userSuspend } from './users.ts';
 
 export const commands: ReadonlyMap<string, Command> = new Map([
   ['tenant list', tenantList],
   ['tenant create', tenantCreate],
+  ['scim-token create', scimTokenCreate],
+  ['scim-token list', scimTokenList],
+  ['scim-token end', scimTokenEnd],
+  ['client create', clientCreate],
+  ['client list', clientList],
+  ['client disable', clientDisable],
+  ['client enable', clientEnable],
   ['user list', userList],
   ['user show', userShow],
   ['user suspend', userSuspend],
@@ -22,4 +32,6 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ['plan', plan],
   ['apply', apply],
   ['explain', explain],
+  ['keys rotate', keysRotate],
+  ['bootstrap', bootstrapLink],
 ]);

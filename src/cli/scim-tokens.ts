@@ -1,0 +1,55 @@
+import { type CredentialId, type Instant, isUuid } from '../core/ids.ts';
+import { createScimCredential } from '../operations/create-scim-credential.ts';
+import { endScimCredential } from '../operations/end-scim-credential.ts';
+import { listScimCredentials } from '../operations/list-scim-credentials.ts';
+import { accepted, CliError, type Command, optional, required, tenantOf } from './command.ts';
+import { table } from './table.ts';
+
+const DAY_MS = 24 * 3600 * 1000;
+
+export const scimTokenCreate: Command = {
+  usage: 'scim-token create --tenant T --connection C [--days N]',
+  summary: 'a bearer token for the directory, printed alone and never again (default: 365 days)',
+  options: { tenant: { type: 'string' }, connection: { type: 'string' }, days: { type: 'string' } },
+  async run(world, values) {
+    const tenant = await tenantOf(world, values);
+    const days = optional(values, 'days') ?? '365';
+    if (!/^[1-9][0-9]{0,3}$/.test(days) || Number(days) > 3650) throw new CliError('--days is a whole number from 1 to 3650.');
+    const expiresAt = (world.context.now() + Number(days) * DAY_MS) as Instant;
+    const created = accepted(await createScimCredential(world.context, tenant, required(values, 'connection'), expiresAt));
+    const url = `${world.settings.publicUrl}/scim/v2/${tenant.slug}/${required(values, 'connection')}`;
+    return {
+      text: created.token,
+      json: { id: created.credentialId, token: created.token, url, expiresAt: new Date(expiresAt).toISOString() },
+    };
+  },
+};
+
+export const scimTokenList: Command = {
+  usage: 'scim-token list --tenant T',
+  summary: 'tokens that are live: when made, last used, and until when',
+  options: { tenant: { type: 'string' } },
+  async run(world, values) {
+    const found = await listScimCredentials(world.context, await tenantOf(world, values));
+    const time = (at: number | null) => (at === null ? '-' : new Date(at).toISOString().slice(0, 16));
+    return {
+      text: table(
+        ['ID', 'CONNECTION', 'PREFIX', 'MADE', 'LAST USED', 'UNTIL'],
+        found.map((one) => [one.credentialId, one.connection, one.prefix, time(one.createdAt), time(one.lastUsedAt), time(one.expiresAt)]),
+      ),
+      json: found,
+    };
+  },
+};
+
+export const scimTokenEnd: Command = {
+  usage: 'scim-token end --tenant T --id ID',
+  summary: 'end a token; its next request is refused',
+  options: { tenant: { type: 'string' }, id: { type: 'string' } },
+  async run(world, values) {
+    const id = required(values, 'id');
+    if (!isUuid(id)) throw new CliError('--id is the id of a token, as `scim-token list` shows it.');
+    accepted(await endScimCredential(world.context, await tenantOf(world, values), id as CredentialId));
+    return { text: `Token ${id} is ended.`, json: { id, ended: true } };
+  },
+};
