@@ -186,10 +186,13 @@ export async function readUser(
   tx: TenantTx,
   directory: Directory,
   id: DirectoryUserId,
-  groups: boolean,
+  wantsGroups: boolean,
 ): Promise<DirectoryUserRow | null | undefined> {
-  const [row] = await tx.run<DirectoryUserRow>(READ_USER, [tx.tenantId, directory.credentialId, id, groups]);
-  return row === undefined ? undefined : row.id === null ? null : row;
+  const [row] = await tx.run<DirectoryUserRow>(READ_USER, [tx.tenantId, directory.credentialId, id, wantsGroups]);
+  if (row === undefined) return undefined;
+  if (row.id === null) return null;
+  const { groups, ...user } = row;
+  return groups == null ? user : { ...user, groups };
 }
 
 const READ_GROUP: Statement = {

@@ -128,7 +128,7 @@ export async function lockConnection(tx: TenantTx, connectionKey: string): Promi
 
 export type ScimCredential = {
   readonly credentialId: CredentialId;
-  readonly connection: string;
+  readonly connectionKey: string;
   readonly prefix: string;
   readonly createdAt: Instant;
   readonly expiresAt: Instant | null;
@@ -142,7 +142,7 @@ export async function listCredentials(tx: TenantTx): Promise<readonly ScimCreden
     {
       name: null,
       text: `
-select k.credential_id as "credentialId", c.key as connection, k.prefix, ${instant('k.created_at')} as "createdAt",
+select k.credential_id as "credentialId", c.key as "connectionKey", k.prefix, ${instant('k.created_at')} as "createdAt",
   ${instant('k.expires_at')} as "expiresAt", ${instant('k.last_used_at')} as "lastUsedAt",
   k.expires_at is null or k.expires_at > now() as live
 from scim_credentials k join connections c on c.tenant_id = k.tenant_id and c.connection_id = k.connection_id
