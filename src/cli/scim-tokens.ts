@@ -35,7 +35,7 @@ export const scimTokenList: Command = {
     return {
       text: table(
         ['ID', 'CONNECTION', 'PREFIX', 'MADE', 'LAST USED', 'UNTIL'],
-        found.map((one) => [one.credentialId, one.connection, one.prefix, time(one.createdAt), time(one.lastUsedAt), time(one.expiresAt)]),
+        found.map((one) => [one.credentialId, one.connectionKey, one.prefix, time(one.createdAt), time(one.lastUsedAt), time(one.expiresAt)]),
       ),
       json: found,
     };
