@@ -368,7 +368,7 @@ describe('a push of a known user', () => {
     );
     await world.sql(
       `insert into oidc_artifacts (model, id_hash, payload_sealed, account_tenant_id, account_user_id, account_epoch, expires_at)
-       values ('RefreshToken', $1, '', $2, $3, $4, now() + interval '1 hour')`,
+       values ('Session', $1, '', $2, $3, $4, now() + interval '1 hour')`,
       [Buffer.from(randomUUID()), tenantId, userId, before?.access_epoch],
     );
     expect((await okta.patch(`/Users/${user.id}`, { op: 'Replace', path: 'active', value: 'False' })).body.active).toBe(
