@@ -6,23 +6,20 @@ import { openArtifact } from './keep-artifact.ts';
 export type FoundArtifact = {
   readonly payload: Readonly<Record<string, unknown>>;
   readonly holder: Holder | null;
-  /** `raced`: used up by a request that ran beside this one; `spent`: used up before this one began. */
-  readonly use: FoundRow['use'];
+  /** It was used up already. */
+  readonly spent: boolean;
+  /** How long ago the last token of a refresh token's family was spent, in seconds; null: none was. */
+  readonly rotatedAgo: number | null;
   /** The payload of the grant that it was issued under. */
   readonly grant: Readonly<Record<string, unknown>> | null;
 };
 
 /**
  * The artifact with this id, or undefined where there is none that may be used: unknown, expired, of a barred person, of a session
- * that is over, of a disabled client. One statement, its grant included. `askedFor`: seconds since the asking request began.
+ * that is over, of a disabled client. One statement, its grant included.
  */
-export async function findArtifact(
-  ctx: Context,
-  model: string,
-  id: string,
-  askedFor: number,
-): Promise<FoundArtifact | undefined> {
-  const row = await readArtifact(ctx.global, artifactKey(model, id), askedFor);
+export async function findArtifact(ctx: Context, model: string, id: string): Promise<FoundArtifact | undefined> {
+  const row = await readArtifact(ctx.global, artifactKey(model, id));
   return row && opened(ctx, model, row);
 }
 
@@ -36,7 +33,8 @@ function opened(ctx: Context, model: string, row: FoundRow): FoundArtifact {
   return {
     payload: openArtifact(ctx, model, row.idHash, row.payload),
     holder: row.holder,
-    use: row.use,
+    spent: row.spent,
+    rotatedAgo: row.rotatedAgo,
     grant: row.grant && openArtifact(ctx, 'Grant', row.grant.idHash, row.grant.payload),
   };
 }

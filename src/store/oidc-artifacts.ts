@@ -28,8 +28,9 @@ export type FoundRow = {
   readonly idHash: Buffer;
   readonly payload: Buffer;
   readonly holder: Holder | null;
-  /** `raced`: used up by a request that ran beside the asking one. */
-  readonly use: 'fresh' | 'raced' | 'spent';
+  readonly spent: boolean;
+  /** How long ago the family's last token was spent, in seconds; null: never. */
+  readonly rotatedAgo: number | null;
   readonly grant: { readonly idHash: Buffer; readonly payload: Buffer } | null;
 };
 
@@ -65,9 +66,8 @@ const FIND: Statement = {
   name: 'oidc_find',
   text: `
 select ${COLUMNS}, g.id_hash as grant_id_hash, g.payload_sealed as grant_sealed,
-  case when a.consumed_at is null and a.token_hash is not distinct from $3 then 'fresh'
-       when a.rotated_at > clock_timestamp() - make_interval(secs => $4) then 'raced'
-       else 'spent' end as use
+  a.consumed_at is not null or a.token_hash is distinct from $3 as spent,
+  extract(epoch from clock_timestamp() - a.rotated_at)::float8 as rotated_ago
 from oidc_artifacts a
 left join oidc_artifacts g on g.model = 'Grant' and g.id_hash = a.grant_hash and g.expires_at > now()
 where a.model = $1 and a.id_hash = $2 and ${ALIVE}`,
@@ -82,21 +82,22 @@ type Row = {
   target_tenant_id: TenantId | null;
   target_guest_id: GuestId | null;
   target_epoch: number | null;
-  use: FoundRow['use'];
+  spent: boolean;
+  rotated_ago: number | null;
   grant_id_hash: Buffer | null;
   grant_sealed: Buffer | null;
 };
 
-/** One artifact with its grant, if it is alive. `askedFor` is how long the asking request has been running, in seconds. */
-export async function readArtifact(query: Query, key: ArtifactKey, askedFor: number): Promise<FoundRow | undefined> {
-  const [row] = await query.run<Row>(FIND, [key.model, key.idHash, key.tokenHash, askedFor]);
+/** One artifact with its grant, if it is alive. */
+export async function readArtifact(query: Query, key: ArtifactKey): Promise<FoundRow | undefined> {
+  const [row] = await query.run<Row>(FIND, [key.model, key.idHash, key.tokenHash]);
   return row && found(row);
 }
 
 const FIND_SESSION: Statement = {
   name: 'oidc_find_session',
   text: `
-select ${COLUMNS}, 'fresh' as use, null as grant_id_hash, null as grant_sealed
+select ${COLUMNS}, false as spent, null::float8 as rotated_ago, null as grant_id_hash, null as grant_sealed
 from oidc_artifacts a where a.model = 'Session' and a.session_hash = $1 and ${ALIVE}`,
 };
 
@@ -115,7 +116,8 @@ function found(row: Row): FoundRow {
   return {
     idHash: row.id_hash,
     payload: row.payload_sealed,
-    use: row.use,
+    spent: row.spent,
+    rotatedAgo: row.rotated_ago,
     holder:
       tenantId === null || userId === null || epoch === null ? null : { person: { tenantId, userId }, epoch, target },
     grant:
