@@ -45,7 +45,7 @@ export function reportText(report: ConfigReport): string {
   const people = report.differences.map(differenceText);
   const untold = different - report.differences.length;
   if (untold > 0) people.push(`  … and ${untold} more, all of them in the digest`);
-  const summary = `${different} of ${examined} people differ: ${gaining} gain, ${losing} lose, ${sessionsEnding} are signed out.`;
+  const summary = `${different} people differ: ${gaining} gain, ${losing} lose, ${sessionsEnding} are signed out (${examined} looked at).`;
   return [...tenants, ...(people.length === 0 ? [] : [['People', ...people].join('\n')]), summary].join('\n\n');
 }
 

@@ -98,8 +98,6 @@ export type PlannedTenant = {
   readonly tenantId: TenantId | null;
   readonly before: AccessView | null;
   readonly after: AccessView;
-  /** Whether anybody's access can differ. */
-  readonly changesAccess: boolean;
 };
 
 export type ConfigPlan =

@@ -10,8 +10,9 @@ import {
 } from './access.ts';
 import { canonical, sameValue } from './canonical.ts';
 import type { AccessView, ConfigChange, PlannedTenant } from './config-change.ts';
-import type { ConnectionId, DirectoryGroupId, RuleId, SubjectId, TenantId, TenantSlug } from './ids.ts';
+import type { ConnectionId, DirectoryGroupId, RoleId, RuleId, SubjectId, TenantId, TenantSlug } from './ids.ts';
 import { type Binding, bindGroup, type GroupRef, type MappingRule } from './mapping.ts';
+import { groupNameKey } from './profile.ts';
 
 export type NamedGroup = {
   readonly groupId: DirectoryGroupId;
@@ -40,6 +41,79 @@ export function bindNewRules(
     fresh.includes(rule) ? { ...rule, boundGroups: boundTo(rule.ruleId) } : rule,
   );
   return { tenant: { ...tenant, after: { ...tenant.after, rules } }, bindings };
+}
+
+/** The groups and roles through which changed rules and roles reach people. */
+export type Concerned = {
+  readonly roles: readonly RoleId[];
+  readonly groups: readonly DirectoryGroupId[];
+  readonly groupsById: readonly { readonly connectionId: ConnectionId; readonly value: string }[];
+  readonly asserted: readonly {
+    readonly connectionId: ConnectionId;
+    readonly value: string;
+    readonly prefix: boolean;
+  }[];
+  /** Keys of names. */
+  readonly localGroups: readonly string[];
+};
+
+/**
+ * Whom the changes of a tenant can concern, so that a small change of a big tenant is a small plan: null where it may be anybody
+ * (what counts for all of them changes), else members of the groups that changed rules speak of and holders of changed roles.
+ * Nobody's access differs who is not among them.
+ */
+export function concernedBy(changes: readonly ConfigChange[], before: AccessView, after: AccessView): Concerned | null {
+  const ruleIds = new Set<RuleId>();
+  const roles = new Set<RoleId>();
+  for (const change of changes) {
+    switch (change.kind) {
+      case 'remove_connection':
+        return null;
+      case 'change_connection':
+        if (change.from.enabled !== change.to.enabled || change.from.scimHeld !== change.to.scimHeld) return null;
+        break;
+      case 'change_tenant':
+        if (change.field === 'active') return null;
+        break;
+      case 'change_setting':
+        if (change.field === 'authorization' || change.field === 'initialAccess') return null;
+        break;
+      case 'add_rule':
+      case 'change_rule':
+      case 'remove_rule':
+        ruleIds.add(change.ruleId);
+        break;
+      case 'change_role':
+      case 'remove_role':
+        roles.add(change.roleId);
+        break;
+      case 'create_tenant':
+      case 'take_over_tenant':
+      case 'add_allowed_domain':
+      case 'remove_allowed_domain':
+      case 'add_role':
+      case 'add_connection':
+        break;
+    }
+  }
+  const rules = [...before.rules, ...after.rules].filter((rule) => ruleIds.has(rule.ruleId) || roles.has(rule.roleId));
+  const existing = <Id extends string>(ids: readonly Id[]) => ids.filter((id) => !id.startsWith('new '));
+  const spoken = rules.flatMap(({ match }) =>
+    match.kind === 'local' || match.connectionId.startsWith('new ') ? [] : [match],
+  );
+  return {
+    roles: existing([...roles]),
+    groups: rules.flatMap((rule) => rule.boundGroups),
+    groupsById: spoken
+      .filter((match) => match.kind === 'id')
+      .map(({ connectionId, value }) => ({ connectionId, value })),
+    asserted: spoken.map(({ kind, connectionId, value }) => ({ connectionId, value, prefix: kind === 'prefix' })),
+    localGroups: rules.flatMap(({ match }) => (match.kind === 'local' ? [groupNameKey(match.value)] : [])),
+  };
+}
+
+export function concernsNobody(concerned: Concerned): boolean {
+  return Object.values(concerned).every((list) => list.length === 0);
 }
 
 /** A subject's own facts, with the memberships of connections that are switched off or held: whether they count is the view's. */

@@ -77,37 +77,12 @@ function diffTenant(wanted: TenantConfig, current: TenantInForce | undefined): T
       tenantId: current?.tenantId ?? null,
       before: current === undefined ? null : viewInForce(current),
       after: { active, policy, roles: roles.after, rules: rules.after, connections: connections.after },
-      changesAccess: [...removed, ...added].some(changesAccess),
     },
   };
 }
 
 export function viewInForce({ active, settings: policy, roles, rules, connections }: TenantInForce): AccessView {
   return { active, policy, roles, rules, connections };
-}
-
-function changesAccess(step: ConfigStep): boolean {
-  switch (step.kind) {
-    case 'change_tenant':
-      return step.field === 'active';
-    case 'change_setting':
-      return step.field === 'authorization' || step.field === 'initialAccess';
-    case 'change_role':
-    case 'remove_role':
-    case 'change_connection':
-    case 'remove_connection':
-    case 'add_rule':
-    case 'change_rule':
-    case 'remove_rule':
-      return true;
-    case 'create_tenant':
-    case 'take_over_tenant':
-    case 'add_allowed_domain':
-    case 'remove_allowed_domain':
-    case 'add_role':
-    case 'add_connection':
-      return false;
-  }
 }
 
 function diffSelf(wanted: TenantConfig, current: TenantInForce | undefined): readonly ConfigStep[] {

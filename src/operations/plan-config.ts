@@ -11,12 +11,14 @@ import {
   accessUnder,
   bindNewRules,
   changesText,
+  concernedBy,
+  concernsNobody,
   differenceText,
   type Surroundings,
   unboundRules,
 } from '../core/plan-access.ts';
 import { allowLongStatements, readSnapshot } from '../store/config-lock.ts';
-import { readGuestTenants, readNamedGroups, readPlanSubjects } from '../store/plan-subjects.ts';
+import { findConcerned, readGuestTenants, readNamedGroups, readPlanSubjects } from '../store/plan-subjects.ts';
 import { findTenant } from '../store/tenants.ts';
 import { loadTenantsInForce } from '../store/tenants-in-force.ts';
 import { systemTenant } from './create-tenant.ts';
@@ -33,7 +35,7 @@ export type ConfigReport = {
   /** Who gains, loses and keeps what. Only the first 100,000 are told in full; the digest covers all. */
   readonly differences: readonly AccessDifference[];
   readonly counts: {
-    /** Subjects of the tenants whose access could change. */
+    /** Subjects whom the changes could concern. */
     readonly examined: number;
     readonly different: number;
     readonly gaining: number;
@@ -122,14 +124,14 @@ export async function deriveChanges(
 export async function derivePlan(ctx: Context, tx: TenantTx, wanted: readonly TenantConfig[]): Promise<DerivedPlan> {
   const derived = await deriveChanges(tx, wanted);
   if (derived.kind === 'impossible') return derived;
-  const { inForce, changes, tenants, bindings, text } = derived;
+  const { inForce, changes, bindings, text } = derived;
   let digest = ctx.keyHash(text);
   const differences: AccessDifference[] = [];
   const effects: SubjectEffect[] = [];
   let examined = 0;
   const { before, after } = surroundings(changes, inForce);
-  for (const tenant of await affected(tx, tenants, inForce, after)) {
-    for await (const subjects of readPlanSubjects({ ...tx, tenantId: tenant.tenantId })) {
+  for (const tenant of await affected(tx, derived, after)) {
+    for await (const subjects of readPlanSubjects({ ...tx, tenantId: tenant.tenantId }, tenant.only)) {
       examined += subjects.length;
       for (const subject of subjects) {
         const had = accessUnder(subject, tenant.before, before);
@@ -223,15 +225,17 @@ type AffectedTenant = {
   readonly slug: TenantSlug;
   readonly before: AccessView;
   readonly after: AccessView;
+  /** Null: everybody. */
+  readonly only: readonly SubjectId[] | null;
 };
 
-/** Tenants whose people's access could change: those whose view does, and those with guests from a home that changes for them. */
+/** Tenants whose people's access could change: by the tenant's own changes, or through guests whose home changes for them. */
 async function affected(
   tx: TenantTx,
-  planned: readonly PlannedTenant[],
-  inForce: readonly TenantInForce[],
+  derived: DerivedChanges,
   after: Surroundings,
 ): Promise<readonly AffectedTenant[]> {
+  const { inForce, tenants: planned, changes } = derived;
   const homes = inForce.filter(
     (tenant) =>
       tenant.connections.some((connection) => after.goneConnections.has(connection.connectionId)) ||
@@ -241,10 +245,15 @@ async function affected(
     tx,
     homes.map((tenant) => tenant.tenantId),
   );
-  return inForce.flatMap((tenant): AffectedTenant[] => {
-    const one = planned.find((candidate) => candidate.tenantId === tenant.tenantId);
-    if (one?.changesAccess !== true && !guestTenants.includes(tenant.tenantId)) return [];
-    const view = viewInForce(tenant);
-    return [{ tenantId: tenant.tenantId, slug: tenant.slug, before: view, after: one?.after ?? view }];
-  });
+  const found: AffectedTenant[] = [];
+  for (const { tenantId, slug, ...tenant } of inForce) {
+    const before = viewInForce({ tenantId, slug, ...tenant });
+    const view = planned.find((one) => one.tenantId === tenantId)?.after ?? before;
+    const own = changes.filter((change) => change.tenant === slug);
+    const concerned = guestTenants.includes(tenantId) ? null : concernedBy(own, before, view);
+    if (concerned !== null && concernsNobody(concerned)) continue;
+    const only = concerned === null ? null : await findConcerned({ ...tx, tenantId }, concerned);
+    found.push({ tenantId, slug, before, after: view, only });
+  }
+  return found;
 }

@@ -85,7 +85,7 @@ People
     gains Analytics: Editor (rule "editors" maps group "Staff")
     keeps Analytics: Viewer (rule "okta:name:Staff -> Analytics: Viewer" maps group "Staff")
 
-1 of 2 people differ: 1 gain, 0 lose, 0 are signed out.
+1 people differ: 1 gain, 0 lose, 0 are signed out (1 looked at).
 
 To apply exactly this: drawbridge apply --digest ${digest}
 `,

@@ -4,12 +4,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Directory } from '../../src/core/directory.ts';
 import type { CredentialId, Person, TenantId, TenantSlug } from '../../src/core/ids.ts';
 import { viewInForce } from '../../src/core/plan.ts';
-import { accessUnder } from '../../src/core/plan-access.ts';
+import { type AccessDifference, accessDifference, accessUnder } from '../../src/core/plan-access.ts';
 import { applyConfig } from '../../src/operations/apply-config.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
 import { mapGuest } from '../../src/operations/map-guest.ts';
-import { planConfig } from '../../src/operations/plan-config.ts';
+import { deriveChanges, planConfig } from '../../src/operations/plan-config.ts';
 import { createDirectoryGroup } from '../../src/operations/provision-group.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
@@ -146,7 +146,7 @@ test('what a plan derives for a subject is what their token is made from', async
   for (const change of changes) {
     let seen = 0;
     for (const one of (await inForce(change)).filter(({ slug }) => slug !== 'system')) {
-      for await (const subjects of readPlanSubjects(world.database.hot(one.tenantId))) {
+      for await (const subjects of readPlanSubjects(world.database.hot(one.tenantId), null)) {
         for (const record of subjects) {
           const userId =
             record.kind === 'user' ? (record.subjectId as Person['userId']) : await homeOf(record.subjectId);
@@ -185,6 +185,89 @@ async function guestOf(tenantId: TenantId, userId: Person['userId']) {
   if (row === undefined) throw new Error('no guest');
   return { subjectId: row.id, kind: 'guest' as const, person: { tenantId: await tenantIdOf(world, 'acme'), userId } };
 }
+
+test('a plan looks at nobody in vain and misses nobody: what it tells is what a look at everybody tells', async () => {
+  // The people of the test before, under rules of every kind.
+  const held = ['Staff', 'Local', 'Ext', 'Pre-1'];
+  const groups = new Map<string, string>();
+  for (const name of held) groups.set(name, await pushGroup(world, 'acme', 'okta', `${name} group`));
+  for (const [name, id] of groups)
+    for (let n = 0; n < 3; n += 1)
+      await pushUser(world, 'acme', 'okta', `${name}${n}@acme.example`.toLowerCase(), [id]);
+  const tenantId = await tenantIdOf(world, 'acme');
+  await world.sql(
+    `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
+    select g.tenant_id, gen_random_uuid(), g.local_group_id, u.user_id from local_groups g join users u using (tenant_id)
+    where g.tenant_id = $1 and u.email in ('local0@acme.example', 'ext1@acme.example')`,
+    [tenantId],
+  );
+  await world.sql(
+    `insert into asserted_groups (tenant_id, user_id, connection_id, value)
+    select tenant_id, user_id, $2, 'claimed-x' from users where tenant_id = $1 and email = 'plain@acme.example'`,
+    [tenantId, await connectionIdOf(world, 'acme', 'spare')],
+  );
+  const on = (connection: string, group: string, role: string) =>
+    `{ connection: ${connection}, group: ${group}, role: "Analytics: ${role}" }`;
+  const states = [
+    [],
+    [on('okta', '{ name: Staff group }', 'Viewer')],
+    [on('okta', '{ name: Staff group }', 'Editor'), `{ group: { local: tenantowners }, role: "Analytics: Viewer" }`],
+    [
+      on('okta', `{ id: "ext-${groups.get('Ext')}" }`, 'Viewer'),
+      on('okta', `{ id: "${groups.get('Local')}" }`, 'Editor'),
+    ],
+    [
+      on('okta', '{ prefix: pre-, allowNewGroups: true }', 'Editor'),
+      on('spare', '{ prefix: claimed, allowNewGroups: true }', 'Viewer'),
+    ],
+    [
+      on('spare', '{ name: claimed-x }', 'Editor'),
+      `{ name: one, connection: okta, group: { name: Staff group }, role: "Analytics: Viewer" }`,
+    ],
+    [`{ name: one, connection: okta, group: { name: Staff group }, role: "Analytics: Editor" }`],
+  ];
+  let told = 0;
+  const files = [
+    ...states.map((rules) => acme(rules)),
+    acme([], 'authorization: external'),
+    acme([on('okta', '{ name: Staff group }', 'Viewer')]).replace(
+      'okta: { scim: true }',
+      'okta: { scim: true, scimHeld: true }',
+    ),
+    acme([], '').replace(', Editor: {}', ''),
+    acme([], '').replace(', spare: { scim: true }', ''),
+    acme([], 'active: false'),
+  ];
+  for (const file of files) {
+    folder.write({ acme: file });
+    const wanted = await folder.read();
+    const plan = await planned(world, folder);
+    const derived = await deriveChanges(world.database.hot(tenantId), wanted);
+    if (derived.kind === 'impossible') throw new Error('impossible');
+    const gone = new Set(
+      derived.changes.flatMap((change) => (change.kind === 'remove_connection' ? [change.connectionId] : [])),
+    );
+    const closed = new Set(wanted.some((one) => one.slug === 'acme' && !one.active) ? [tenantId] : []);
+    const all = [];
+    for (const one of derived.tenants) {
+      if (one.tenantId === null || one.before === null) continue;
+      for await (const subjects of readPlanSubjects(world.database.hot(one.tenantId), null)) {
+        for (const subject of subjects) {
+          const before = accessUnder(subject, one.before, { goneConnections: new Set(), closedTenants: new Set() });
+          const after = accessUnder(subject, one.after, { goneConnections: gone, closedTenants: closed });
+          const difference = accessDifference(one.slug, subject, before, after);
+          if (difference !== null) all.push(difference);
+        }
+      }
+    }
+    const byPlace = (list: readonly AccessDifference[]) =>
+      [...list].sort((a, b) => (`${a.tenant}${a.subject.id}` < `${b.tenant}${b.subject.id}` ? -1 : 1));
+    expect(byPlace(plan.differences)).toEqual(byPlace(all));
+    told += all.length;
+    await bringIntoForce(world, folder);
+  }
+  expect(told).toBeGreaterThan(40);
+});
 
 test('a plan writes nothing and holds nobody up: the database refuses a write in its transaction', async () => {
   world.takeStatements();
