@@ -102,7 +102,7 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
         password: (requestId, login) => passwordLogin(upstream, local, requestId, login),
       },
     }),
-    invitationRouter({ ...pages, limit: rateLimit({ tries: 20, perSeconds: 3600 }), hashPassword: local.hash }),
+    invitationRouter({ ...pages, limit, guessLimit: rateLimit({ tries: 20, perSeconds: 3600 }), hashPassword: local.hash }),
     upstreamRouter(upstream, upstreamPages({ limit, log })),
     startPage(),
     nothingHere,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { invitationSecretHash } from '../operations/accept-invitation.ts';
+import { invitationLink, invitationSecretHash } from '../operations/accept-invitation.ts';
 import { bootstrap } from '../operations/bootstrap.ts';
 import { rotateSigningKeys } from '../operations/signing-keys.ts';
 import { CliError, type Command } from './command.ts';
@@ -24,7 +24,7 @@ export const bootstrapLink: Command = {
       return { secret, hash: invitationSecretHash(context, secret) };
     });
     if (link.kind !== 'link') throw new CliError('The first administrator has set a password already.');
-    const url = `${settings.publicUrl}/t/${link.tenant}/invitation/${link.secret}`;
+    const url = invitationLink(settings.publicUrl, link.tenant, link.secret);
     return { text: url, json: { link: url, expiresAt: new Date(link.expiresAt).toISOString() } };
   },
 };

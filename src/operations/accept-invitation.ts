@@ -28,6 +28,11 @@ export function invitationSecretHash(ctx: Pick<Context, 'keyHash'>, secret: stri
   return ctx.keyHash(invitationKeyText(secret));
 }
 
+/** The link that carries an invitation's secret, 256 random bits in base64url. `publicUrl` is this server's configured origin (T88). */
+export function invitationLink(publicUrl: string, tenant: TenantSlug, secret: string): string {
+  return `${publicUrl}/t/${tenant}/invitation/${secret}`;
+}
+
 /** What the link is for, or null where it cannot be used (any more). Changes nothing, however often it is called (T84). */
 export async function readInvitation(ctx: Context, tenant: TenantSlug, secret: string): Promise<OpenInvitation | null> {
   const node = await findTenant(ctx.global, tenant);

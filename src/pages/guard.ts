@@ -14,15 +14,23 @@ export type Limit = (address: string) => number | null;
 /** Thrown to end a request with the page of a problem. */
 export class PageProblem extends Error {
   readonly problem: Problem;
+  readonly retryAfterSeconds: number | null;
 
-  constructor(problem: Problem) {
+  constructor(problem: Problem, retryAfterSeconds: number | null = null) {
     super(problem);
     this.name = 'PageProblem';
     this.problem = problem;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
 const MOST_FORM_BYTES = 16 * 1024;
+
+/** HEAD changes nothing and tells nothing: what these pages do, they do for somebody who reads them (I13). */
+export const noHead: RequestHandler = (request, response, next) => {
+  if (request.method === 'HEAD') response.status(405).set('Allow', 'GET').end();
+  else next();
+};
 
 /** Reads a form of ours. Compressed and large ones are refused before they are read, repeated fields when they are asked for. */
 export const readForm: RequestHandler = express.urlencoded({
@@ -47,20 +55,10 @@ export function sameOrigin(publicUrl: string): RequestHandler {
 }
 
 export function limited(limit: Limit): RequestHandler {
-  return (request, response, next) => {
+  return (request, _response, next) => {
     const wait = limit(addressOf(request));
-    if (wait === null) return next();
-    sendTooMany(response, wait);
+    next(wait === null ? undefined : new PageProblem('too_many', wait));
   };
-}
-
-export function sendTooMany(response: Response, seconds: number): void {
-  response.set('Retry-After', String(Math.max(1, Math.ceil(seconds))));
-  sendPage(
-    response,
-    problemStatus('too_many'),
-    problemPage({ problem: 'too_many', reference: null, contact: null, again: null }),
-  );
 }
 
 /** The client's address as a limit counts it: an IPv6 network of 64 bits is one household. */
@@ -109,17 +107,22 @@ export function pageErrors(log: Log): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
     if (response.headersSent) return next(error);
     const problem = problemOf(error);
-    const reference = problem === 'broken' || problem === 'unavailable' ? referenceOf(requestIdOf(response)) : null;
+    const reference = problem === 'broken' || error instanceof BridgeError ? referenceOf(requestIdOf(response)) : null;
     if (reference !== null)
       log.error({ reference, requestId: requestIdOf(response), error }, 'a page could not be shown');
-    if (problem === 'unavailable') response.set('Retry-After', '2');
+    const wait = error instanceof PageProblem ? error.retryAfterSeconds : problem === 'unavailable' ? 2 : null;
+    if (wait !== null) response.set('Retry-After', String(Math.max(1, Math.ceil(wait))));
     sendPage(response, problemStatus(problem), problemPage({ problem, reference, contact: null, again: null }));
   };
 }
 
 function problemOf(error: unknown): Problem {
   if (error instanceof PageProblem) return error.problem;
-  if (error instanceof BridgeError) return error.code === 'unavailable' ? 'unavailable' : 'broken';
+  if (error instanceof BridgeError) {
+    // The provider refuses what it no longer knows, and whoever lost their access a moment ago.
+    const over = error.code === 'invalid' || error.code === 'forbidden';
+    return error.code === 'unavailable' ? 'unavailable' : over ? 'flow_unknown' : 'broken';
+  }
   // What the body parser and the router refuse carries a status.
   const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : 500;
   if (status === 413) return 'too_large';

@@ -2,7 +2,7 @@
 
 import express, { type Request, type Response, type Router } from 'express';
 import { askForAccess, chooseTenant, resume } from './arrival.ts';
-import { checkToken, fieldOf, limited, pageErrors, readForm, sameOrigin } from './guard.ts';
+import { checkToken, fieldOf, limited, noHead, pageErrors, readForm, sameOrigin } from './guard.ts';
 import { sendOn } from './respond.ts';
 import { leave, show, submitConnection, submitEmail, submitPassword } from './sign-in-steps.ts';
 import { type InteractionPages, type Turn, takeTurn, tokenOf } from './turn.ts';
@@ -10,7 +10,7 @@ import { type InteractionPages, type Turn, takeTurn, tokenOf } from './turn.ts';
 /** The pages under `/interaction/:uid`. */
 export function interactionRouter(pages: InteractionPages): Router {
   const router = express.Router();
-  const asked = [limited(pages.limit)];
+  const asked = [noHead, limited(pages.limit)];
   const posted = [...asked, sameOrigin(pages.publicUrl), readForm];
   const turn = (act: (turn: Turn) => Promise<void>) => async (request: Request, response: Response) =>
     act(await takeTurn(pages, request, response));

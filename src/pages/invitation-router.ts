@@ -7,6 +7,7 @@ import { defaultPasswordPolicy, passwordFaults } from '../core/password.ts';
 import { type Email, parseEmail } from '../core/profile.ts';
 import { acceptInvitation, type OpenInvitation, readInvitation } from '../operations/accept-invitation.ts';
 import {
+  addressOf,
   checkToken,
   fieldOf,
   formToken,
@@ -26,15 +27,11 @@ export type InvitationPages = {
   readonly contextFor: (caller: Caller) => Context;
   readonly hashPassword: (password: string) => Promise<string>;
   readonly publicUrl: string;
-  /** At most 20 an hour for one address, looking and posting together, is what guessing is held to (T82). */
   readonly limit: Limit;
+  /** For links that are not (any more): what guessing is held to (T82). Many colleagues may share one address. */
+  readonly guessLimit: Limit;
   readonly log: Log;
 };
-
-/** Path of the page; the secret is 256 random bits in base64url. */
-export function invitationLink(publicUrl: string, tenant: TenantSlug, secret: string): string {
-  return `${publicUrl}/t/${tenant}/invitation/${secret}`;
-}
 
 const SECRET = /^[A-Za-z0-9_-]{22,128}$/;
 
@@ -57,7 +54,10 @@ export function invitationRouter(pages: InvitationPages): Router {
     const ctx = pages.contextFor({ actor, requestId: requestIdOf(response) });
     const open = tenant === null || !SECRET.test(secret) ? null : await readInvitation(ctx, tenant, secret);
     // One page for a link that is used up, past its time, replaced or made up (T83).
-    if (tenant === null || open === null) throw new PageProblem('invitation_unknown');
+    if (tenant === null || open === null) {
+      const wait = pages.guessLimit(addressOf(request));
+      throw wait === null ? new PageProblem('invitation_unknown') : new PageProblem('too_many', wait);
+    }
     return { ctx, tenant, secret, open };
   };
 

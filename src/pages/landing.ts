@@ -27,13 +27,11 @@ export type LandingView = {
 export function landingPage(view: LandingView): Page {
   const title = titles[view.state];
   const main = html`<h1>${title}</h1>
-${view.notice === null ? null : html`<p class="notice" role="status">${view.notice}</p>`}
 <p class="who"><span>${view.person}</span>${
     view.handle === null ? null : html` <a href="/interaction/${view.uid}?choose=1">Use another account</a>`
   }</p>
 <p>${why(view)}</p>
-${view.mayAsk ? request(view) : null}
-${view.state === 'pending' && view.requestedAt !== null ? html`<p class="notice">Requested on ${day(view.requestedAt)}.</p>` : null}
+${view.mayAsk ? request(view) : notice(view, null)}
 ${adminContact(view.contact)}
 ${chooser(view)}
 <p class="leave"><a href="/interaction/${view.uid}/leave?token=${encodeURIComponent(view.token)}">Back to ${view.clientName}</a></p>`;
@@ -66,19 +64,23 @@ ${hidden({ token: view.token, ...(view.handle === null ? {} : { handle: view.han
 </div>
 <button type="submit">${view.requestedAt === null ? 'Request access' : 'Replace the message'}</button>
 </form>`;
-  if (view.requestedAt === null) return form;
-  return html`<p class="notice">Access requested on ${day(view.requestedAt)}. The administrators have been told.</p>
+  if (view.requestedAt === null) return html`${notice(view, null)}${form}`;
+  return html`${notice(view, 'It waits for an administrator.')}
 <details><summary>Change your message</summary>${form}</details>`;
+}
+
+/** What was done just now, and since when somebody waits, in one place that is read out. */
+function notice(view: LandingView, more: string | null): Html | null {
+  if (view.notice === null && view.requestedAt === null) return null;
+  const requested = view.requestedAt === null ? null : html`Access requested on ${day(view.requestedAt)}. ${more}`;
+  return html`<p class="notice" role="status">${view.notice} ${requested}</p>`;
 }
 
 function chooser(view: LandingView): Html | null {
   if (view.tenants.length === 0) return null;
   const token = encodeURIComponent(view.token);
-  const handle = view.handle === null ? '' : `&handle=${encodeURIComponent(view.handle)}`;
   const items = view.tenants.map(
-    (
-      tenant,
-    ) => html`<li><a class="choice" href="/interaction/${view.uid}/tenant?tenant=${tenant.slug}&token=${token}${handle}">
+    (tenant) => html`<li><a class="choice" href="/interaction/${view.uid}/tenant?tenant=${tenant.slug}&token=${token}">
 <span>${tenant.displayName}</span>${tenant.displayName === tenant.slug ? null : html` <span class="slug">${tenant.slug}</span>`}</a></li>`,
   );
   return html`<nav aria-labelledby="tenants-title">

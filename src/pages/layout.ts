@@ -53,7 +53,12 @@ export function adminContact(contact: string | null): Html | null {
   return html`<p class="contact">Administrator contact: ${named}</p>`;
 }
 
-export type FieldFault = { readonly field: string; readonly message: string };
+export type FieldFault = {
+  readonly field: string;
+  readonly message: string;
+  /** What stands beside the field, where the message is too long to be said twice. */
+  readonly beside?: string;
+};
 
 /** What has to be mended, at the top of the page, each with a link to its field. */
 export function faultSummary(faults: readonly FieldFault[]): Html | null {
@@ -89,7 +94,7 @@ export function field(field: Field): Html {
   return html`<div class="field">
 <label for="${field.name}">${field.label}</label>
 ${field.hint === undefined ? null : html`<div class="hint" id="${field.name}-hint">${field.hint}</div>`}
-${own.length === 0 ? null : html`<p class="fault" id="${field.name}-fault">${own.map((fault) => html`<span>${fault.message}</span> `)}</p>`}
+${own.length === 0 ? null : html`<p class="fault" id="${field.name}-fault">${own.map((fault) => html`<span>${fault.beside ?? fault.message}</span> `)}</p>`}
 <input id="${field.name}" name="${field.name}" type="${field.type}" autocomplete="${field.autocomplete}" value="${field.value ?? ''}"${
     described === '' ? null : html` aria-describedby="${described}"`
   }${own.length === 0 ? null : html` aria-invalid="true"`}${field.focus === true ? html` autofocus` : null}${

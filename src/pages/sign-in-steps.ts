@@ -102,7 +102,7 @@ async function showMethods(
   ways: Awaited<ReturnType<typeof chooseSignIn>>,
   fault: string | null,
 ): Promise<void> {
-  const faults = fault === null ? [] : [{ field: 'password', message: fault }];
+  const faults = fault === null ? [] : [{ field: 'password', message: fault, beside: 'Check the password.' }];
   sendPage(turn.response, fault === null ? 200 : 422, methodPage({ ...(await viewOf(turn)), ...ways, email, faults }));
 }
 

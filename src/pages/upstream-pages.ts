@@ -1,8 +1,8 @@
 // The pages with which a sign-in ends at its callback, for the part that answers there.
 
-import type { ErrorRequestHandler, Request, Response } from 'express';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Log } from '../context.ts';
-import { addressOf, type Limit, pageErrors, sendTooMany } from './guard.ts';
+import { type Limit, limited, noHead, pageErrors } from './guard.ts';
 import { type Problem, problemPage, problemStatus } from './problem.ts';
 import { sendPage } from './respond.ts';
 import { arrivedPage } from './sign-in.ts';
@@ -13,8 +13,8 @@ export type UpstreamPages = {
     failure: { readonly problem: Problem; readonly reference: string; readonly contact: string | null },
   ) => void;
   readonly arrived: (response: Response, provider: string) => void;
-  readonly limit: (request: Request) => number | null;
-  readonly tooMany: (response: Response, seconds: number) => void;
+  /** Before anything is read: lets the request through, or ends it. */
+  readonly guards: readonly RequestHandler[];
   readonly errors: ErrorRequestHandler;
 };
 
@@ -23,8 +23,7 @@ export function upstreamPages({ limit, log }: { readonly limit: Limit; readonly 
     failed: (response, failure) =>
       sendPage(response, problemStatus(failure.problem), problemPage({ ...failure, again: null })),
     arrived: (response, provider) => sendPage(response, 200, arrivedPage(provider)),
-    limit: (request) => limit(addressOf(request)),
-    tooMany: sendTooMany,
+    guards: [noHead, limited(limit)],
     errors: pageErrors(log),
   };
 }

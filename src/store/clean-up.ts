@@ -22,7 +22,7 @@ const MONTHS_AHEAD = 3;
 const ABANDONED_AFTER = '10 minutes';
 
 /** How often each task runs, as crontab patterns. */
-export const cleanUpSchedule = { clean_up: '*/10 * * * *', prepare_audit_months: '17 3 * * *' } as const;
+export const cleanUpSchedule = { clean_up: '*/10 * * * *', prepare_audit_months: '17 * * * *' } as const;
 
 /** Tasks that need nothing but the database. Each may run at any time, on any server, twice. */
 export const cleanUpTasks: Tasks = {

@@ -19,9 +19,8 @@ import { samlMetadata } from './saml.ts';
 export type UpstreamPages = {
   readonly failed: (response: Response, failure: Extract<Finished, { kind: 'failed' }>) => void;
   readonly arrived: (response: Response, provider: string) => void;
-  /** Seconds to wait, or null where the address may go on. */
-  readonly limit: (request: Request) => number | null;
-  readonly tooMany: (response: Response, seconds: number) => void;
+  /** Before anything is read: let the request through, or end it. */
+  readonly guards: readonly RequestHandler[];
   readonly errors: ErrorRequestHandler;
 };
 
@@ -32,12 +31,6 @@ export function upstreamRouter(upstream: Upstream, pages: UpstreamPages): Router
   const router = express.Router();
   const form = express.urlencoded({ extended: false, limit: MOST_FORM_BYTES, parameterLimit: 10, inflate: false });
 
-  // Before the body is read.
-  const limited: RequestHandler = (request, response, next) => {
-    const wait = pages.limit(request);
-    if (wait === null) next();
-    else pages.tooMany(response, wait);
-  };
   const finish = async (request: Request, response: Response, protocol: 'oidc' | 'saml') => {
     const place = placeOf(request);
     const query = new URL(request.originalUrl, 'http://localhost').searchParams;
@@ -54,9 +47,11 @@ export function upstreamRouter(upstream: Upstream, pages: UpstreamPages): Router
     else pages.failed(response, finished);
   };
 
-  router.get('/t/:tenant/oidc/:connection/callback', limited, (request, response) => finish(request, response, 'oidc'));
+  router.get('/t/:tenant/oidc/:connection/callback', ...pages.guards, (request, response) =>
+    finish(request, response, 'oidc'),
+  );
   // Posted across sites: it carries no cookie of ours, and needs none.
-  router.post('/t/:tenant/saml/:connection/acs', limited, form, (request, response) =>
+  router.post('/t/:tenant/saml/:connection/acs', ...pages.guards, form, (request, response) =>
     finish(request, response, 'saml'),
   );
 

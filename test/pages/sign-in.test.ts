@@ -230,6 +230,24 @@ describe('whose page it is', () => {
     }
   });
 
+  test('I13 HEAD does nothing here', async () => {
+    const browser = site.browser({ prompt: 'consent' });
+    const told = site.told.length;
+    for (const path of [
+      browser.start,
+      `${browser.start}/resume?handle=x`,
+      `${browser.start}/leave?token=x`,
+      '/t/acme/oidc/okta/callback',
+    ]) {
+      const answer = await fetch(new URL(path, site.origin), {
+        method: 'HEAD',
+        headers: { cookie: `interaction=${browser.uid}` },
+      });
+      expect(answer.status).toBe(405);
+    }
+    expect(site.told).toHaveLength(told);
+  });
+
   test('the stylesheet is asked for by its ETag', async () => {
     const browser = site.browser();
     const first = await browser.get('/style.css');

@@ -59,7 +59,11 @@ export const application = 'https://app.example';
 
 export async function testSite(
   world: TestWorld,
-  options: { readonly limit?: () => number | null; readonly passwordLimit?: () => number | null } = {},
+  options: {
+    readonly limit?: () => number | null;
+    readonly passwordLimit?: () => number | null;
+    readonly guessLimit?: () => number | null;
+  } = {},
 ): Promise<Site> {
   const logged: Site['logged'] = [];
   const note = (level: string) => (facts: object, message: string) => void logged.push({ level, facts, message });
@@ -108,7 +112,7 @@ export async function testSite(
       },
     }),
   );
-  app.use(invitationRouter({ ...shared, hashPassword: local.hash }));
+  app.use(invitationRouter({ ...shared, hashPassword: local.hash, guessLimit: options.guessLimit ?? (() => null) }));
   app.use(upstreamRouter(upstream, upstreamPages({ limit, log })));
   app.use(pageErrors(log));
 

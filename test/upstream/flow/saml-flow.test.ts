@@ -251,7 +251,7 @@ describe('whom nobody let in', () => {
     const answer = await samlSignIn(site, site.browser({ tenant: 'acme' as TenantSlug }), providers.saml, newEmail());
     await changeSettings(world, tenants.acme, { registrationAllowed: false });
     expect(wordsOf(answer)).toMatch(/account awaiting administrator approval/i);
-    expect(wordsOf(answer)).toContain('Requested on');
+    expect(wordsOf(answer)).toContain('Access requested on');
     expect(answer.text).not.toContain('Request access');
   });
 });
