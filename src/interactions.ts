@@ -12,6 +12,8 @@ export type PendingInteraction = {
   /** Asked for by `acr_values=tenant:<id>`, or chosen on the tenant page before. */
   readonly tenant: TenantSlug | null;
   readonly loginHint: string | null;
+  /** The application wants a fresh proof (`prompt=login`, `max_age`): the identity provider must ask again too. */
+  readonly forceLogin: boolean;
   /** Signed in already, with prompt `access`. */
   readonly person: Person | null;
 };
@@ -23,7 +25,11 @@ export type Interactions = {
    * Ends the login prompt: the browser goes on to the authorization as this person. Only ever called for a person who is active
    * in some tenant they may choose; the provider asks for itself once more and issues nothing otherwise.
    */
-  signIn(request: Request, response: Response, signedIn: { readonly person: Person; readonly method: 'oidc' | 'saml' | 'password' }): Promise<void>;
+  signIn(
+    request: Request,
+    response: Response,
+    signedIn: { readonly person: Person; readonly method: 'oidc' | 'saml' | 'password' },
+  ): Promise<void>;
   /** Ends the access prompt by choosing another tenant for this authorization. */
   chooseTenant(request: Request, response: Response, tenant: TenantSlug): Promise<void>;
   /** Back to the application with `access_denied`. */

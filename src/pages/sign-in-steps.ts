@@ -77,7 +77,7 @@ async function goToProvider(turn: Turn, tenant: TenantSlug, connection: string, 
 }
 
 function begin({ pages, pending, requestId }: Turn, tenant: TenantSlug, connection: string, email: Email) {
-  const start = { tenant, connection, interactionUid: pending.uid, loginHint: email, forceLogin: false };
+  const start = { tenant, connection, interactionUid: pending.uid, loginHint: email, forceLogin: pending.forceLogin };
   return pages.signIns.begin(requestId, start);
 }
 

@@ -80,6 +80,11 @@ function pending(details: Interaction, client: ClientRow): PendingInteraction {
     client: { clientId: client.clientId, name: client.settings.name },
     tenant: tenantOf(details),
     loginHint: typeof details.params.login_hint === 'string' ? details.params.login_hint : null,
+    forceLogin:
+      details.params.max_age !== undefined ||
+      String(details.params.prompt ?? '')
+        .split(' ')
+        .includes('login'),
     person: name === 'access' && details.session !== undefined ? parseSub(details.session.accountId) : null,
   };
 }

@@ -1,3 +1,4 @@
+import { inflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TenantSlug } from '../../src/core/ids.ts';
 import { type Acme, acme, addUser, changeSettings, touchConfig } from '../support/acme.ts';
@@ -89,6 +90,18 @@ describe('the address comes first', () => {
     expect(answer.location).toMatch(`${idp}/sso?`);
     const page = await browser.get(`${browser.start}?choose=1`);
     expect(page.text).toContain('value="jane@acme.example"');
+  });
+
+  test('T107 an application that wants a fresh proof has the provider ask again', async () => {
+    await only(tenants.okta);
+    const forced = site.browser({ loginHint: 'jane@acme.example', forceLogin: true });
+    const plain = site.browser({ loginHint: 'jane@acme.example' });
+    const [a, b] = [await forced.get(forced.start), await plain.get(plain.start)];
+    await all();
+    const xml = (location: string | null) =>
+      inflateRawSync(Buffer.from(new URL(location ?? '').searchParams.get('SAMLRequest') ?? '', 'base64')).toString();
+    expect(xml(a.location)).toContain('ForceAuthn="true"');
+    expect(xml(b.location)).not.toContain('ForceAuthn="true"');
   });
 
   test('T102 a hostile login hint is shown as text', async () => {

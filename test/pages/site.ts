@@ -117,9 +117,18 @@ export async function testSite(
   app.use(pageErrors(log));
 
   const browser = (pending: Partial<PendingInteraction> = {}): Browser => {
-    const uid = randomBytes(15).toString('base64url').slice(0, 21).padEnd(21, 'x');
+    const uid = randomBytes(32).toString('base64url');
     const client = { clientId: 'wiki', name: 'Acme Wiki' };
-    pendings.set(uid, { uid, prompt: 'login', client, tenant: null, loginHint: null, person: null, ...pending });
+    pendings.set(uid, {
+      uid,
+      prompt: 'login',
+      client,
+      tenant: null,
+      loginHint: null,
+      forceLogin: false,
+      person: null,
+      ...pending,
+    });
     return browserOf(origin, uid);
   };
   return {

@@ -38,6 +38,7 @@ describe('an authorization', () => {
       client: { clientId: app.clientId, name: 'Analytics' },
       tenant: 'acme-labs',
       loginHint: 'ann@acme.example',
+      forceLogin: false,
       person: null,
     });
   });
