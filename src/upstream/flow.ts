@@ -246,15 +246,15 @@ function nobody(connection: Spoken | null): Actor {
   return { kind: 'person', connectionId: connection?.connectionId ?? null, name: 'somebody' };
 }
 
-// 256 random bits, and the interaction that the browser came from: the answer arrives without cookies, and neither half is kept
-// but as a hash. With a UID of 21 characters it stays below the 80 bytes that SAML grants a RelayState.
+// 216 random bits, and the interaction that the browser came from (256 more): the answer arrives without cookies, and neither half
+// is kept but as a hash. Together they are the 80 bytes that SAML grants a RelayState.
 function newFlowId(interactionUid: string): string {
-  return `${randomBytes(32).toString('base64url')}.${interactionUid}`;
+  return `${randomBytes(27).toString('base64url')}.${interactionUid}`;
 }
 
 /** Null for everything that no flow of ours is called; whoever sent that is not sent anywhere (T16). */
 function parseFlowId(text: unknown): { readonly id: string; readonly interactionUid: string } | null {
-  const found = typeof text === 'string' ? /^[A-Za-z0-9_-]{43}\.([A-Za-z0-9_-]{1,64})$/.exec(text) : null;
+  const found = typeof text === 'string' ? /^[A-Za-z0-9_-]{36}\.([A-Za-z0-9_-]{1,64})$/.exec(text) : null;
   const interactionUid = found?.[1];
   return found === null || interactionUid === undefined ? null : { id: found[0], interactionUid };
 }
