@@ -3,7 +3,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import express, { type RequestHandler, type Router } from 'express';
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 
 export type Metrics = {
   readonly registry: Registry;
@@ -61,7 +61,10 @@ export function healthRouter(options: HealthOptions): Router {
   router.get('/livez', (_request, response) => void response.type('text').send('alive\n'));
   router.get('/readyz', async (_request, response) => {
     const ready = !options.isDraining() && (await answers(options.ping));
-    response.status(ready ? 200 : 503).type('text').send(ready ? 'ready\n' : 'not ready\n');
+    response
+      .status(ready ? 200 : 503)
+      .type('text')
+      .send(ready ? 'ready\n' : 'not ready\n');
   });
   if (options.metricsToken !== null) {
     const wanted = Buffer.from(`Bearer ${options.metricsToken}`);
@@ -79,7 +82,13 @@ export function healthRouter(options: HealthOptions): Router {
 
 async function answers(ping: () => Promise<unknown>): Promise<boolean> {
   const timeout = new Promise<false>((resolve) => setTimeout(resolve, 1_500, false).unref());
-  return Promise.race([ping().then(() => true, () => false), timeout]);
+  return Promise.race([
+    ping().then(
+      () => true,
+      () => false,
+    ),
+    timeout,
+  ]);
 }
 
 /** /metrics on a loopback port of its own, which needs no token because only this machine reaches it. */

@@ -12,7 +12,8 @@ import { startConfig } from './start-config.ts';
 import { openWorld, type World } from './world.ts';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-if (major < 24 || (major === 24 && minor < 7)) fail(`Node 24.7 or later is needed; this is ${process.versions.node}. Start with: npm start`);
+if (major < 24 || (major === 24 && minor < 7))
+  fail(`Node 24.7 or later is needed; this is ${process.versions.node}. Start with: npm start`);
 
 const read = readSettings();
 if (read.kind === 'refused') fail(read.problems.join('\n'));
@@ -50,7 +51,9 @@ async function run(settings: ServerSettings): Promise<void> {
   };
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
-  process.on('unhandledRejection', (error) => log.error({ error: String(error) }, 'a promise was rejected that nobody waited for'));
+  process.on('unhandledRejection', (error) =>
+    log.error({ error: String(error) }, 'a promise was rejected that nobody waited for'),
+  );
 }
 
 /** Makes the system tenant, prints the first administrator's link while nobody has used one, and applies the files at first start. */

@@ -102,7 +102,12 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
         password: (requestId, login) => passwordLogin(upstream, local, requestId, login),
       },
     }),
-    invitationRouter({ ...pages, limit, guessLimit: rateLimit({ tries: 20, perSeconds: 3600 }), hashPassword: local.hash }),
+    invitationRouter({
+      ...pages,
+      limit,
+      guessLimit: rateLimit({ tries: 20, perSeconds: 3600 }),
+      hashPassword: local.hash,
+    }),
     upstreamRouter(upstream, upstreamPages({ limit, log })),
     startPage(),
     nothingHere,
@@ -126,7 +131,10 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
   });
   closing.push(stopJobs);
 
-  const http = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS, maxHeaderSize: 16_384 }, app);
+  const http = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS, maxHeaderSize: 16_384 },
+    app,
+  );
   http.keepAliveTimeout = KEEP_ALIVE_MS;
   return {
     http,

@@ -34,7 +34,10 @@ export async function openWorld(
   const secrets = deriveSecrets(await readOrMakeMasterKey(settings));
   const embedded =
     settings.databaseUrl === null
-      ? await startEmbeddedPostgres({ dataDir: join(settings.dataFolder, 'postgres'), log: (message) => log.info({}, message) })
+      ? await startEmbeddedPostgres({
+          dataDir: join(settings.dataFolder, 'postgres'),
+          log: (message) => log.info({}, message),
+        })
       : null;
   try {
     const ownerUrl = settings.databaseUrl ?? (await createDatabase(embedded?.url ?? '', 'drawbridge'));

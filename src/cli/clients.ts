@@ -29,7 +29,8 @@ export const clientCreate: Command = {
     const kind = KINDS.find((one) => one === (optional(values, 'kind') ?? 'web'));
     if (kind === undefined) throw new CliError(`--kind is one of ${KINDS.join(', ')}.`);
     const signingAlgorithm = optional(values, 'id-token-alg') ?? 'ES256';
-    if (signingAlgorithm !== 'ES256' && signingAlgorithm !== 'RS256') throw new CliError('--id-token-alg is ES256 or RS256.');
+    if (signingAlgorithm !== 'ES256' && signingAlgorithm !== 'RS256')
+      throw new CliError('--id-token-alg is ES256 or RS256.');
     const settings: ClientSettings = {
       name: required(values, 'name'),
       kind,
@@ -44,7 +45,9 @@ export const clientCreate: Command = {
     const created = accepted(await createClient(world.context, tenant, optional(values, 'client-id'), settings));
     const secret = created.secret === null ? [] : [`client_secret  ${created.secret}`];
     return {
-      text: [`issuer         ${world.settings.publicUrl}/oidc`, `client_id      ${created.clientId}`, ...secret].join('\n'),
+      text: [`issuer         ${world.settings.publicUrl}/oidc`, `client_id      ${created.clientId}`, ...secret].join(
+        '\n',
+      ),
       json: { issuer: `${world.settings.publicUrl}/oidc`, clientId: created.clientId, clientSecret: created.secret },
     };
   },
@@ -56,7 +59,13 @@ export const clientList: Command = {
   options: { tenant: { type: 'string' } },
   async run(world, values) {
     const found = await clientsOfTenant(world.context, await tenantOf(world, values));
-    const rows = found.map((one) => [one.clientId, one.settings.name, one.settings.kind, one.enabled ? 'on' : 'off', one.settings.redirectUris.join(' ')]);
+    const rows = found.map((one) => [
+      one.clientId,
+      one.settings.name,
+      one.settings.kind,
+      one.enabled ? 'on' : 'off',
+      one.settings.redirectUris.join(' '),
+    ]);
     const json = found.map(({ clientId, enabled, settings }) => ({ clientId, enabled, ...settings }));
     return { text: table(['CLIENT ID', 'NAME', 'KIND', 'STATE', 'REDIRECT URIS'], rows), json };
   },
@@ -82,5 +91,11 @@ function switchCommand(name: string, enabled: boolean): Command {
 function resourceOf(text: string): Resource {
   const at = text.lastIndexOf('=');
   if (at < 0) return { identifier: text, scopes: [] };
-  return { identifier: text.slice(0, at), scopes: text.slice(at + 1).split(',').filter((scope) => scope !== '') };
+  return {
+    identifier: text.slice(0, at),
+    scopes: text
+      .slice(at + 1)
+      .split(',')
+      .filter((scope) => scope !== ''),
+  };
 }

@@ -4,8 +4,8 @@ import type { ParseArgsConfig } from 'node:util';
 import type { Context } from '../context.ts';
 import type { Refusal } from '../core/errors.ts';
 import { parseTenantSlug, type TenantSlug } from '../core/ids.ts';
-import { nameSubject, type SubjectRef, type TenantRef } from '../operations/standing.ts';
 import { namedTenant } from '../operations/name-tenant.ts';
+import { nameSubject, type SubjectRef, type TenantRef } from '../operations/standing.ts';
 import type { ServerSettings } from '../settings.ts';
 import type { World } from '../world.ts';
 
@@ -58,7 +58,10 @@ export async function tenantOf(world: CliWorld, values: Values, name = 'tenant')
 }
 
 /** The tenant of `--tenant` and the subject there of `--user`: an id, an address or a user name. */
-export async function subjectOf(world: CliWorld, values: Values): Promise<{ tenant: TenantRef; subject: SubjectRef & { name: string } }> {
+export async function subjectOf(
+  world: CliWorld,
+  values: Values,
+): Promise<{ tenant: TenantRef; subject: SubjectRef & { name: string } }> {
   const tenant = await tenantOf(world, values);
   const found = accepted(await nameSubject(world.context, tenant.tenantId, required(values, 'user')));
   return { tenant, subject: { ...found, name: found.email ?? found.userName } };

@@ -9,14 +9,20 @@ export const keysRotate: Command = {
   summary: 'publish new signing keys; they sign once every application has had time to fetch them',
   options: {},
   async run({ context }) {
-    const rotated = (await rotateSigningKeys(context)).map((key) => ({ ...key, signsFrom: new Date(key.signsFrom).toISOString() }));
-    return { text: rotated.map((key) => `${key.algorithm}  ${key.kid}  signs from ${key.signsFrom}`).join('\n'), json: rotated };
+    const rotated = (await rotateSigningKeys(context)).map((key) => ({
+      ...key,
+      signsFrom: new Date(key.signsFrom).toISOString(),
+    }));
+    return {
+      text: rotated.map((key) => `${key.algorithm}  ${key.kid}  signs from ${key.signsFrom}`).join('\n'),
+      json: rotated,
+    };
   },
 };
 
 export const bootstrapLink: Command = {
   usage: 'bootstrap',
-  summary: "a fresh link for the first administrator, as long as nobody has used one; the older link ends",
+  summary: 'a fresh link for the first administrator, as long as nobody has used one; the older link ends',
   options: {},
   async run({ context, settings }) {
     const link = await bootstrap(context, () => {

@@ -49,7 +49,12 @@ function find(args: readonly string[]): { command: Command; rest: readonly strin
 
 function parse(command: Command, rest: readonly string[]) {
   try {
-    return parseArgs({ args: [...rest], options: { ...command.options, json: { type: 'boolean' } }, strict: true, allowPositionals: false });
+    return parseArgs({
+      args: [...rest],
+      options: { ...command.options, json: { type: 'boolean' } },
+      strict: true,
+      allowPositionals: false,
+    });
   } catch (error) {
     throw new CliError(`${error instanceof Error ? error.message : 'Bad arguments.'} Usage: ${command.usage}`);
   }

@@ -9,7 +9,12 @@ const ends = { tenant: { type: 'string' }, source: { type: 'string' }, user: { t
 export const mappingAdd: Command = {
   usage: "mapping add --tenant TARGET --source HOME --user U [--role 'Workspace: Role']… [--group G]… [--all-roles]",
   summary: 'let a person of a tenant above into this one, with roles there',
-  options: { ...ends, role: { type: 'string', multiple: true }, group: { type: 'string', multiple: true }, 'all-roles': { type: 'boolean' } },
+  options: {
+    ...ends,
+    role: { type: 'string', multiple: true },
+    group: { type: 'string', multiple: true },
+    'all-roles': { type: 'boolean' },
+  },
   async run(world, values) {
     const { target, person, name } = await endsOf(world, values);
     const roles = values['all-roles'] === true ? 'all' : many(values, 'role');
@@ -23,7 +28,13 @@ export const mappingAdd: Command = {
         : `with ${outcome.roles.join('; ')}`;
     return {
       text: `${name} is mapped into ${target.slug}, ${held}.`,
-      json: { guestId: outcome.guestId, tenant: target.slug, roles: outcome.roles, suspended: outcome.suspended, already: outcome.already },
+      json: {
+        guestId: outcome.guestId,
+        tenant: target.slug,
+        roles: outcome.roles,
+        suspended: outcome.suspended,
+        already: outcome.already,
+      },
     };
   },
 };
@@ -39,10 +50,14 @@ export const mappingRemove: Command = {
   },
 };
 
-async function endsOf(world: CliWorld, values: Values): Promise<{ target: Awaited<ReturnType<typeof tenantOf>>; person: Person; name: string }> {
+async function endsOf(
+  world: CliWorld,
+  values: Values,
+): Promise<{ target: Awaited<ReturnType<typeof tenantOf>>; person: Person; name: string }> {
   const target = await tenantOf(world, values);
   const source = await tenantOf(world, values, 'source');
   const found = accepted(await nameSubject(world.context, source.tenantId, required(values, 'user')));
-  if (found.kind === 'guest') throw new CliError(`${required(values, 'user')} is a guest in ${source.slug}: mappings are not passed on.`);
+  if (found.kind === 'guest')
+    throw new CliError(`${required(values, 'user')} is a guest in ${source.slug}: mappings are not passed on.`);
   return { target, person: found.person, name: found.email ?? found.userName };
 }

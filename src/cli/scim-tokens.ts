@@ -14,9 +14,12 @@ export const scimTokenCreate: Command = {
   async run(world, values) {
     const tenant = await tenantOf(world, values);
     const days = optional(values, 'days') ?? '365';
-    if (!/^[1-9][0-9]{0,3}$/.test(days) || Number(days) > 3650) throw new CliError('--days is a whole number from 1 to 3650.');
+    if (!/^[1-9][0-9]{0,3}$/.test(days) || Number(days) > 3650)
+      throw new CliError('--days is a whole number from 1 to 3650.');
     const expiresAt = (world.context.now() + Number(days) * DAY_MS) as Instant;
-    const created = accepted(await createScimCredential(world.context, tenant, required(values, 'connection'), expiresAt));
+    const created = accepted(
+      await createScimCredential(world.context, tenant, required(values, 'connection'), expiresAt),
+    );
     const url = `${world.settings.publicUrl}/scim/v2/${tenant.slug}/${required(values, 'connection')}`;
     return {
       text: created.token,
@@ -35,7 +38,14 @@ export const scimTokenList: Command = {
     return {
       text: table(
         ['ID', 'CONNECTION', 'PREFIX', 'MADE', 'LAST USED', 'UNTIL'],
-        found.map((one) => [one.credentialId, one.connectionKey, one.prefix, time(one.createdAt), time(one.lastUsedAt), time(one.expiresAt)]),
+        found.map((one) => [
+          one.credentialId,
+          one.connectionKey,
+          one.prefix,
+          time(one.createdAt),
+          time(one.lastUsedAt),
+          time(one.expiresAt),
+        ]),
       ),
       json: found,
     };

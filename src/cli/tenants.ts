@@ -9,7 +9,13 @@ export const tenantList: Command = {
   options: {},
   async run({ context }) {
     const tenants = await listTenants(context);
-    const rows = tenants.map((one) => [one.slug, one.parent ?? '-', one.displayName, one.active ? 'active' : 'closed', one.managedBy]);
+    const rows = tenants.map((one) => [
+      one.slug,
+      one.parent ?? '-',
+      one.displayName,
+      one.active ? 'active' : 'closed',
+      one.managedBy,
+    ]);
     const json = tenants.map(({ tenantId, slug, parent, displayName, active, managedBy }) => ({
       id: slug,
       uuid: tenantId,
@@ -30,7 +36,12 @@ export const tenantCreate: Command = {
     const slug = required(values, 'tenant');
     const parent = slugOf(optional(values, 'parent') ?? systemTenant);
     const displayName = optional(values, 'name') ?? slug;
-    const created = accepted(await createTenant(context, { slug, displayName, parent, settings: {}, managedBy: 'api' }));
-    return { text: `Tenant ${created.slug} created below ${parent}.`, json: { id: created.slug, uuid: created.tenantId, parent } };
+    const created = accepted(
+      await createTenant(context, { slug, displayName, parent, settings: {}, managedBy: 'api' }),
+    );
+    return {
+      text: `Tenant ${created.slug} created below ${parent}.`,
+      json: { id: created.slug, uuid: created.tenantId, parent },
+    };
   },
 };

@@ -21,8 +21,16 @@ export const userList: Command = {
     const json: unknown[] = [];
     for await (const user of listUsers(world.context, tenant)) {
       const roles = user.access.roles.map((role) => role.role);
-      const badges = [user.access.state, ...(user.requestedAt === null ? [] : [`access requested ${day(user.requestedAt)}`])];
-      rows.push([user.email ?? user.userName, user.kind === 'guest' ? `guest of ${user.homeTenant}` : 'user', badges.join(', '), roles.join('; ')]);
+      const badges = [
+        user.access.state,
+        ...(user.requestedAt === null ? [] : [`access requested ${day(user.requestedAt)}`]),
+      ];
+      rows.push([
+        user.email ?? user.userName,
+        user.kind === 'guest' ? `guest of ${user.homeTenant}` : 'user',
+        badges.join(', '),
+        roles.join('; '),
+      ]);
       json.push({
         id: user.subjectId,
         kind: user.kind,
@@ -55,7 +63,10 @@ export const userShow: Command = {
       `  state            ${read.access.state}${read.access.roles.length === 0 ? ' (NO_ACCESS)' : ''}`,
       `  allowed tenants  ${read.allowed.join(', ') || '-'}`,
       `  access requested ${request === null ? '-' : day(request.requestedAt)}`,
-      ...read.access.roles.flatMap((role) => [`  ${role.role}`, ...role.because.map((reason) => `    because ${reasonText(reason)}`)]),
+      ...read.access.roles.flatMap((role) => [
+        `  ${role.role}`,
+        ...role.because.map((reason) => `    because ${reasonText(reason)}`),
+      ]),
     ];
     return {
       text: lines.join('\n'),
@@ -95,9 +106,14 @@ export const userAssignRole: Command = {
   options: { ...who, role: { type: 'string' } },
   async run(world, values) {
     const { tenant, subject } = await subjectOf(world, values);
-    const outcome = accepted(await assignRole(world.context, tenant, subject, required(values, 'role'), administrator(world)));
+    const outcome = accepted(
+      await assignRole(world.context, tenant, subject, required(values, 'role'), administrator(world)),
+    );
     const text = `${subject.name} holds ${outcome.role}${outcome.lifted ? '; the suspension is lifted' : ''}.`;
-    return { text, json: { id: subject.subjectId, role: outcome.role, lifted: outcome.lifted, already: outcome.already } };
+    return {
+      text,
+      json: { id: subject.subjectId, role: outcome.role, lifted: outcome.lifted, already: outcome.already },
+    };
   },
 };
 

@@ -2,7 +2,7 @@
 
 import type { ConnectionId, GrantId, Instant, RoleId, RuleId, SuspensionId } from './ids.ts';
 import { type GroupRef, type MappingRule, ruleMatches } from './mapping.ts';
-import { type Role, type Right, roleLabel, type TenantSettings } from './tenant.ts';
+import { type Right, type Role, roleLabel, type TenantSettings } from './tenant.ts';
 
 export type Suspension = {
   readonly suspensionId: SuspensionId;
@@ -24,7 +24,11 @@ export type AccessPolicy = Pick<TenantSettings, 'authorization' | 'initialAccess
 export type AccessFacts = {
   readonly adminDeactivated: boolean;
   /** This person's directory users, ended ones included unless an administrator ended them. */
-  readonly directory: readonly { readonly connectionId: ConnectionId; readonly active: boolean; readonly ended: boolean }[];
+  readonly directory: readonly {
+    readonly connectionId: ConnectionId;
+    readonly active: boolean;
+    readonly ended: boolean;
+  }[];
   readonly approval: 'approved' | 'pending';
   /** The open one. */
   readonly suspension: Suspension | null;
@@ -50,7 +54,9 @@ export type EffectiveAccess = { readonly state: AccessState; readonly roles: rea
  * What keeps a person out whatever their roles, or null: deactivated before pending before suspended.
  * Deactivated: the administrator's switch is off, or directories know the person and none has them active.
  */
-export function bar(facts: Pick<AccessFacts, 'adminDeactivated' | 'directory' | 'approval' | 'suspension'>): Bar | null {
+export function bar(
+  facts: Pick<AccessFacts, 'adminDeactivated' | 'directory' | 'approval' | 'suspension'>,
+): Bar | null {
   const directoryBars = facts.directory.length > 0 && !facts.directory.some((entry) => entry.active && !entry.ended);
   if (facts.adminDeactivated || directoryBars) return 'deactivated';
   if (facts.approval === 'pending') return 'pending';
@@ -75,26 +81,32 @@ export function effectiveAccess(facts: AccessFacts): EffectiveAccess {
 type Given = { readonly roleId: RoleId; readonly because: Reason };
 
 function grantedRoles(facts: AccessFacts): readonly Given[] {
-  return facts.grants
-    // Where the IdP alone authorizes, only the grant that lifted a suspension still counts (C2).
-    .filter((grant) => facts.policy.authorization !== 'external' || grant.lifts !== null)
-    .map((grant) => ({
-      roleId: grant.roleId,
-      because: { kind: 'grant', grantId: grant.grantId, source: grant.source, by: grant.by },
-    }));
+  return (
+    facts.grants
+      // Where the IdP alone authorizes, only the grant that lifted a suspension still counts (C2).
+      .filter((grant) => facts.policy.authorization !== 'external' || grant.lifts !== null)
+      .map((grant) => ({
+        roleId: grant.roleId,
+        because: { kind: 'grant', grantId: grant.grantId, source: grant.source, by: grant.by },
+      }))
+  );
 }
 
 function mappedRoles(facts: AccessFacts): readonly Given[] {
   if (facts.policy.authorization === 'internal') return [];
   // C1: with `none`, an administrator has to let a person in before rules speak for them.
-  if (facts.policy.initialAccess === 'none' && facts.policy.authorization === 'hybrid' && facts.grants.length === 0) return [];
+  if (facts.policy.initialAccess === 'none' && facts.policy.authorization === 'hybrid' && facts.grants.length === 0)
+    return [];
   const spokenFor = new Set(facts.directory.filter((entry) => !entry.ended).map((entry) => entry.connectionId));
   // Once a directory speaks for a person on a connection, its memberships win over that connection's assertions.
   const groups = facts.groups.filter((group) => group.kind !== 'asserted' || !spokenFor.has(group.connectionId));
   return groups.flatMap((group) =>
     facts.rules
       .filter((rule) => ruleMatches(rule, group))
-      .map((rule) => ({ roleId: rule.roleId, because: { kind: 'rule', ruleId: rule.ruleId, rule: rule.key, group } as const })),
+      .map((rule) => ({
+        roleId: rule.roleId,
+        because: { kind: 'rule', ruleId: rule.ruleId, rule: rule.key, group } as const,
+      })),
   );
 }
 

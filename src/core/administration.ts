@@ -3,7 +3,17 @@
 import type { RoleGrant, Suspension } from './access.ts';
 import { type Actor, type Administrator, type Change, type Decision, denied, done } from './change.ts';
 import { type Refusal, refused } from './errors.ts';
-import type { GrantId, GuestId, KeyHash, LocalGroupId, MembershipId, Person, SubjectId, SuspensionId, UserId } from './ids.ts';
+import type {
+  GrantId,
+  GuestId,
+  KeyHash,
+  LocalGroupId,
+  MembershipId,
+  Person,
+  SubjectId,
+  SuspensionId,
+  UserId,
+} from './ids.ts';
 import type { Role, TenantSettings } from './tenant.ts';
 import { roleLabel } from './tenant.ts';
 
@@ -45,11 +55,15 @@ export function decideSuspend(
       { kind: 'hold_keys', subjectId, hashes: keys },
       { kind: 'end_sessions', subjectId, subjectKind },
     ],
-    events: [done('user.suspended', subjectKind, subjectId, { suspensionId, endedGrants: subject.grants.length }, reason)],
+    events: [
+      done('user.suspended', subjectKind, subjectId, { suspensionId, endedGrants: subject.grants.length }, reason),
+    ],
   };
 }
 
-export type AssignOutcome = { readonly kind: 'assigned'; readonly role: string; readonly lifted: boolean; readonly already: boolean } | Refusal;
+export type AssignOutcome =
+  | { readonly kind: 'assigned'; readonly role: string; readonly lifted: boolean; readonly already: boolean }
+  | Refusal;
 
 /**
  * A data role by an administrator. It lifts an open suspension: nothing else does (R21). Nobody lifts their own.
@@ -82,9 +96,11 @@ export function decideAssignRole(
   }
   const grantId = newId<GrantId>();
   const lifts = suspension?.suspensionId ?? null;
-  const ended: readonly Change[] = duplicate === undefined ? [] : [{ kind: 'end_grant', grantId: duplicate.grantId, by }];
+  const ended: readonly Change[] =
+    duplicate === undefined ? [] : [{ kind: 'end_grant', grantId: duplicate.grantId, by }];
   const events = [done('role.assigned', subjectKind, subjectId, { grantId, role: label })];
-  if (suspension !== null) events.push(done('user.suspension_lifted', subjectKind, subjectId, { suspensionId: lifts, grantId, role: label }));
+  if (suspension !== null)
+    events.push(done('user.suspension_lifted', subjectKind, subjectId, { suspensionId: lifts, grantId, role: label }));
   return {
     outcome: { kind: 'assigned', role: label, lifted: lifts !== null, already: false },
     changes: [...ended, { kind: 'grant_role', source: 'admin', by, grantId, subjectId, roleId: role.roleId, lifts }],
@@ -103,7 +119,8 @@ export function decideSetActive(
   active: boolean,
   reason: string | null,
 ): Decision<SetActiveOutcome> {
-  if (subject.adminActive === active) return { outcome: { kind: 'set', active, already: true }, changes: [], events: [] };
+  if (subject.adminActive === active)
+    return { outcome: { kind: 'set', active, already: true }, changes: [], events: [] };
   if (!active && subject.lastOwner) return keepOwner('user.deactivate', subject);
   const userId = subject.subjectId as UserId;
   const changes: Change[] = [{ kind: 'set_admin_active', userId, active }];
@@ -127,7 +144,13 @@ export type MappingFacts = {
 };
 
 export type MapOutcome =
-  | { readonly kind: 'mapped'; readonly guestId: GuestId; readonly already: boolean; readonly roles: readonly string[]; readonly suspended: boolean }
+  | {
+      readonly kind: 'mapped';
+      readonly guestId: GuestId;
+      readonly already: boolean;
+      readonly roles: readonly string[];
+      readonly suspended: boolean;
+    }
   | Refusal;
 
 /**
@@ -147,7 +170,8 @@ export function decideMapGuest(
     changes: [],
     events: [denied('mapping.add', 'user', source.userId, refusal.code)],
   });
-  if (!facts.downwards) return refuse(refused('not_downwards', 'A person can be mapped only into tenants below their own.'));
+  if (!facts.downwards)
+    return refuse(refused('not_downwards', 'A person can be mapped only into tenants below their own.'));
   if (facts.sourceBarred) return refuse(refused('deactivated', 'This person has no access in their own tenant.'));
   const guestId = guest?.guestId ?? newId<GuestId>();
   const inherits = guest === null ? facts.heldSuspension : null;
@@ -164,13 +188,24 @@ export function decideMapGuest(
     changes: [
       ...open,
       ...added.map((role): Change => {
-        return { kind: 'grant_role', source: 'admin', by, grantId: newId<GrantId>(), subjectId: guestId, roleId: role.roleId, lifts: null };
+        return {
+          kind: 'grant_role',
+          source: 'admin',
+          by,
+          grantId: newId<GrantId>(),
+          subjectId: guestId,
+          roleId: role.roleId,
+          lifts: null,
+        };
       }),
       ...(suspended ? [] : groups).map((groupId): Change => {
         return { kind: 'join_local_group', membershipId: newId<MembershipId>(), groupId, subjectId: guestId };
       }),
     ],
-    events: already && added.length === 0 ? [] : bothEnds('mapping.added', guestId, source, { roles: added.map(roleLabel), suspended }),
+    events:
+      already && added.length === 0
+        ? []
+        : bothEnds('mapping.added', guestId, source, { roles: added.map(roleLabel), suspended }),
   };
 }
 
@@ -180,7 +215,11 @@ export type UnmapOutcome = { readonly kind: 'unmapped' } | Refusal;
 export function decideUnmapGuest(facts: MappingFacts, by: Administrator): Decision<UnmapOutcome> {
   const { guest, source } = facts;
   if (guest === null || !guest.mapped) {
-    return { outcome: refused('unknown_mapping', 'This person is not mapped into the tenant.'), changes: [], events: [] };
+    return {
+      outcome: refused('unknown_mapping', 'This person is not mapped into the tenant.'),
+      changes: [],
+      events: [],
+    };
   }
   const { guestId } = guest;
   return {
@@ -196,7 +235,10 @@ export function decideUnmapGuest(facts: MappingFacts, by: Administrator): Decisi
 }
 
 function bothEnds(kind: string, guestId: GuestId, source: Person, detail: Readonly<Record<string, unknown>> | null) {
-  return [done(kind, 'guest', guestId, { ...detail, source }), { ...done(kind, 'user', source.userId, detail), inTenant: source.tenantId }];
+  return [
+    done(kind, 'guest', guestId, { ...detail, source }),
+    { ...done(kind, 'user', source.userId, detail), inTenant: source.tenantId },
+  ];
 }
 
 function keepOwner(kind: string, subject: SubjectStanding): Decision<Refusal> {
@@ -206,4 +248,3 @@ function keepOwner(kind: string, subject: SubjectStanding): Decision<Refusal> {
     events: [denied(kind, subject.kind, subject.subjectId, 'last_owner')],
   };
 }
-

@@ -103,7 +103,12 @@ export type Change =
       readonly ownersGroupId: LocalGroupId;
     }
   | CreateUser
-  | { readonly kind: 'update_profile'; readonly userId: UserId; readonly profile: Partial<Profile>; readonly emailVerified?: boolean }
+  | {
+      readonly kind: 'update_profile';
+      readonly userId: UserId;
+      readonly profile: Partial<Profile>;
+      readonly emailVerified?: boolean;
+    }
   /** The address goes back to the pool: its former holder keeps only the keyed hash. */
   | { readonly kind: 'give_up_email'; readonly userId: UserId }
   | { readonly kind: 'set_admin_active'; readonly userId: UserId; readonly active: boolean }
@@ -149,7 +154,11 @@ export type Change =
       readonly version: number;
       readonly resource: PushedUser;
     }
-  | { readonly kind: 'end_directory_user'; readonly directoryUserId: DirectoryUserId; readonly by: 'directory' | 'admin' }
+  | {
+      readonly kind: 'end_directory_user';
+      readonly directoryUserId: DirectoryUserId;
+      readonly by: 'directory' | 'admin';
+    }
   | {
       readonly kind: 'create_group';
       readonly groupId: DirectoryGroupId;
@@ -164,7 +173,12 @@ export type Change =
       readonly externalId: string | null;
     }
   | { readonly kind: 'end_group'; readonly groupId: DirectoryGroupId }
-  | { readonly kind: 'bind_rule'; readonly ruleId: RuleId; readonly groupId: DirectoryGroupId; readonly state: 'bound' | 'held' }
+  | {
+      readonly kind: 'bind_rule';
+      readonly ruleId: RuleId;
+      readonly groupId: DirectoryGroupId;
+      readonly state: 'bound' | 'held';
+    }
   | { readonly kind: 'create_guest'; readonly guestId: GuestId; readonly source: Person; readonly by: Administrator }
   | { readonly kind: 'end_guest'; readonly guestId: GuestId; readonly source: Person }
   | {
@@ -216,8 +230,20 @@ export type Change =
 
 /** A message to be, by name and facts; it is worded where it is sent. Enqueued in the change's own transaction. */
 export type Mail =
-  | { readonly template: 'access_requested'; readonly to: Email; readonly tenant: TenantSlug; readonly person: string; readonly message: string | null }
-  | { readonly template: 'invitation'; readonly to: Email; readonly tenant: TenantSlug; readonly link: string; readonly expiresAt: Instant }
+  | {
+      readonly template: 'access_requested';
+      readonly to: Email;
+      readonly tenant: TenantSlug;
+      readonly person: string;
+      readonly message: string | null;
+    }
+  | {
+      readonly template: 'invitation';
+      readonly to: Email;
+      readonly tenant: TenantSlug;
+      readonly link: string;
+      readonly expiresAt: Instant;
+    }
   | { readonly template: 'sso_linked'; readonly to: Email; readonly tenant: TenantSlug; readonly connection: string };
 
 /** One row of the audit trail: what was done, or refused where authority was asked for. Who and in which request is added once. */
@@ -225,7 +251,18 @@ export type AuditEvent = {
   /** `object.verb` in the past: `user.suspended`, `identity.linked`, `sign_in.refused`. */
   readonly kind: string;
   readonly outcome: 'done' | 'refused';
-  readonly objectKind: 'tenant' | 'user' | 'guest' | 'group' | 'connection' | 'client' | 'rule' | 'role' | 'request' | 'key' | null;
+  readonly objectKind:
+    | 'tenant'
+    | 'user'
+    | 'guest'
+    | 'group'
+    | 'connection'
+    | 'client'
+    | 'rule'
+    | 'role'
+    | 'request'
+    | 'key'
+    | null;
   readonly objectId: string | null;
   readonly reason: string | null;
   readonly detail: Readonly<Record<string, unknown>> | null;

@@ -112,7 +112,8 @@ function byEmail(assertion: UpstreamAssertion, facts: SignInFacts): SignInStep {
     !only.holdsAdminRights &&
     !only.mappedAcrossTenants &&
     !only.linkedOnConnection;
-  if (!mayLink) return { kind: 'refused', reason: only.bar === 'deactivated' ? 'deactivated' : 'add_sso', userId: only.userId };
+  if (!mayLink)
+    return { kind: 'refused', reason: only.bar === 'deactivated' ? 'deactivated' : 'add_sso', userId: only.userId };
   return admit(only, 'email');
 }
 

@@ -37,7 +37,16 @@ export function isUuid(text: string): boolean {
 
 // The same form as the check on tenants.slug.
 const SLUG = /^[a-z0-9](-?[a-z0-9]){1,62}$/;
-const RESERVED_SLUGS: ReadonlySet<string> = new Set(['admin', 'api', 'console', 'scim', 'oidc', 'system', 'www', 'well-known']);
+const RESERVED_SLUGS: ReadonlySet<string> = new Set([
+  'admin',
+  'api',
+  'console',
+  'scim',
+  'oidc',
+  'system',
+  'www',
+  'well-known',
+]);
 
 /**
  * Tenant ID of a client's text, or null. 2 to 63 characters of a-z, 0-9 and single hyphens, not at the ends: there is one

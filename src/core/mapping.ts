@@ -27,7 +27,12 @@ export type MappingRule = {
   readonly match:
     | { readonly kind: 'id'; readonly connectionId: ConnectionId; readonly value: string }
     | { readonly kind: 'name'; readonly connectionId: ConnectionId; readonly value: string }
-    | { readonly kind: 'prefix'; readonly connectionId: ConnectionId; readonly value: string; readonly allowNewGroups: boolean }
+    | {
+        readonly kind: 'prefix';
+        readonly connectionId: ConnectionId;
+        readonly value: string;
+        readonly allowNewGroups: boolean;
+      }
     | { readonly kind: 'local'; readonly value: string };
   readonly boundGroups: readonly DirectoryGroupId[];
 };
@@ -45,7 +50,9 @@ export function ruleMatches(rule: MappingRule, group: GroupRef): boolean {
       ? group.groupId === match.value || group.externalId === match.value
       : rule.boundGroups.includes(group.groupId);
   }
-  return match.kind === 'prefix' ? match.allowNewGroups && group.value.startsWith(match.value) : group.value === match.value;
+  return match.kind === 'prefix'
+    ? match.allowNewGroups && group.value.startsWith(match.value)
+    : group.value === match.value;
 }
 
 /** Whether the group's name is one that the rule speaks of, bound or not. False for rules that go by id. */

@@ -3,7 +3,14 @@
 export type PasswordPolicy = { readonly minLength: number; readonly maxLength: number };
 export const defaultPasswordPolicy: PasswordPolicy = { minLength: 8, maxLength: 60 };
 
-export type PasswordFault = 'too_short' | 'too_long' | 'no_upper_case' | 'no_lower_case' | 'no_digit' | 'no_special' | 'control_character';
+export type PasswordFault =
+  | 'too_short'
+  | 'too_long'
+  | 'no_upper_case'
+  | 'no_lower_case'
+  | 'no_digit'
+  | 'no_special'
+  | 'control_character';
 
 const SPECIAL = /[!@#$%^&*_-]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
@@ -13,7 +20,10 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
  * What a new password lacks, in the order in which a person would mend it; empty if it is good (R88). Length counts code points.
  * Does not compare it with lists of leaked passwords.
  */
-export function passwordFaults(password: string, policy: PasswordPolicy = defaultPasswordPolicy): readonly PasswordFault[] {
+export function passwordFaults(
+  password: string,
+  policy: PasswordPolicy = defaultPasswordPolicy,
+): readonly PasswordFault[] {
   const length = [...password].length;
   const faults: [boolean, PasswordFault][] = [
     [length < policy.minLength, 'too_short'],

@@ -28,13 +28,17 @@ export function decideRequestAccess(
   const { subjectId, kind, state } = subject;
   if (state === 'deactivated' || state === 'active') {
     const refusal =
-      state === 'active' ? refused('invalid', 'You have access already.') : refused('deactivated', 'This account is not active.');
+      state === 'active'
+        ? refused('invalid', 'You have access already.')
+        : refused('deactivated', 'This account is not active.');
     return { outcome: refusal, changes: [], events: [denied('access.request', kind, subjectId, state)] };
   }
   const text = message?.trim().slice(0, MAX_MESSAGE) || null;
   return {
     outcome: { kind: 'requested', again: subject.hasOpenRequest },
-    changes: [{ kind: 'put_access_request', requestId, requestKind: 'in_app', email: subject.email, subjectId, message: text }],
+    changes: [
+      { kind: 'put_access_request', requestId, requestKind: 'in_app', email: subject.email, subjectId, message: text },
+    ],
     events: [done('access.requested', kind, subjectId, { kind: 'in_app', again: subject.hasOpenRequest })],
   };
 }

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AccessFacts, bar, effectiveAccess, guestAccess } from '../../src/core/access.ts';
-import type { ConnectionId, DirectoryGroupId, GrantId, Instant, RoleId, RuleId, SuspensionId } from '../../src/core/ids.ts';
+import type {
+  ConnectionId,
+  DirectoryGroupId,
+  GrantId,
+  Instant,
+  RoleId,
+  RuleId,
+  SuspensionId,
+} from '../../src/core/ids.ts';
 import type { GroupRef, MappingRule } from '../../src/core/mapping.ts';
 
 const okta = 'c-okta' as ConnectionId;
@@ -50,7 +58,10 @@ describe('effective access', () => {
   });
 
   test('R20 a suspended person has no role, whatever their groups and grants say', () => {
-    expect(effectiveAccess({ ...base, groups: [editors], grants: [grant], suspension })).toEqual({ state: 'suspended', roles: [] });
+    expect(effectiveAccess({ ...base, groups: [editors], grants: [grant], suspension })).toEqual({
+      state: 'suspended',
+      roles: [],
+    });
   });
 
   test('R72 a person without a role is in no access, which is not suspended', () => {
@@ -76,7 +87,9 @@ describe('effective access', () => {
   test('C2 internal: no rule maps; external: only rules and the grant that lifted a suspension count', () => {
     const facts = { ...base, groups: [editors], grants: [grant] };
     const labels = (authorization: 'internal' | 'hybrid' | 'external', lifts: SuspensionId | null = null) =>
-      effectiveAccess({ ...facts, grants: [{ ...grant, lifts }], policy: { ...base.policy, authorization } }).roles.map((one) => one.role);
+      effectiveAccess({ ...facts, grants: [{ ...grant, lifts }], policy: { ...base.policy, authorization } }).roles.map(
+        (one) => one.role,
+      );
     expect(labels('internal')).toEqual(['Analytics: Viewer']);
     expect(labels('hybrid')).toEqual(['Analytics: Editor', 'Analytics: Viewer']);
     expect(labels('external')).toEqual(['Analytics: Editor']);
@@ -101,14 +114,19 @@ describe('effective access', () => {
   });
 
   test('a guest holds nothing while barred at home', () => {
-    expect(guestAccess({ ...base, suspension }, { ...base, grants: [grant] })).toEqual({ state: 'suspended', roles: [] });
+    expect(guestAccess({ ...base, suspension }, { ...base, grants: [grant] })).toEqual({
+      state: 'suspended',
+      roles: [],
+    });
     expect(guestAccess(base, { ...base, grants: [grant] }).state).toBe('active');
   });
 
   test('I1 no bar and no role are ever held together', () => {
     const facts = fc.record({
       adminDeactivated: fc.boolean(),
-      directory: fc.array(fc.record({ connectionId: fc.constant(okta), active: fc.boolean(), ended: fc.boolean() }), { maxLength: 3 }),
+      directory: fc.array(fc.record({ connectionId: fc.constant(okta), active: fc.boolean(), ended: fc.boolean() }), {
+        maxLength: 3,
+      }),
       approval: fc.constantFrom('approved' as const, 'pending' as const),
       suspension: fc.constantFrom(null, suspension),
       grants: fc.constantFrom([], [grant]),

@@ -3,15 +3,30 @@
 import fc from 'fast-check';
 import type { SignInOutcome } from '../../src/operations/sign-in.ts';
 import { expectedAsGuest, expectedAtHome, mayComeIn, type Picture, picture } from './slow-model.ts';
-import { type ConnectionKey, emailOf, subjectOf, type System, type UserRow } from './system.ts';
+import { type ConnectionKey, emailOf, type System, subjectOf, type UserRow } from './system.ts';
 
 export const PERSONS = 3;
 
 export type Step =
   | { readonly act: 'push' | 'pushFresh' | 'remove'; readonly connection: ConnectionKey; readonly person: number }
-  | { readonly act: 'pushActive' | 'setMember'; readonly connection: ConnectionKey; readonly person: number; readonly on: boolean }
-  | { readonly act: 'signIn'; readonly connection: ConnectionKey; readonly person: number; readonly subject: 'known' | 'fresh' | 'foreign'; readonly verified: boolean; readonly domain: 'acme.example' | 'elsewhere.example' }
-  | { readonly act: 'suspend' | 'assignRole' | 'requestAccess' | 'map' | 'unmap' | 'suspendGuest' | 'assignGuest'; readonly person: number }
+  | {
+      readonly act: 'pushActive' | 'setMember';
+      readonly connection: ConnectionKey;
+      readonly person: number;
+      readonly on: boolean;
+    }
+  | {
+      readonly act: 'signIn';
+      readonly connection: ConnectionKey;
+      readonly person: number;
+      readonly subject: 'known' | 'fresh' | 'foreign';
+      readonly verified: boolean;
+      readonly domain: 'acme.example' | 'elsewhere.example';
+    }
+  | {
+      readonly act: 'suspend' | 'assignRole' | 'requestAccess' | 'map' | 'unmap' | 'suspendGuest' | 'assignGuest';
+      readonly person: number;
+    }
   | { readonly act: 'setActive'; readonly person: number; readonly on: boolean }
   | { readonly act: 'setMode'; readonly mode: 'jit' | 'invite_only' };
 
@@ -30,12 +45,26 @@ export const steps: fc.Arbitrary<Step> = fc.oneof(
       person,
       subject: fc.constantFrom('known' as const, 'known' as const, 'fresh' as const, 'foreign' as const),
       verified: fc.constantFrom(true, true, true, false),
-      domain: fc.constantFrom('acme.example' as const, 'acme.example' as const, 'acme.example' as const, 'elsewhere.example' as const),
+      domain: fc.constantFrom(
+        'acme.example' as const,
+        'acme.example' as const,
+        'acme.example' as const,
+        'elsewhere.example' as const,
+      ),
     }),
   },
-  { weight: 6, arbitrary: fc.record({ act: of('suspend', 'suspend', 'assignRole', 'requestAccess', 'map', 'unmap', 'suspendGuest', 'assignGuest'), person }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      act: of('suspend', 'suspend', 'assignRole', 'requestAccess', 'map', 'unmap', 'suspendGuest', 'assignGuest'),
+      person,
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ act: of('setActive'), person, on: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ act: of('setMode'), mode: fc.constantFrom('jit' as const, 'invite_only' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ act: of('setMode'), mode: fc.constantFrom('jit' as const, 'invite_only' as const) }),
+  },
 );
 
 export class Broken extends Error {}
@@ -47,7 +76,7 @@ function must(holds: boolean, invariant: string, detail: () => unknown): void {
 type Memory = {
   clock: number;
   fresh: number;
-    readonly suspendedRows: Map<string, number>;
+  readonly suspendedRows: Map<string, number>;
   readonly bornAt: Map<string, number>;
   readonly personOf: Map<string, number>;
   readonly assignedAt: Map<string, number>;
@@ -106,7 +135,11 @@ async function perform(system: System, memory: Memory, step: Step, before: Pictu
   if (step.act === 'signIn') {
     const known = subjectOf(step.connection, step.person);
     const subject = step.subject === 'known' ? known : `${known}-${step.subject}`;
-    const outcome = await system.signIn(step.connection, step.person, { subject, verified: step.verified, domain: step.domain });
+    const outcome = await system.signIn(step.connection, step.person, {
+      subject,
+      verified: step.verified,
+      domain: step.domain,
+    });
     return { signIn: outcome };
   }
   const row = rowOf(memory, step.person, before);
@@ -159,7 +192,9 @@ async function check(system: System, memory: Memory, step: Step, before: Picture
       if (number !== undefined) memory.personOf.set(id, Number(number));
       memory.adminActive.set(id, true);
       const person = memory.personOf.get(id);
-      const last = [...memory.suspendedRows.keys()].filter((other) => memory.personOf.get(other) === person && isSuspended(all, other));
+      const last = [...memory.suspendedRows.keys()].filter(
+        (other) => memory.personOf.get(other) === person && isSuspended(all, other),
+      );
       // I3: somebody who arrives with a key of a suspended person begins suspended.
       if (person !== undefined && last.length > 0) must(isSuspended(all, id), 'I3', () => ({ step, id, last }));
     }
@@ -170,18 +205,34 @@ async function check(system: System, memory: Memory, step: Step, before: Picture
     const userRow = { userId: id, email: row.email } as UserRow;
     const atHome = expectedAtHome(all, home, id);
     const read = await system.refresh(userRow, 'home');
-    const got = { state: read?.access.state, roles: read?.access.roles.map((role) => role.role), allowed: read?.allowed };
+    const got = {
+      state: read?.access.state,
+      roles: read?.access.roles.map((role) => role.role),
+      allowed: read?.allowed,
+    };
     must(same(got, atHome), 'I4 I7', () => ({ step, got, expected: atHome }));
-    must((read?.claims ?? null) === null || atHome.state === 'active', 'I1 claims without access', () => ({ step, got }));
+    must((read?.claims ?? null) === null || atHome.state === 'active', 'I1 claims without access', () => ({
+      step,
+      got,
+    }));
     const asGuest = expectedAsGuest(all, home, id, 'acme-labs');
     const there = await system.refresh(userRow, 'labs');
-    const gotThere = { state: there?.access.state, roles: there?.access.roles.map((role) => role.role), allowed: there?.allowed };
+    const gotThere = {
+      state: there?.access.state,
+      roles: there?.access.roles.map((role) => role.role),
+      allowed: there?.allowed,
+    };
     must(same(gotThere, asGuest), 'I4 I7 guest', () => ({ step, gotThere, expected: asGuest }));
 
     // I1: from a suspension until an administrator assigns a role there is nothing, here or in the child.
     const suspendedAt = memory.suspendedRows.get(id);
     if (suspendedAt !== undefined && (memory.assignedAt.get(id) ?? -1) < suspendedAt) {
-      must((read?.claims ?? null) === null && (there?.claims ?? null) === null, 'I1', () => ({ step, id, got, gotThere }));
+      must((read?.claims ?? null) === null && (there?.claims ?? null) === null, 'I1', () => ({
+        step,
+        id,
+        got,
+        gotThere,
+      }));
       must(isSuspended(all, id), 'I1 suspension closed', () => ({ step, id }));
     }
     // I2: an administrator's switch is only ever theirs.
@@ -189,7 +240,7 @@ async function check(system: System, memory: Memory, step: Step, before: Picture
   }
 
   checkLinks(memory, step, before, all);
-  checkLiveness(system, memory, step, before, all, outcome);
+  checkLiveness(system, step, before, all, outcome);
 }
 
 /** I11: a link key belongs to one person for ever; a link by address needs a proof in a domain that the connection owns. */
@@ -201,13 +252,21 @@ function checkLinks(memory: Memory, step: Step, before: Picture, all: Picture): 
     must(holder === undefined || holder === row.user_id, 'I11 moved', () => ({ step, key }));
     memory.links.set(key, String(row.user_id));
     if (!seen.has(row.identity_id) && row.linked_by === 'email') {
-      must(step.act === 'signIn' && step.verified && step.domain === 'acme.example', 'I11 by address', () => ({ step }));
+      must(step.act === 'signIn' && step.verified && step.domain === 'acme.example', 'I11 by address', () => ({
+        step,
+      }));
     }
   }
 }
 
 /** I18: whoever may come in does, and a suspension can always be lifted. */
-function checkLiveness(system: System, memory: Memory, step: Step, before: Picture, all: Picture, outcome: Outcome): void {
+function checkLiveness(
+  system: System,
+  step: Step,
+  before: Picture,
+  all: Picture,
+  outcome: Outcome,
+): void {
   if (step.act === 'assignRole' && outcome.row !== undefined) {
     must(outcome.ok === true && !isSuspended(all, outcome.row.userId), 'I18 lift', () => ({ step }));
   }
@@ -215,12 +274,19 @@ function checkLiveness(system: System, memory: Memory, step: Step, before: Pictu
   const connectionId = step.connection === 'okta' ? system.tenants.okta : system.tenants.entra;
   const subject = subjectOf(step.connection, step.person);
   const known =
-    (before.identities ?? []).find((row) => row.connection_id === connectionId && row.subject === subject && row.ended_at === null) ??
-    (before.directory_users ?? []).find((row) => row.connection_id === connectionId && row.external_id === subject && row.ended_at === null);
+    (before.identities ?? []).find(
+      (row) => row.connection_id === connectionId && row.subject === subject && row.ended_at === null,
+    ) ??
+    (before.directory_users ?? []).find(
+      (row) => row.connection_id === connectionId && row.external_id === subject && row.ended_at === null,
+    );
   if (known === undefined) return;
   const home = system.tenants.acme.tenantId;
   const comes = outcome.signIn.kind === 'signed_in' && outcome.signIn.person.userId === known.user_id;
-  must(comes === mayComeIn(before, home, String(known.user_id), connectionId), 'I18 sign-in', () => ({ step, outcome: outcome.signIn }));
+  must(comes === mayComeIn(before, home, String(known.user_id), connectionId), 'I18 sign-in', () => ({
+    step,
+    outcome: outcome.signIn,
+  }));
 }
 
 function isSuspended(all: Picture, subjectId: string): boolean {

@@ -11,7 +11,10 @@ import { emailOf, realSystem, type System } from './system.ts';
 type Fault = (system: System) => Partial<System>;
 
 const rowsOf = (system: System, person: number) =>
-  system.world.sql<{ userId: never; email: string | null }>(`select user_id as "userId", email from users where email = $1`, [emailOf(person)]);
+  system.world.sql<{ userId: never; email: string | null }>(
+    `select user_id as "userId", email from users where email = $1`,
+    [emailOf(person)],
+  );
 
 const faults: Record<string, { readonly caughtBy: RegExp; readonly fault: Fault }> = {
   'T117 SCIM active:true clears the suspension': {
@@ -31,8 +34,13 @@ const faults: Record<string, { readonly caughtBy: RegExp; readonly fault: Fault 
         if (outcome.kind === 'signed_in' || outcome.reason !== 'deactivated') return outcome;
         // As if nobody had ever been known by these keys: the person is simply made anew.
         await system.world.sql(`delete from held_keys`);
-        await system.world.sql(`update identities set ended_at = now() where subject = $1 and ended_at is null`, [how.subject]);
-        await system.world.sql(`update directory_users set external_id = null, ended_by = case when ended_at is null then null else 'admin' end where external_id = $1`, [how.subject]);
+        await system.world.sql(`update identities set ended_at = now() where subject = $1 and ended_at is null`, [
+          how.subject,
+        ]);
+        await system.world.sql(
+          `update directory_users set external_id = null, ended_by = case when ended_at is null then null else 'admin' end where external_id = $1`,
+          [how.subject],
+        );
         await system.world.sql(`update users set email = null where email = $1`, [emailOf(person)]);
         await system.setMode('jit');
         return system.signIn(connection, person, { ...how, verified: true, domain: 'acme.example' });
@@ -45,7 +53,10 @@ const faults: Record<string, { readonly caughtBy: RegExp; readonly fault: Fault 
       async signIn(connection, person, how) {
         const { acme, okta, entra } = system.tenants;
         for (const id of [okta, entra]) {
-          await system.world.sql(`insert into connection_domains (tenant_id, connection_id, domain) values ($1, $2, 'elsewhere.example') on conflict do nothing`, [acme.tenantId, id]);
+          await system.world.sql(
+            `insert into connection_domains (tenant_id, connection_id, domain) values ($1, $2, 'elsewhere.example') on conflict do nothing`,
+            [acme.tenantId, id],
+          );
         }
         await system.world.sql(`update tenants set config_version = nextval('config_versions')`);
         return system.signIn(connection, person, how);
@@ -54,7 +65,9 @@ const faults: Record<string, { readonly caughtBy: RegExp; readonly fault: Fault 
   },
   'T26 a link by an address that nobody verified': {
     caughtBy: /^I11 by address/,
-    fault: (system) => ({ signIn: (connection, person, how) => system.signIn(connection, person, { ...how, verified: true }) }),
+    fault: (system) => ({
+      signIn: (connection, person, how) => system.signIn(connection, person, { ...how, verified: true }),
+    }),
   },
   'T67 a refresh skips the state check': {
     caughtBy: /^I1/,

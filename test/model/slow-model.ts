@@ -56,7 +56,9 @@ function stateOf(all: Picture, tenantId: unknown, userId: unknown): 'deactivated
 }
 
 function isSuspended(all: Picture, tenantId: unknown, subjectId: unknown): boolean {
-  return rows(all, 'suspensions').some((row) => row.tenant_id === tenantId && row.subject_id === subjectId && row.lifted_at === null);
+  return rows(all, 'suspensions').some(
+    (row) => row.tenant_id === tenantId && row.subject_id === subjectId && row.lifted_at === null,
+  );
 }
 
 function label(all: Picture, roleId: unknown): string {
@@ -67,7 +69,8 @@ function label(all: Picture, roleId: unknown): string {
 function grantedLabels(all: Picture, tenantId: unknown, subjectId: unknown): Set<string> {
   const found = new Set<string>();
   for (const row of rows(all, 'role_grants')) {
-    if (row.tenant_id === tenantId && row.subject_id === subjectId && row.ended_at === null) found.add(label(all, row.role_id));
+    if (row.tenant_id === tenantId && row.subject_id === subjectId && row.ended_at === null)
+      found.add(label(all, row.role_id));
   }
   return found;
 }
@@ -87,7 +90,8 @@ function mappedLabels(all: Picture, userId: unknown): Set<string> {
         const bound = rows(all, 'rule_bindings').some(
           (row) => row.rule_id === rule.rule_id && row.group_id === group.group_id && row.state === 'bound',
         );
-        if (rule.match_kind === 'id' ? rule.match_value === group.external_id : bound) found.add(label(all, rule.role_id));
+        if (rule.match_kind === 'id' ? rule.match_value === group.external_id : bound)
+          found.add(label(all, rule.role_id));
       }
     }
   }
@@ -97,8 +101,13 @@ function mappedLabels(all: Picture, userId: unknown): Set<string> {
 /** For the person's home tenant. */
 export function expectedAtHome(all: Picture, tenantId: string, userId: string): Expected {
   const barred = stateOf(all, tenantId, userId);
-  const roles = barred === null ? [...new Set([...grantedLabels(all, tenantId, userId), ...mappedLabels(all, userId)])].sort() : [];
-  return { state: barred ?? (roles.length > 0 ? 'active' : 'no_access'), roles, allowed: expectedAllowed(all, tenantId, userId) };
+  const roles =
+    barred === null ? [...new Set([...grantedLabels(all, tenantId, userId), ...mappedLabels(all, userId)])].sort() : [];
+  return {
+    state: barred ?? (roles.length > 0 ? 'active' : 'no_access'),
+    roles,
+    allowed: expectedAllowed(all, tenantId, userId),
+  };
 }
 
 /** For a tenant where the person is, or was, a guest. */
@@ -120,7 +129,9 @@ function expectedAllowed(all: Picture, home: string, userId: string): readonly s
   const allowed = [slug(home)];
   for (const guest of rows(all, 'guests')) {
     if (guest.source_user_id !== userId || guest.ended_at !== null) continue;
-    const below = rows(all, 'tenant_ancestors').some((row) => row.tenant_id === guest.tenant_id && row.ancestor_id === home);
+    const below = rows(all, 'tenant_ancestors').some(
+      (row) => row.tenant_id === guest.tenant_id && row.ancestor_id === home,
+    );
     if (below && !isSuspended(all, guest.tenant_id, guest.guest_id)) allowed.push(slug(guest.tenant_id));
   }
   return allowed.sort();
@@ -128,7 +139,9 @@ function expectedAllowed(all: Picture, home: string, userId: string): readonly s
 
 /** Whether the identity provider and every switch would let this person in by this connection: what I18 promises a sign-in to. */
 export function mayComeIn(all: Picture, tenantId: string, userId: string, connectionId: string): boolean {
-  const here = rows(all, 'directory_users').filter((row) => row.user_id === userId && row.connection_id === connectionId && row.ended_by !== 'admin');
+  const here = rows(all, 'directory_users').filter(
+    (row) => row.user_id === userId && row.connection_id === connectionId && row.ended_by !== 'admin',
+  );
   const inactiveHere = here.length > 0 && !here.some((row) => row.active === true && row.ended_at === null);
   return stateOf(all, tenantId, userId) !== 'deactivated' && !inactiveHere;
 }

@@ -3,19 +3,24 @@
 
 import type { PushedUser } from '../../src/core/change.ts';
 import type { Directory } from '../../src/core/directory.ts';
-import type { DirectoryUserId, Instant, Person, SubjectId, TenantSlug, UserId } from '../../src/core/ids.ts';
 import type { UpstreamAssertion } from '../../src/core/identity.ts';
+import type { DirectoryUserId, Instant, Person, SubjectId, TenantSlug, UserId } from '../../src/core/ids.ts';
 import type { Email } from '../../src/core/profile.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
 import { mapGuest, unmapGuest } from '../../src/operations/map-guest.ts';
 import { createDirectoryGroup, updateDirectoryGroup } from '../../src/operations/provision-group.ts';
-import { type CurrentUser, createDirectoryUser, removeDirectoryUser, updateDirectoryUser } from '../../src/operations/provision-user.ts';
+import {
+  type CurrentUser,
+  createDirectoryUser,
+  removeDirectoryUser,
+  updateDirectoryUser,
+} from '../../src/operations/provision-user.ts';
 import { type AccessRead, readAccess } from '../../src/operations/read-access.ts';
 import { requestAccess } from '../../src/operations/request-access.ts';
 import { setActive } from '../../src/operations/set-active.ts';
-import { signIn, type SignInOutcome } from '../../src/operations/sign-in.ts';
+import { type SignInOutcome, signIn } from '../../src/operations/sign-in.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, acme, addRule, addUser, changeSettings } from '../support/acme.ts';
 import { operator, type TestWorld } from '../support/world.ts';
@@ -32,7 +37,11 @@ export type System = {
   pushActive(connection: ConnectionKey, person: number, active: boolean): Promise<void>;
   remove(connection: ConnectionKey, person: number): Promise<void>;
   setMember(connection: ConnectionKey, person: number, member: boolean): Promise<void>;
-  signIn(connection: ConnectionKey, person: number, how: { readonly subject: string; readonly verified: boolean; readonly domain: string }): Promise<SignInOutcome>;
+  signIn(
+    connection: ConnectionKey,
+    person: number,
+    how: { readonly subject: string; readonly verified: boolean; readonly domain: string },
+  ): Promise<SignInOutcome>;
   suspend(row: UserRow): Promise<boolean>;
   assignRole(row: UserRow, role: string): Promise<boolean>;
   setActive(row: UserRow, active: boolean): Promise<void>;
@@ -66,12 +75,18 @@ export async function realSystem(world: TestWorld): Promise<System> {
       value: key === 'okta' ? 'editors-id' : 'Editors',
       role: tenants.role(tenants.acme, key === 'okta' ? 'Editor' : 'Viewer'),
     });
-    const group = await createDirectoryGroup(actingFor(directory), directory, { displayName: 'Editors', externalId: 'editors-id' }, []);
+    const group = await createDirectoryGroup(
+      actingFor(directory),
+      directory,
+      { displayName: 'Editors', externalId: 'editors-id' },
+      [],
+    );
     if (group.kind !== 'done') throw new Error(group.kind);
     groups.set(key, group.group.id);
   }
   // Somebody at an address that no connection vouches for: no sign-in may ever reach this account by it.
-  for (let number = 0; number < 3; number += 1) await addUser(world, tenants.acme, emailOf(number, 'elsewhere.example'));
+  for (let number = 0; number < 3; number += 1)
+    await addUser(world, tenants.acme, emailOf(number, 'elsewhere.example'));
   function actingFor(directory: Directory) {
     return world.context({ kind: 'directory', connectionId: directory.connectionId, name: directory.connectionKey });
   }
@@ -86,7 +101,9 @@ export async function realSystem(world: TestWorld): Promise<System> {
   const person = (row: UserRow): Person => ({ tenantId: tenants.acme.tenantId, userId: row.userId });
   const user = (row: UserRow) => ({ subjectId: row.userId as SubjectId, kind: 'user' as const, person: person(row) });
   const guest = async (row: UserRow) => {
-    const [found] = await world.sql<{ id: SubjectId }>(`select guest_id as id from guests where source_user_id = $1`, [row.userId]);
+    const [found] = await world.sql<{ id: SubjectId }>(`select guest_id as id from guests where source_user_id = $1`, [
+      row.userId,
+    ]);
     return found === undefined ? undefined : { subjectId: found.id, kind: 'guest' as const, person: person(row) };
   };
 
@@ -94,13 +111,18 @@ export async function realSystem(world: TestWorld): Promise<System> {
     world,
     tenants,
     async push(key, who, externalId) {
-      const outcome = await createDirectoryUser(actingFor(directoryOf(key)), directoryOf(key), pushed(who, externalId, true));
+      const outcome = await createDirectoryUser(
+        actingFor(directoryOf(key)),
+        directoryOf(key),
+        pushed(who, externalId, true),
+      );
       return outcome.kind === 'done' ? 'created' : 'refused';
     },
     async pushActive(key, who, active) {
       const id = await openRow(key, who);
       if (id === undefined) return;
-      const edit = ({ attributes }: CurrentUser) => pushed(who, typeof attributes.externalId === 'string' ? attributes.externalId : null, active);
+      const edit = ({ attributes }: CurrentUser) =>
+        pushed(who, typeof attributes.externalId === 'string' ? attributes.externalId : null, active);
       await updateDirectoryUser(actingFor(directoryOf(key)), directoryOf(key), id, edit, null);
     },
     async remove(key, who) {
@@ -112,7 +134,13 @@ export async function realSystem(world: TestWorld): Promise<System> {
       if (id === undefined) return;
       const ids = [id as DirectoryUserId];
       const members = { kind: 'change' as const, add: member ? ids : [], remove: member ? [] : ids };
-      await updateDirectoryGroup(actingFor(directoryOf(key)), directoryOf(key), groups.get(key) as string, { names: {}, members }, null);
+      await updateDirectoryGroup(
+        actingFor(directoryOf(key)),
+        directoryOf(key),
+        groups.get(key) as string,
+        { names: {}, members },
+        null,
+      );
     },
     signIn(key, who, how) {
       const email = emailOf(who, how.domain) as Email;
@@ -159,7 +187,10 @@ export async function realSystem(world: TestWorld): Promise<System> {
     },
     async assignGuest(row) {
       const found = await guest(row);
-      return found !== undefined && (await assignRole(ctx, tenants.labs, found, 'Analytics: Editor', operator)).kind === 'assigned';
+      return (
+        found !== undefined &&
+        (await assignRole(ctx, tenants.labs, found, 'Analytics: Editor', operator)).kind === 'assigned'
+      );
     },
     setMode: (provisioningMode) => changeSettings(world, tenants.acme, { provisioningMode }),
     refresh: (row, target) => readAccess(ctx, person(row), target === 'labs' ? ('acme-labs' as TenantSlug) : null),
@@ -178,6 +209,17 @@ function pushed(person: number, externalId: string | null, active: boolean): Pus
     locale: null,
     timeZone: null,
   };
-  const attributes = { userName: email, emails: [{ value: email, type: 'work', primary: true }], name: { givenName: 'Person', familyName: String(person) } };
-  return { externalId, userName: email, active, email, profile, attributes: { ...attributes, active, ...(externalId === null ? {} : { externalId }) } };
+  const attributes = {
+    userName: email,
+    emails: [{ value: email, type: 'work', primary: true }],
+    name: { givenName: 'Person', familyName: String(person) },
+  };
+  return {
+    externalId,
+    userName: email,
+    active,
+    email,
+    profile,
+    attributes: { ...attributes, active, ...(externalId === null ? {} : { externalId }) },
+  };
 }

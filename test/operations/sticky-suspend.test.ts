@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ConnectionId, Instant, Person } from '../../src/core/ids.ts';
 import type { UpstreamAssertion } from '../../src/core/identity.ts';
+import type { ConnectionId, Instant, Person } from '../../src/core/ids.ts';
 import type { Email } from '../../src/core/profile.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { mapGuest, unmapGuest } from '../../src/operations/map-guest.ts';
@@ -21,7 +21,11 @@ beforeAll(async () => {
 afterAll(() => world?.close());
 
 let serial = 0;
-function assertion(email: string, connectionId: ConnectionId, more: Partial<UpstreamAssertion> = {}): UpstreamAssertion {
+function assertion(
+  email: string,
+  connectionId: ConnectionId,
+  more: Partial<UpstreamAssertion> = {},
+): UpstreamAssertion {
   return {
     connectionId,
     method: 'oidc',
@@ -39,10 +43,18 @@ function assertion(email: string, connectionId: ConnectionId, more: Partial<Upst
     ...more,
   };
 }
-const proof = (given: UpstreamAssertion) => ({ assertion: given, replayKey: null, expiresAt: (Date.now() + 60_000) as Instant });
+const proof = (given: UpstreamAssertion) => ({
+  assertion: given,
+  replayKey: null,
+  expiresAt: (Date.now() + 60_000) as Instant,
+});
 const newEmail = () => `person${++serial}@acme.example`;
 
-async function person(): Promise<{ email: string; who: Person; subject: { subjectId: Person['userId']; kind: 'user'; person: Person } }> {
+async function person(): Promise<{
+  email: string;
+  who: Person;
+  subject: { subjectId: Person['userId']; kind: 'user'; person: Person };
+}> {
   const email = newEmail();
   const userId = await addUser(world, tenants.acme, email);
   const who = { tenantId: tenants.acme.tenantId, userId };
@@ -59,7 +71,9 @@ describe('sign-in', () => {
       reason: 'unknown_person',
     });
     expect(await world.sql(`select 1 from users where email = $1`, [email])).toEqual([]);
-    expect(await world.sql(`select reason from audit_events where kind = 'sign_in.refused' and reason = 'unknown_person'`)).not.toEqual([]);
+    expect(
+      await world.sql(`select reason from audit_events where kind = 'sign_in.refused' and reason = 'unknown_person'`),
+    ).not.toEqual([]);
   });
 
   test('R4 R7 a verified address in the connection’s own domain links to the account that an administrator made', async () => {
@@ -69,12 +83,18 @@ describe('sign-in', () => {
       person: who,
       created: false,
     });
-    expect(await world.sql(`select linked_by from identities where user_id = $1`, [who.userId])).toEqual([{ linked_by: 'email' }]);
+    expect(await world.sql(`select linked_by from identities where user_id = $1`, [who.userId])).toEqual([
+      { linked_by: 'email' },
+    ]);
   });
 
   test('T26 T33 an unverified address links to nobody', async () => {
     const { email, who } = await person();
-    const outcome = await signIn(world.context(), tenants.acme.tenantId, proof(assertion(email, tenants.okta, { emailVerified: false })));
+    const outcome = await signIn(
+      world.context(),
+      tenants.acme.tenantId,
+      proof(assertion(email, tenants.okta, { emailVerified: false })),
+    );
     expect(outcome).toEqual({ kind: 'refused', reason: 'add_sso' });
     expect(await world.sql(`select 1 from identities where user_id = $1`, [who.userId])).toEqual([]);
   });
@@ -82,7 +102,11 @@ describe('sign-in', () => {
   test('T35 D5 a new subject with the address of somebody linked on this connection is nobody we know', async () => {
     const { email } = await person();
     await signIn(world.context(), tenants.acme.tenantId, proof(assertion(email, tenants.okta)));
-    const outcome = await signIn(world.context(), tenants.acme.tenantId, proof(assertion(email, tenants.okta, { subject: 'another', directoryIds: ['another'] })));
+    const outcome = await signIn(
+      world.context(),
+      tenants.acme.tenantId,
+      proof(assertion(email, tenants.okta, { subject: 'another', directoryIds: ['another'] })),
+    );
     expect(outcome).toEqual({ kind: 'refused', reason: 'add_sso' });
   });
 
@@ -99,7 +123,9 @@ describe('sign-in', () => {
   test('two first sign-ins at once make one account', async () => {
     await changeSettings(world, tenants.acme, { provisioningMode: 'jit' });
     const email = newEmail();
-    const outcomes = await Promise.all([1, 2, 3].map(() => signIn(world.context(), tenants.acme.tenantId, proof(assertion(email, tenants.okta)))));
+    const outcomes = await Promise.all(
+      [1, 2, 3].map(() => signIn(world.context(), tenants.acme.tenantId, proof(assertion(email, tenants.okta)))),
+    );
     expect(new Set(outcomes.map((one) => (one.kind === 'signed_in' ? one.person.userId : one.reason))).size).toBe(1);
     await changeSettings(world, tenants.acme, { provisioningMode: 'invite_only' });
   });
@@ -110,14 +136,25 @@ describe('sticky suspend', () => {
     const { email, who, subject } = await person();
     await assignRole(world.context(), tenants.acme, subject, 'Analytics: Viewer', operator);
     expect(await stateOf(who)).toBe('active');
-    const [before] = await world.sql<{ access_epoch: number }>(`select access_epoch::int from subjects where subject_id = $1`, [who.userId]);
-    expect(await suspend(world.context(), tenants.acme, subject, 'left')).toEqual({ kind: 'suspended', already: false });
+    const [before] = await world.sql<{ access_epoch: number }>(
+      `select access_epoch::int from subjects where subject_id = $1`,
+      [who.userId],
+    );
+    expect(await suspend(world.context(), tenants.acme, subject, 'left')).toEqual({
+      kind: 'suspended',
+      already: false,
+    });
     expect(await stateOf(who)).toBe('suspended');
-    const [after] = await world.sql<{ access_epoch: number }>(`select access_epoch::int from subjects where subject_id = $1`, [who.userId]);
+    const [after] = await world.sql<{ access_epoch: number }>(
+      `select access_epoch::int from subjects where subject_id = $1`,
+      [who.userId],
+    );
     expect(after?.access_epoch).toBeGreaterThan(before?.access_epoch ?? 0);
 
     const groups = { kind: 'named', values: ['Editors'] } as const;
-    expect(await signIn(world.context(), tenants.acme.tenantId, proof(assertion(email, tenants.okta, { groups })))).toMatchObject({ kind: 'signed_in' });
+    expect(
+      await signIn(world.context(), tenants.acme.tenantId, proof(assertion(email, tenants.okta, { groups }))),
+    ).toMatchObject({ kind: 'signed_in' });
     expect(await stateOf(who)).toBe('suspended');
     expect(await requestAccess(world.context(), who, null, 'please')).toEqual({ kind: 'requested', again: false });
     expect(await openRequest(world.context(), who, null)).toMatchObject({ message: 'please' });
@@ -135,19 +172,29 @@ describe('sticky suspend', () => {
     });
     const read = await readAccess(world.context(), who, null);
     // The grant of before stays ended: lifting restores only what was assigned now.
-    expect(read?.claims).toEqual({ tenant_id: 'acme', home_tenant_id: 'acme', roles: ['Analytics: Editor'], allowed_tenants: ['acme'] });
+    expect(read?.claims).toEqual({
+      tenant_id: 'acme',
+      home_tenant_id: 'acme',
+      roles: ['Analytics: Editor'],
+      allowed_tenants: ['acme'],
+    });
   });
 
   test('NO_ACCESS is no role that could be assigned', async () => {
     const { subject } = await person();
-    expect(await assignRole(world.context(), tenants.acme, subject, 'NO_ACCESS', operator)).toMatchObject({ kind: 'refused', code: 'unknown_role' });
+    expect(await assignRole(world.context(), tenants.acme, subject, 'NO_ACCESS', operator)).toMatchObject({
+      kind: 'refused',
+      code: 'unknown_role',
+    });
   });
 
   test('I1 the database closes a suspension only by an administrator’s grant made after it began', async () => {
     const { subject, who } = await person();
     await assignRole(world.context(), tenants.acme, subject, 'Analytics: Viewer', operator);
     await suspend(world.context(), tenants.acme, subject, null);
-    await expect(world.sql(`update suspensions set lifted_at = now() where subject_id = $1`, [who.userId])).rejects.toThrow();
+    await expect(
+      world.sql(`update suspensions set lifted_at = now() where subject_id = $1`, [who.userId]),
+    ).rejects.toThrow();
     await expect(
       world.sql(
         `update suspensions s set lifted_at = g.granted_at, lifted_grant_id = g.grant_id, lifted_source = 'admin'
@@ -155,9 +202,14 @@ describe('sticky suspend', () => {
         [who.userId],
       ),
     ).rejects.toThrow(/check constraint/);
-    await expect(world.sql(`delete from suspensions where subject_id = $1`, [who.userId])).rejects.toThrow(/never changed or removed/);
+    await expect(world.sql(`delete from suspensions where subject_id = $1`, [who.userId])).rejects.toThrow(
+      /never changed or removed/,
+    );
     await expect(
-      world.sql(`update suspensions set subject_id = (select subject_id from subjects where kind = 'user' and subject_id <> $1 limit 1) where subject_id = $1`, [who.userId]),
+      world.sql(
+        `update suspensions set subject_id = (select subject_id from subjects where kind = 'user' and subject_id <> $1 limit 1) where subject_id = $1`,
+        [who.userId],
+      ),
     ).rejects.toThrow(/only ever lifted/);
   });
 
@@ -168,7 +220,11 @@ describe('sticky suspend', () => {
     await world.sql(`update users set email = null where user_id = $1`, [who.userId]);
     await changeSettings(world, tenants.acme, { provisioningMode: 'jit' });
     const tagged = email.replace('@', '+new@');
-    const outcome = await signIn(world.context(), tenants.acme.tenantId, proof(assertion(tagged, tenants.okta, { subject: 'fresh', directoryIds: ['fresh'] })));
+    const outcome = await signIn(
+      world.context(),
+      tenants.acme.tenantId,
+      proof(assertion(tagged, tenants.okta, { subject: 'fresh', directoryIds: ['fresh'] })),
+    );
     await changeSettings(world, tenants.acme, { provisioningMode: 'invite_only' });
     expect(outcome).toMatchObject({ kind: 'signed_in', created: true });
     expect(outcome.kind === 'signed_in' && outcome.person.userId).not.toBe(who.userId);
@@ -181,7 +237,11 @@ describe('cross-tenant mappings', () => {
     const { who, subject } = await person();
     await assignRole(world.context(), tenants.acme, subject, 'Viewer', operator);
     const gift = { roles: ['Analytics: Editor'], groups: ['TenantOwners'] };
-    expect(await mapGuest(world.context(), tenants.labs, who, gift, operator)).toMatchObject({ kind: 'mapped', already: false, suspended: false });
+    expect(await mapGuest(world.context(), tenants.labs, who, gift, operator)).toMatchObject({
+      kind: 'mapped',
+      already: false,
+      suspended: false,
+    });
     expect((await readAccess(world.context(), who, null))?.claims?.allowed_tenants).toEqual(['acme', 'acme-labs']);
     expect((await readAccess(world.context(), who, tenants.labs.slug))?.claims).toEqual({
       tenant_id: 'acme-labs',
@@ -196,15 +256,21 @@ describe('cross-tenant mappings', () => {
 
   test('R112 T73 a mapping upwards or sideways is refused, and the database could not hold it', async () => {
     const { who } = await person();
-    expect(await mapGuest(world.context(), tenants.system, who, { roles: [], groups: [] }, operator)).toMatchObject({ code: 'not_downwards' });
-    expect(await mapGuest(world.context(), tenants.globex, who, { roles: [], groups: [] }, operator)).toMatchObject({ code: 'not_downwards' });
-    await world.sql(`insert into subjects (tenant_id, subject_id, kind) values ($1, $2, 'guest')`, [tenants.globex.tenantId, who.userId]);
+    expect(await mapGuest(world.context(), tenants.system, who, { roles: [], groups: [] }, operator)).toMatchObject({
+      code: 'not_downwards',
+    });
+    expect(await mapGuest(world.context(), tenants.globex, who, { roles: [], groups: [] }, operator)).toMatchObject({
+      code: 'not_downwards',
+    });
+    await world.sql(`insert into subjects (tenant_id, subject_id, kind) values ($1, $2, 'guest')`, [
+      tenants.globex.tenantId,
+      who.userId,
+    ]);
     await expect(
-      world.sql(`insert into guests (tenant_id, guest_id, source_tenant_id, source_user_id, mapped_by) values ($1, $2, $3, $2, '{}')`, [
-        tenants.globex.tenantId,
-        who.userId,
-        who.tenantId,
-      ]),
+      world.sql(
+        `insert into guests (tenant_id, guest_id, source_tenant_id, source_user_id, mapped_by) values ($1, $2, $3, $2, '{}')`,
+        [tenants.globex.tenantId, who.userId, who.tenantId],
+      ),
     ).rejects.toThrow(/foreign key/);
   });
 
@@ -218,7 +284,9 @@ describe('cross-tenant mappings', () => {
     expect(await stateOf(who, 'acme-labs')).toBe('suspended');
     expect((await readAccess(world.context(), who, null))?.claims?.allowed_tenants).toEqual(['acme']);
     await unmapGuest(world.context(), tenants.labs, who, operator);
-    expect(await mapGuest(world.context(), tenants.labs, who, { roles: ['Editor'], groups: [] }, operator)).toMatchObject({ suspended: true });
+    expect(
+      await mapGuest(world.context(), tenants.labs, who, { roles: ['Editor'], groups: [] }, operator),
+    ).toMatchObject({ suspended: true });
     expect(await stateOf(who, 'acme-labs')).toBe('suspended');
     await assignRole(world.context(), tenants.labs, guest, 'Editor', operator);
     expect(await stateOf(who, 'acme-labs')).toBe('active');
@@ -231,7 +299,9 @@ describe('cross-tenant mappings', () => {
     const { who } = await person();
     const read = await readAccess(world.context(), who, null);
     expect(read?.allowed).toEqual(['acme']);
-    expect(await mapGuest(world.context(), tenants.labs, who, { roles: [], groups: [] }, operator)).toMatchObject({ kind: 'mapped' });
+    expect(await mapGuest(world.context(), tenants.labs, who, { roles: [], groups: [] }, operator)).toMatchObject({
+      kind: 'mapped',
+    });
     expect((await readAccess(world.context(), who, null))?.allowed).toEqual(['acme', 'acme-labs']);
   });
 });
@@ -246,7 +316,10 @@ test('the token read is one statement while the configuration stands', async () 
 
 test('I15 the audit trail can be added to and read, by right, and nothing else', async () => {
   const tx = world.database.hot(tenants.acme.tenantId);
-  for (const text of ['update audit_events set reason = $1', 'delete from audit_events where reason is distinct from $1']) {
+  for (const text of [
+    'update audit_events set reason = $1',
+    'delete from audit_events where reason is distinct from $1',
+  ]) {
     await expect(tx.run({ name: null, text }, ['x'])).rejects.toThrow(/permission denied/);
     await expect(world.sql(text, ['x'])).rejects.toThrow(/never changed or removed/);
   }
