@@ -32,7 +32,7 @@ export type ConfigReport = {
   readonly digest: string;
   readonly changes: readonly ConfigChange[];
   readonly bindings: readonly PlannedBinding[];
-  /** Who gains, loses and keeps what. Only the first 100,000 are told in full; the digest covers all. */
+  /** Who gains, loses and keeps what. Only the first 20,000 are told in full; the digest covers all. */
   readonly differences: readonly AccessDifference[];
   readonly counts: {
     /** Subjects whom the changes could concern. */
@@ -95,7 +95,7 @@ export type DerivedPlan =
       readonly text: string;
     };
 
-const MOST_DIFFERENCES = 100_000;
+const MOST_DIFFERENCES = 20_000;
 
 export type DerivedChanges = {
   readonly kind: 'planned';
