@@ -23,7 +23,8 @@ export function assignRole(
     if (found === undefined) return gone(subject.subjectId);
     const config = await readConfigInForce(tx);
     const named = findRole(role, config?.roles ?? []);
-    if (config === undefined || named === null) return refused('unknown_role', `There is no role ${JSON.stringify(role)} in ${tenant.slug}.`);
+    if (config === undefined || named === null)
+      return refused('unknown_role', `There is no role ${JSON.stringify(role)} in ${tenant.slug}.`);
     const decision = decideAssignRole(found.standing, named, config.settings, by, ctx.newId);
     await apply(ctx, tx, decision);
     return decision.outcome;

@@ -2,9 +2,9 @@ import type { Context } from '../context.ts';
 import { type Change, done } from '../core/change.ts';
 import type { GrantId, Instant, InvitationId, MembershipId, TenantId, TenantSlug, UserId } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
+import { findUnusedBootstrap } from '../store/bootstrap.ts';
 import { UniqueViolation } from '../store/database.ts';
 import { findTenant } from '../store/tenants.ts';
-import { findUnusedBootstrap } from '../store/bootstrap.ts';
 import { systemTenant, tenantChange } from './create-tenant.ts';
 
 const LINK_LIFETIME = 7 * 24 * 3600 * 1000;
@@ -18,7 +18,10 @@ export type BootstrapOutcome =
  * secret with which that person sets both. While nobody has used it, each call ends the older secret and makes a fresh one.
  * `newSecret` gives the secret (256 bits, printable) and the hash under which it is kept.
  */
-export async function bootstrap(ctx: Context, newSecret: () => { secret: string; hash: string }): Promise<BootstrapOutcome> {
+export async function bootstrap(
+  ctx: Context,
+  newSecret: () => { secret: string; hash: string },
+): Promise<BootstrapOutcome> {
   if ((await findTenant(ctx.global, systemTenant)) === undefined) {
     try {
       return await firstStart(ctx, newSecret());
@@ -80,7 +83,12 @@ async function firstStart(ctx: Context, fresh: { secret: string; hash: string })
         tenant,
         { kind: 'create_user', userId, profile, emailVerified: false, origin: 'bootstrap', approval: 'approved' },
         ...grants,
-        { kind: 'join_local_group', membershipId: ctx.newId<MembershipId>(), groupId: tenant.ownersGroupId, subjectId: userId },
+        {
+          kind: 'join_local_group',
+          membershipId: ctx.newId<MembershipId>(),
+          groupId: tenant.ownersGroupId,
+          subjectId: userId,
+        },
         invitation,
       ],
       events: [

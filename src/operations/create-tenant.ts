@@ -26,7 +26,9 @@ export type NewTenant = {
   readonly managedBy: 'config' | 'api';
 };
 
-export type CreateTenantOutcome = { readonly kind: 'created'; readonly tenantId: TenantId; readonly slug: TenantSlug } | Refusal;
+export type CreateTenantOutcome =
+  | { readonly kind: 'created'; readonly tenantId: TenantId; readonly slug: TenantSlug }
+  | Refusal;
 
 /** The parts of a new tenant that every tenant has: built-in roles and the group TenantOwners. */
 export function tenantChange(
@@ -53,7 +55,10 @@ export function tenantChange(
 export async function createTenant(ctx: Context, tenant: NewTenant): Promise<CreateTenantOutcome> {
   const slug = parseTenantSlug(tenant.slug);
   if (slug === null || isReservedSlug(slug)) {
-    return refused('invalid', 'A Tenant ID has 2 to 63 characters of a-z, 0-9 and single hyphens, and is no reserved word.');
+    return refused(
+      'invalid',
+      'A Tenant ID has 2 to 63 characters of a-z, 0-9 and single hyphens, and is no reserved word.',
+    );
   }
   const parent = await findTenant(ctx.global, tenant.parent);
   if (parent === undefined || !parent.active) return refused('unknown_tenant', `There is no tenant ${tenant.parent}.`);
@@ -66,13 +71,19 @@ export async function createTenant(ctx: Context, tenant: NewTenant): Promise<Cre
       }),
     );
   } catch (error) {
-    if (error instanceof UniqueViolation) return refused('tenant_taken', `The Tenant ID ${slug} is taken, or was once.`);
+    if (error instanceof UniqueViolation)
+      return refused('tenant_taken', `The Tenant ID ${slug} is taken, or was once.`);
     throw error;
   }
   return { kind: 'created', tenantId: change.tenantId, slug };
 }
 
 /** *Provision Current User*: every role that the target has now, and its owners' group (R120-R122). */
-export function provisionFully(ctx: Context, target: { tenantId: TenantId; slug: TenantSlug }, person: Person, by: Administrator) {
+export function provisionFully(
+  ctx: Context,
+  target: { tenantId: TenantId; slug: TenantSlug },
+  person: Person,
+  by: Administrator,
+) {
   return mapGuest(ctx, target, person, { roles: 'all', groups: [ownersGroup] }, by);
 }

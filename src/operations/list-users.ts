@@ -16,7 +16,8 @@ export async function* listUsers(ctx: Context, tenant: TenantRef): AsyncGenerato
   const tenantFacts = { rules: config.rules, roles: config.roles, policy: config.settings };
   for (let after: string | null = null; ; ) {
     const page: readonly ListedUser[] = await listSubjects(tx, after, PAGE);
-    for (const { facts, home, ...row } of page) yield { ...row, access: guestAccess(home, { ...facts, ...tenantFacts }) };
+    for (const { facts, home, ...row } of page)
+      yield { ...row, access: guestAccess(home, { ...facts, ...tenantFacts }) };
     const last = page.at(-1);
     if (page.length < PAGE || last === undefined) return;
     after = last.subjectId;

@@ -1,6 +1,12 @@
 import type { Context, TenantTx } from '../context.ts';
 import { bar } from '../core/access.ts';
-import { decideMapGuest, decideUnmapGuest, type MapOutcome, type MappingFacts, type UnmapOutcome } from '../core/administration.ts';
+import {
+  decideMapGuest,
+  decideUnmapGuest,
+  type MapOutcome,
+  type MappingFacts,
+  type UnmapOutcome,
+} from '../core/administration.ts';
 import type { Administrator } from '../core/change.ts';
 import { refused } from '../core/errors.ts';
 import type { Person } from '../core/ids.ts';
@@ -20,7 +26,13 @@ export type MappingGift = { readonly roles: readonly string[] | 'all'; readonly 
  * Maps a person of an ancestor into the target tenant. In the target the person is a guest with grants, groups and suspension of
  * their own. Refuses `not_downwards`, `unknown_role`, `unknown_group`, `deactivated`, `unknown_user`.
  */
-export function mapGuest(ctx: Context, target: TenantRef, person: Person, gift: MappingGift, by: Administrator): Promise<MapOutcome> {
+export function mapGuest(
+  ctx: Context,
+  target: TenantRef,
+  person: Person,
+  gift: MappingGift,
+  by: Administrator,
+): Promise<MapOutcome> {
   return ctx.transaction(target.tenantId, async (tx) => {
     const facts = await loadFacts(ctx, tx, target, person);
     if (facts === undefined) return refused('unknown_user', 'There is no such person.');
@@ -35,7 +47,8 @@ export function mapGuest(ctx: Context, target: TenantRef, person: Person, gift: 
     const groups = [];
     for (const name of gift.groups) {
       const group = await findLocalGroup(tx, name);
-      if (group === undefined) return refused('unknown_group', `There is no local group ${JSON.stringify(name)} in ${target.slug}.`);
+      if (group === undefined)
+        return refused('unknown_group', `There is no local group ${JSON.stringify(name)} in ${target.slug}.`);
       groups.push(group);
     }
     const decision = decideMapGuest(facts, gift.roles === 'all' ? config.roles : roles, groups, by, ctx.newId);
@@ -55,7 +68,12 @@ export function unmapGuest(ctx: Context, target: TenantRef, person: Person, by: 
   });
 }
 
-async function loadFacts(ctx: Context, tx: TenantTx, target: TenantRef, person: Person): Promise<MappingFacts | undefined> {
+async function loadFacts(
+  ctx: Context,
+  tx: TenantTx,
+  target: TenantRef,
+  person: Person,
+): Promise<MappingFacts | undefined> {
   const home: TenantTx = { ...tx, tenantId: person.tenantId };
   // The person's own row first, then the guest's: every act takes them in this order.
   if ((await lockSubject(home, person.userId)) === undefined) return undefined;

@@ -36,12 +36,20 @@ export async function readAccess(ctx: Context, person: Person, tenant: TenantSlu
 }
 
 /** The same inside a transaction, for acts that decide on it. */
-export async function readAccessWithin(tx: TenantTx, person: Person, tenant: TenantSlug | null): Promise<AccessRead | null> {
+export async function readAccessWithin(
+  tx: TenantTx,
+  person: Person,
+  tenant: TenantSlug | null,
+): Promise<AccessRead | null> {
   const read = await readSubject(tx, person.userId, tenant);
   return read === undefined ? null : derive((tenantId) => ({ ...tx, tenantId }), read, tenant);
 }
 
-async function derive(hold: (tenantId: TenantId) => TenantTx, read: SubjectRead, tenant: TenantSlug | null): Promise<AccessRead> {
+async function derive(
+  hold: (tenantId: TenantId) => TenantTx,
+  read: SubjectRead,
+  tenant: TenantSlug | null,
+): Promise<AccessRead> {
   const { home, homeFacts, target, profile, person } = read;
   const homeBar = bar(homeFacts);
   const selected = tenant ?? home.slug;
@@ -65,7 +73,10 @@ async function derive(hold: (tenantId: TenantId) => TenantTx, read: SubjectRead,
     roles: config.roles,
     epochs: {
       home: read.homeEpoch,
-      target: target?.kind === 'guest' ? { tenantId: target.tenant.tenantId, guestId: target.guestId, epoch: target.epoch } : null,
+      target:
+        target?.kind === 'guest'
+          ? { tenantId: target.tenant.tenantId, guestId: target.guestId, epoch: target.epoch }
+          : null,
     },
     profile,
   };

@@ -14,7 +14,12 @@ import { readAccessWithin } from './read-access.ts';
  * Records that a person asks for access in their home tenant, or in one that they are mapped into (`target`; null: home), and mails
  * the administrators who hold CreateUser there. Refuses deactivated people and those who have access (`deactivated`, `invalid`).
  */
-export function requestAccess(ctx: Context, person: Person, target: TenantSlug | null, message: string | null): Promise<RequestOutcome> {
+export function requestAccess(
+  ctx: Context,
+  person: Person,
+  target: TenantSlug | null,
+  message: string | null,
+): Promise<RequestOutcome> {
   return inTenantOf(ctx, person, target, async (tx, subject, read) => {
     const config = await configInForce(tx, subject.configVersion);
     const open = await findOpenRequest(tx, subject.subjectId);
@@ -27,15 +32,27 @@ export function requestAccess(ctx: Context, person: Person, target: TenantSlug |
       hasOpenRequest: open !== undefined,
     };
     const decision = decideRequestAccess(facts, message, ctx.newId<RequestId>());
-    const notices = decision.outcome.kind === 'requested' && !decision.outcome.again ? await noticesOfRequest(tx, config, name, message) : [];
+    const notices =
+      decision.outcome.kind === 'requested' && !decision.outcome.again
+        ? await noticesOfRequest(tx, config, name, message)
+        : [];
     await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });
     return decision.outcome;
   });
 }
 
 /** The person's open request where they would ask, or null. */
-export async function openRequest(ctx: Context, person: Person, target: TenantSlug | null): Promise<OpenRequest | null> {
-  const found = await inTenantOf(ctx, person, target, async (tx, subject) => (await findOpenRequest(tx, subject.subjectId)) ?? null);
+export async function openRequest(
+  ctx: Context,
+  person: Person,
+  target: TenantSlug | null,
+): Promise<OpenRequest | null> {
+  const found = await inTenantOf(
+    ctx,
+    person,
+    target,
+    async (tx, subject) => (await findOpenRequest(tx, subject.subjectId)) ?? null,
+  );
   return found === null || 'code' in found ? null : found;
 }
 
@@ -56,7 +73,11 @@ async function inTenantOf<T>(
       ? { subjectId: person.userId, kind: 'user', configVersion: tenant.configVersion }
       : { subjectId: guest.guestId, kind: 'guest', configVersion: tenant.configVersion };
   return ctx.transaction(tenant.tenantId, async (tx) => {
-    const access = await readAccessWithin({ ...tx, tenantId: person.tenantId }, person, guest === null ? null : tenant.slug);
+    const access = await readAccessWithin(
+      { ...tx, tenantId: person.tenantId },
+      person,
+      guest === null ? null : tenant.slug,
+    );
     return access === null ? refused('unknown_user', 'There is no such person.') : act(tx, subject, access);
   });
 }
@@ -72,9 +93,17 @@ export async function noticesOfRequest(
   for (const { userId, email } of await findNoticeCandidates(tx)) {
     const read = await readSubject(tx, userId, null);
     if (read === undefined) continue;
-    const access = effectiveAccess({ ...read.homeFacts, rules: config.rules, roles: config.roles, policy: config.settings });
+    const access = effectiveAccess({
+      ...read.homeFacts,
+      rules: config.rules,
+      roles: config.roles,
+      policy: config.settings,
+    });
     if (!effectiveRights(access, config.roles).has('CreateUser')) continue;
-    notices.push({ kind: 'send_mail', mail: { template: 'access_requested', to: email, tenant: config.slug, person, message } });
+    notices.push({
+      kind: 'send_mail',
+      mail: { template: 'access_requested', to: email, tenant: config.slug, person, message },
+    });
   }
   return notices;
 }

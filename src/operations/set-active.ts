@@ -13,7 +13,8 @@ export function setActive(
   reason: string | null,
 ): Promise<SetActiveOutcome> {
   return ctx.transaction(tenant.tenantId, async (tx) => {
-    if (subject.kind === 'guest') return refused('invalid', 'A guest is activated in their own tenant. Suspend them here instead.');
+    if (subject.kind === 'guest')
+      return refused('invalid', 'A guest is activated in their own tenant. Suspend them here instead.');
     const found = await lockStanding(tx, tenant.slug, subject);
     if (found === undefined) return gone(subject.subjectId);
     const decision = decideSetActive(found.standing, active, reason);

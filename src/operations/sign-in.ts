@@ -1,7 +1,6 @@
 import type { Context, TenantTx } from '../context.ts';
 import { bar, effectiveAccess, effectiveRights } from '../core/access.ts';
 import { type Change, type Decision, denied, done } from '../core/change.ts';
-import type { GrantId, IdentityId, Instant, KeyHash, Person, RequestId, SuspensionId, TenantId, UserId } from '../core/ids.ts';
 import {
   type Candidate,
   decideSignIn,
@@ -12,6 +11,17 @@ import {
   type SignInRefusal,
   type UpstreamAssertion,
 } from '../core/identity.ts';
+import type {
+  GrantId,
+  IdentityId,
+  Instant,
+  KeyHash,
+  Person,
+  RequestId,
+  SuspensionId,
+  TenantId,
+  UserId,
+} from '../core/ids.ts';
 import { foldPlusTag } from '../core/profile.ts';
 import { findRole } from '../core/tenant.ts';
 import { apply } from '../store/apply.ts';
@@ -54,15 +64,24 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
   const config = version === undefined ? undefined : await configInForce(tx, version);
   const connection = config?.connections.find((one) => one.connectionId === assertion.connectionId);
   if (config === undefined || connection === undefined) return { kind: 'refused', reason: 'connection_disabled' };
-  if (proof.replayKey !== null && !(await consumeAssertion(ctx, tx, connection.connectionId, proof.replayKey, proof.expiresAt))) {
-    await apply(ctx, tx, { changes: [], events: [denied('sign_in.refused', 'connection', connection.connectionId, 'replayed')] });
+  if (
+    proof.replayKey !== null &&
+    !(await consumeAssertion(ctx, tx, connection.connectionId, proof.replayKey, proof.expiresAt))
+  ) {
+    await apply(ctx, tx, {
+      changes: [],
+      events: [denied('sign_in.refused', 'connection', connection.connectionId, 'replayed')],
+    });
     return { kind: 'refused', reason: 'replayed' };
   }
   const { facts, reads } = await loadFacts(tx, config, connection.connectionId, assertion);
   const step = decideSignIn(assertion, facts);
   if (step.kind === 'refused') {
     const detail = { method: assertion.method, connection: connection.key };
-    await apply(ctx, tx, { changes: [], events: [denied('sign_in.refused', 'user', step.userId, step.reason, detail)] });
+    await apply(ctx, tx, {
+      changes: [],
+      events: [denied('sign_in.refused', 'user', step.userId, step.reason, detail)],
+    });
     return { kind: 'refused', reason: step.reason };
   }
   if (step.kind === 'known') {
@@ -79,7 +98,10 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
   ];
   const inherits = await findHeldSuspension(tx, keys);
   const decision = admitNew(ctx, tx.tenantId, assertion, config, step.approval, inherits, keys);
-  const notices = step.approval === 'pending' ? await noticesOfRequest(tx, config, assertion.displayName ?? assertion.email ?? '', null) : [];
+  const notices =
+    step.approval === 'pending'
+      ? await noticesOfRequest(tx, config, assertion.displayName ?? assertion.email ?? '', null)
+      : [];
   await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });
   return decision.outcome;
 }
@@ -114,7 +136,13 @@ async function loadFacts(
     const found = candidate(userId);
     const read = reads.get(userId);
     if (found === null || read === undefined) return [];
-    const unbarred = { ...read.homeFacts, suspension: null, approval: 'approved', adminDeactivated: false, directory: [] } as const;
+    const unbarred = {
+      ...read.homeFacts,
+      suspension: null,
+      approval: 'approved',
+      adminDeactivated: false,
+      directory: [],
+    } as const;
     const access = effectiveAccess({ ...unbarred, rules: config.rules, roles: config.roles, policy: config.settings });
     return [
       {
@@ -153,7 +181,9 @@ function admitKnown(
   const events = [];
   if (link !== null) {
     changes.push(linkIdentity(ctx, userId, assertion, link));
-    events.push(done('identity.linked', 'user', userId, { by: link, connection: connectionKey, method: assertion.method }));
+    events.push(
+      done('identity.linked', 'user', userId, { by: link, connection: connectionKey, method: assertion.method }),
+    );
     if (read.homeFacts.suspension !== null) {
       const hash = ctx.keyHash(identityKeyText(connectionKey, assertion.issuer, assertion.subject));
       changes.push({ kind: 'hold_keys', subjectId: userId, hashes: [hash] });
@@ -173,7 +203,9 @@ function admitKnown(
     changes.push({ kind: 'record_sign_in', userId, at: ctx.now() });
     events.push(done('sign_in.completed', 'user', userId, { method: assertion.method, connection: connectionKey }));
   } else {
-    events.push(denied('sign_in.barred', 'user', userId, barred, { method: assertion.method, connection: connectionKey }));
+    events.push(
+      denied('sign_in.barred', 'user', userId, barred, { method: assertion.method, connection: connectionKey }),
+    );
   }
   return { outcome: { kind: 'signed_in', person: read.person, created: false }, changes, events };
 }
@@ -216,26 +248,53 @@ function admitNew(
       { kind: 'hold_keys', subjectId: userId, hashes: keys },
     );
     events.push(done('user.suspension_inherited', 'user', userId, { suspensionId, inheritedFrom: inherits }));
-  } else if (approval === 'approved' && config.settings.initialAccess === 'default_role' && config.settings.defaultRole !== null) {
+  } else if (
+    approval === 'approved' &&
+    config.settings.initialAccess === 'default_role' &&
+    config.settings.defaultRole !== null
+  ) {
     const role = findRole(config.settings.defaultRole, config.roles);
     if (role !== null) {
-      changes.push({ kind: 'grant_role', source: 'default', grantId: ctx.newId<GrantId>(), subjectId: userId, roleId: role.roleId });
+      changes.push({
+        kind: 'grant_role',
+        source: 'default',
+        grantId: ctx.newId<GrantId>(),
+        subjectId: userId,
+        roleId: role.roleId,
+      });
       events.push(done('role.given_by_default', 'user', userId, { role: config.settings.defaultRole }));
     }
   }
   if (approval === 'pending') {
     const requestId = ctx.newId<RequestId>();
-    changes.push({ kind: 'put_access_request', requestId, requestKind: 'sso_signup', email, subjectId: userId, message: null });
+    changes.push({
+      kind: 'put_access_request',
+      requestId,
+      requestKind: 'sso_signup',
+      email,
+      subjectId: userId,
+      message: null,
+    });
     events.push(done('access.requested', 'user', userId, { kind: 'sso_signup' }));
   }
   if (assertion.groups.kind === 'named') {
-    changes.push({ kind: 'assert_groups', userId, connectionId: assertion.connectionId, values: assertion.groups.values });
+    changes.push({
+      kind: 'assert_groups',
+      userId,
+      connectionId: assertion.connectionId,
+      values: assertion.groups.values,
+    });
   }
   changes.push({ kind: 'record_sign_in', userId, at: ctx.now() });
   return { outcome: { kind: 'signed_in', person: { tenantId, userId }, created: true }, changes, events };
 }
 
-function linkIdentity(ctx: Context, userId: UserId, assertion: UpstreamAssertion, by: Extract<Change, { kind: 'link_identity' }>['by']): Change {
+function linkIdentity(
+  ctx: Context,
+  userId: UserId,
+  assertion: UpstreamAssertion,
+  by: Extract<Change, { kind: 'link_identity' }>['by'],
+): Change {
   const { connectionId, issuer, subject } = assertion;
   return { kind: 'link_identity', identityId: ctx.newId<IdentityId>(), userId, connectionId, issuer, subject, by };
 }
@@ -245,7 +304,9 @@ function assertedGroups(assertion: UpstreamAssertion, userId: UserId, read: Subj
   if (assertion.groups.kind === 'overage') return [];
   const values = assertion.groups.kind === 'named' ? [...assertion.groups.values].sort() : [];
   const known = read.homeFacts.groups
-    .flatMap((group) => (group.kind === 'asserted' && group.connectionId === assertion.connectionId ? [group.value] : []))
+    .flatMap((group) =>
+      group.kind === 'asserted' && group.connectionId === assertion.connectionId ? [group.value] : [],
+    )
     .sort();
   if (values.length === known.length && values.every((value, index) => value === known[index])) return [];
   return [{ kind: 'assert_groups', userId, connectionId: assertion.connectionId, values }];

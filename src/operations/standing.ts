@@ -2,9 +2,9 @@
 
 import type { Context, TenantTx } from '../context.ts';
 import type { SubjectStanding } from '../core/administration.ts';
-import { refused, type Refusal } from '../core/errors.ts';
-import type { KeyHash, Person, SubjectId, TenantId, TenantSlug } from '../core/ids.ts';
+import { type Refusal, refused } from '../core/errors.ts';
 import { emailKeyText, externalIdKeyText, identityKeyText } from '../core/identity.ts';
+import type { KeyHash, Person, SubjectId, TenantId, TenantSlug } from '../core/ids.ts';
 import { type Email, foldPlusTag } from '../core/profile.ts';
 import { type FoundSubject, findSubjects, isLastOwner, type KnownBy, readKnownBy } from '../store/people.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';

@@ -7,7 +7,12 @@ import { gone, keysOf, lockStanding, type SubjectRef, type TenantRef } from './s
  * Sets a subject to NO_ACCESS in a tenant: open until an administrator assigns a data role. When it returns, no request that starts
  * later is issued a session, a code or a token for them, on any server.
  */
-export function suspend(ctx: Context, tenant: TenantRef, subject: SubjectRef, reason: string | null): Promise<SuspendOutcome> {
+export function suspend(
+  ctx: Context,
+  tenant: TenantRef,
+  subject: SubjectRef,
+  reason: string | null,
+): Promise<SuspendOutcome> {
   return ctx.transaction(tenant.tenantId, async (tx) => {
     const found = await lockStanding(tx, tenant.slug, subject);
     if (found === undefined) return gone(subject.subjectId);

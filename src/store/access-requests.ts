@@ -22,7 +22,9 @@ from access_requests where tenant_id = $1 and subject_id = $2 and decision is nu
  * People who may hold the right `CreateUser`: by an open grant, or by a group that a rule gives such a role to, and who did not opt
  * out of the notice. A superset to be judged by their effective access; at most 50.
  */
-export async function findNoticeCandidates(tx: TenantTx): Promise<readonly { readonly userId: UserId; readonly email: Email }[]> {
+export async function findNoticeCandidates(
+  tx: TenantTx,
+): Promise<readonly { readonly userId: UserId; readonly email: Email }[]> {
   return tx.run(
     {
       name: null,

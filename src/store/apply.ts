@@ -2,14 +2,18 @@
 
 import type { Context, Statement, TenantTx } from '../context.ts';
 import type { AuditEvent, Change, Decision } from '../core/change.ts';
-import { ownersGroup, builtInRoles } from '../core/tenant.ts';
+import { builtInRoles, ownersGroup } from '../core/tenant.ts';
 import { applyDirectoryChange, type DirectoryChange } from './directory-changes.ts';
 
 /**
  * Applies a decision in the caller's transaction: its changes in order, then one audit row per event. Mail is enqueued here too,
  * so it is sent exactly if the transaction commits. Unique keys taken by somebody else surface as UniqueViolation.
  */
-export async function apply(ctx: Context, tx: TenantTx, decision: Pick<Decision<unknown>, 'changes' | 'events'>): Promise<void> {
+export async function apply(
+  ctx: Context,
+  tx: TenantTx,
+  decision: Pick<Decision<unknown>, 'changes' | 'events'>,
+): Promise<void> {
   for (const change of decision.changes) await applyChange(tx, change);
   await recordEvents(ctx, tx, decision.events);
 }
@@ -84,10 +88,10 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
     case 'update_profile':
       return updateProfile(tx, change);
     case 'give_up_email':
-      await run(`update users set email = null, email_verified_at = null, version = version + 1 where tenant_id = $1 and user_id = $2`, [
-        t,
-        change.userId,
-      ]);
+      await run(
+        `update users set email = null, email_verified_at = null, version = version + 1 where tenant_id = $1 and user_id = $2`,
+        [t, change.userId],
+      );
       await run(`delete from email_directory where tenant_id = $1 and user_id = $2`, [t, change.userId]);
       return;
     case 'set_admin_active':
@@ -98,7 +102,10 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
       ]);
       return;
     case 'approve_user':
-      await run(`update users set approval = 'approved', version = version + 1 where tenant_id = $1 and user_id = $2`, [t, change.userId]);
+      await run(`update users set approval = 'approved', version = version + 1 where tenant_id = $1 and user_id = $2`, [
+        t,
+        change.userId,
+      ]);
       return;
     case 'link_identity':
       await run(
@@ -107,15 +114,16 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
       );
       return;
     case 'end_identities':
-      await run(`update identities set ended_at = now() where tenant_id = $1 and user_id = $2 and ended_at is null`, [t, change.userId]);
-      return;
-    case 'assert_groups':
-      await run(`delete from asserted_groups where tenant_id = $1 and user_id = $2 and connection_id = $3 and value <> all ($4)`, [
+      await run(`update identities set ended_at = now() where tenant_id = $1 and user_id = $2 and ended_at is null`, [
         t,
         change.userId,
-        change.connectionId,
-        change.values,
       ]);
+      return;
+    case 'assert_groups':
+      await run(
+        `delete from asserted_groups where tenant_id = $1 and user_id = $2 and connection_id = $3 and value <> all ($4)`,
+        [t, change.userId, change.connectionId, change.values],
+      );
       await run(
         `insert into asserted_groups (tenant_id, user_id, connection_id, value) select $1::uuid, $2::uuid, $3::uuid, v from unnest($4::text[]) v on conflict do nothing`,
         [t, change.userId, change.connectionId, change.values],
@@ -147,11 +155,10 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
     case 'grant_role':
       return grantRole(tx, change);
     case 'end_grant':
-      await run(`update role_grants set ended_at = clock_timestamp(), ended_by = $3 where tenant_id = $1 and grant_id = $2 and ended_at is null`, [
-        t,
-        change.grantId,
-        JSON.stringify(change.by),
-      ]);
+      await run(
+        `update role_grants set ended_at = clock_timestamp(), ended_by = $3 where tenant_id = $1 and grant_id = $2 and ended_at is null`,
+        [t, change.grantId, JSON.stringify(change.by)],
+      );
       return;
     case 'suspend':
       await run(
@@ -166,7 +173,10 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
       );
       return;
     case 'end_sessions':
-      await run(`update subjects set access_epoch = access_epoch + 1 where tenant_id = $1 and subject_id = $2`, [t, change.subjectId]);
+      await run(`update subjects set access_epoch = access_epoch + 1 where tenant_id = $1 and subject_id = $2`, [
+        t,
+        change.subjectId,
+      ]);
       await run(
         change.subjectKind === 'user'
           ? `delete from oidc_artifacts where account_tenant_id = $1 and account_user_id = $2`
@@ -185,7 +195,10 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
     case 'create_guest':
       return createGuest(tx, change);
     case 'end_guest':
-      await run(`update guests set ended_at = now() where tenant_id = $1 and guest_id = $2 and ended_at is null`, [t, change.guestId]);
+      await run(`update guests set ended_at = now() where tenant_id = $1 and guest_id = $2 and ended_at is null`, [
+        t,
+        change.guestId,
+      ]);
       await run(
         `update mapping_pointers set ended_at = now() where tenant_id = $1 and user_id = $2 and target_tenant_id = $3 and ended_at is null`,
         [change.source.tenantId, change.source.userId, t],
@@ -199,10 +212,10 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
       );
       return;
     case 'leave_local_groups':
-      await run(`update local_group_members set ended_at = now() where tenant_id = $1 and subject_id = $2 and ended_at is null`, [
-        t,
-        change.subjectId,
-      ]);
+      await run(
+        `update local_group_members set ended_at = now() where tenant_id = $1 and subject_id = $2 and ended_at is null`,
+        [t, change.subjectId],
+      );
       return;
     case 'put_access_request':
       await run(
@@ -234,16 +247,16 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
       );
       return;
     case 'use_invitation':
-      await run(`update invitations set used_at = now() where tenant_id = $1 and invitation_id = $2 and used_at is null`, [
-        t,
-        change.invitationId,
-      ]);
+      await run(
+        `update invitations set used_at = now() where tenant_id = $1 and invitation_id = $2 and used_at is null`,
+        [t, change.invitationId],
+      );
       return;
     case 'end_invitations':
-      await run(`update invitations set ended_at = now() where tenant_id = $1 and user_id = $2 and used_at is null and ended_at is null`, [
-        t,
-        change.userId,
-      ]);
+      await run(
+        `update invitations set ended_at = now() where tenant_id = $1 and user_id = $2 and used_at is null and ended_at is null`,
+        [t, change.userId],
+      );
       return;
     case 'create_scim_credential':
       await run(
@@ -261,10 +274,10 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
       );
       return;
     case 'end_scim_credential':
-      await run(`update scim_credentials set ended_at = now() where tenant_id = $1 and credential_id = $2 and ended_at is null`, [
-        t,
-        change.credentialId,
-      ]);
+      await run(
+        `update scim_credentials set ended_at = now() where tenant_id = $1 and credential_id = $2 and ended_at is null`,
+        [t, change.credentialId],
+      );
       return;
     case 'change_settings':
       await run(
@@ -284,7 +297,14 @@ async function createTenant(tx: TenantTx, change: Of<'create_tenant'>): Promise<
   const run = (text: string, values: readonly unknown[]) => tx.run({ name: null, text }, values);
   await run(
     `insert into tenants (tenant_id, slug, parent_id, display_name, settings, managed_by) values ($1, $2, $3, $4, $5, $6)`,
-    [change.tenantId, change.slug, change.parentId, change.displayName, JSON.stringify(change.settings), change.managedBy],
+    [
+      change.tenantId,
+      change.slug,
+      change.parentId,
+      change.displayName,
+      JSON.stringify(change.settings),
+      change.managedBy,
+    ],
   );
   await run(
     `insert into tenant_ancestors (tenant_id, ancestor_id, depth)
@@ -306,11 +326,13 @@ async function createTenant(tx: TenantTx, change: Of<'create_tenant'>): Promise<
 }
 
 async function knowEmail(tx: TenantTx, email: string, userId: string): Promise<void> {
-  await tx.run({ name: null, text: `insert into email_directory (email, tenant_id, user_id) values ($1, $2, $3) on conflict do nothing` }, [
-    email,
-    tx.tenantId,
-    userId,
-  ]);
+  await tx.run(
+    {
+      name: null,
+      text: `insert into email_directory (email, tenant_id, user_id) values ($1, $2, $3) on conflict do nothing`,
+    },
+    [email, tx.tenantId, userId],
+  );
 }
 
 const PROFILE_COLUMNS = {
@@ -325,9 +347,12 @@ const PROFILE_COLUMNS = {
 } as const;
 
 async function updateProfile(tx: TenantTx, change: Of<'update_profile'>): Promise<void> {
-  const fields = (Object.keys(PROFILE_COLUMNS) as (keyof typeof PROFILE_COLUMNS)[]).filter((field) => change.profile[field] !== undefined);
+  const fields = (Object.keys(PROFILE_COLUMNS) as (keyof typeof PROFILE_COLUMNS)[]).filter(
+    (field) => change.profile[field] !== undefined,
+  );
   const sets = fields.map((field, index) => `${PROFILE_COLUMNS[field]} = $${index + 4}`);
-  if (change.emailVerified !== undefined) sets.push('email_verified_at = case when $3::boolean then coalesce(email_verified_at, now()) end');
+  if (change.emailVerified !== undefined)
+    sets.push('email_verified_at = case when $3::boolean then coalesce(email_verified_at, now()) end');
   const values = fields.map((field) => change.profile[field] ?? null);
   await tx.run(
     {
@@ -338,7 +363,10 @@ async function updateProfile(tx: TenantTx, change: Of<'update_profile'>): Promis
     [tx.tenantId, change.userId, change.emailVerified ?? null, ...values],
   );
   if (change.profile.email === undefined) return;
-  await tx.run({ name: null, text: `delete from email_directory where tenant_id = $1 and user_id = $2` }, [tx.tenantId, change.userId]);
+  await tx.run({ name: null, text: `delete from email_directory where tenant_id = $1 and user_id = $2` }, [
+    tx.tenantId,
+    change.userId,
+  ]);
   if (change.profile.email !== null) await knowEmail(tx, change.profile.email, change.userId);
 }
 
@@ -351,7 +379,10 @@ async function grantRole(tx: TenantTx, change: Of<'grant_role'>): Promise<void> 
   const values = [tx.tenantId, change.grantId, change.subjectId, change.roleId, change.source, by];
   if (change.source !== 'admin' || change.lifts === null) {
     await tx.run(
-      { name: null, text: `insert into role_grants (tenant_id, grant_id, subject_id, role_id, source, granted_by) values ($1, $2, $3, $4, $5, $6)` },
+      {
+        name: null,
+        text: `insert into role_grants (tenant_id, grant_id, subject_id, role_id, source, granted_by) values ($1, $2, $3, $4, $5, $6)`,
+      },
       values,
     );
     return;
@@ -377,7 +408,10 @@ from granted where s.tenant_id = $1 and s.suspension_id = $7 returning 1`,
 
 async function createGuest(tx: TenantTx, change: Of<'create_guest'>): Promise<void> {
   const run = (text: string, values: readonly unknown[]) => tx.run({ name: null, text }, values);
-  await run(`insert into subjects (tenant_id, subject_id, kind) values ($1, $2, 'guest') on conflict do nothing`, [tx.tenantId, change.guestId]);
+  await run(`insert into subjects (tenant_id, subject_id, kind) values ($1, $2, 'guest') on conflict do nothing`, [
+    tx.tenantId,
+    change.guestId,
+  ]);
   await run(
     `insert into guests (tenant_id, guest_id, source_tenant_id, source_user_id, mapped_by) values ($1, $2, $3, $4, $5)
      on conflict (tenant_id, guest_id) do update set ended_at = null, mapped_by = excluded.mapped_by, mapped_at = now()`,

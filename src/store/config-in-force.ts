@@ -39,7 +39,15 @@ select t.slug, t.display_name, t.config_version as version, t.settings,
 from tenants t where t.tenant_id = $1`,
 };
 
-type RuleRow = { ruleId: RuleId; key: string; roleId: RoleId; connectionId: string; kind: string; value: string; allowNewGroups: boolean };
+type RuleRow = {
+  ruleId: RuleId;
+  key: string;
+  roleId: RoleId;
+  connectionId: string;
+  kind: string;
+  value: string;
+  allowNewGroups: boolean;
+};
 type Row = {
   slug: TenantSlug;
   display_name: string;
@@ -73,7 +81,11 @@ export async function readConfigInForce(tx: TenantTx): Promise<ConfigInForce | u
 function ruleOf(row: RuleRow, bindings: readonly Binding[]): MappingRule {
   const { kind, connectionId, value, allowNewGroups } = row;
   const match =
-    kind === 'local' ? { kind, value } : kind === 'prefix' ? { kind, connectionId, value, allowNewGroups } : { kind, connectionId, value };
+    kind === 'local'
+      ? { kind, value }
+      : kind === 'prefix'
+        ? { kind, connectionId, value, allowNewGroups }
+        : { kind, connectionId, value };
   const boundGroups = bindings
     .filter((binding) => binding.ruleId === row.ruleId && binding.state === 'bound')
     .map((binding) => binding.groupId);

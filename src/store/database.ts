@@ -47,15 +47,24 @@ export function openDatabase(options: DatabaseOptions): Database {
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,
     application_name: 'drawbridge',
-    options: '-c role=drawbridge_app -c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000',
+    options:
+      '-c role=drawbridge_app -c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000',
   };
   const pool = new pg.Pool(config);
   // A broken idle connection is replaced by the pool; without a listener the error would end the process.
   pool.on('error', () => {});
 
-  const send = async <Row>(target: pg.Pool | pg.PoolClient, statement: Statement, values: readonly unknown[]): Promise<Row[]> => {
+  const send = async <Row>(
+    target: pg.Pool | pg.PoolClient,
+    statement: Statement,
+    values: readonly unknown[],
+  ): Promise<Row[]> => {
     options.onStatement?.(statement.name ?? statement.text);
-    const query = { text: statement.text, values: [...values], ...(statement.name === null ? {} : { name: statement.name }) };
+    const query = {
+      text: statement.text,
+      values: [...values],
+      ...(statement.name === null ? {} : { name: statement.name }),
+    };
     try {
       return (await target.query(query)).rows as Row[];
     } catch (error) {
@@ -63,7 +72,10 @@ export function openDatabase(options: DatabaseOptions): Database {
     }
   };
   const hold = (tenantId: TenantId, target: pg.Pool | pg.PoolClient): TenantTx =>
-    ({ tenantId, run: (statement: Statement, values: readonly unknown[]) => send(target, statement, values) }) as unknown as TenantTx;
+    ({
+      tenantId,
+      run: (statement: Statement, values: readonly unknown[]) => send(target, statement, values),
+    }) as unknown as TenantTx;
 
   const once = async <T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T> => {
     const client = await pool.connect().catch((error: unknown) => {
@@ -102,7 +114,8 @@ export function openDatabase(options: DatabaseOptions): Database {
         try {
           return await once(tenantId, act);
         } catch (error) {
-          if (!(error instanceof LostRace) || attempt === MAX_TRIES) throw error instanceof LostRace ? busy(error) : error;
+          if (!(error instanceof LostRace) || attempt === MAX_TRIES)
+            throw error instanceof LostRace ? busy(error) : error;
         }
       }
     },
@@ -131,7 +144,11 @@ function meaning(error: unknown): unknown {
   return error;
 }
 
-async function listen(config: pg.PoolConfig, channel: string, onNotice: (payload: string) => void): Promise<() => Promise<void>> {
+async function listen(
+  config: pg.PoolConfig,
+  channel: string,
+  onNotice: (payload: string) => void,
+): Promise<() => Promise<void>> {
   let stopped = false;
   let client: pg.Client | undefined;
   let timer: NodeJS.Timeout | undefined;

@@ -111,7 +111,10 @@ limit 1`,
 }
 
 /** The guest that a person is, or was, in the tenant that `tx` holds. */
-export async function findGuest(tx: TenantTx, person: Person): Promise<{ guestId: GuestId; mapped: boolean } | undefined> {
+export async function findGuest(
+  tx: TenantTx,
+  person: Person,
+): Promise<{ guestId: GuestId; mapped: boolean } | undefined> {
   const [row] = await tx.run<{ guest_id: GuestId; mapped: boolean }>(
     {
       name: null,
@@ -124,9 +127,11 @@ export async function findGuest(tx: TenantTx, person: Person): Promise<{ guestId
 
 export async function findLocalGroup(tx: TenantTx, name: string): Promise<LocalGroupId | undefined> {
   const [row] = await tx.run<{ local_group_id: LocalGroupId }>(
-    { name: null, text: `select local_group_id from local_groups where tenant_id = $1 and lower(name) = lower($2) and ended_at is null` },
+    {
+      name: null,
+      text: `select local_group_id from local_groups where tenant_id = $1 and lower(name) = lower($2) and ended_at is null`,
+    },
     [tx.tenantId, name],
   );
   return row?.local_group_id;
 }
-

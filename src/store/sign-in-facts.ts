@@ -1,8 +1,8 @@
 // Who a proven assertion may belong to.
 
 import type { Context, Statement, TenantTx } from '../context.ts';
-import type { ConnectionId, Instant, UserId } from '../core/ids.ts';
 import type { UpstreamAssertion } from '../core/identity.ts';
+import type { ConnectionId, Instant, UserId } from '../core/ids.ts';
 import { emailDomain, userNameKey } from '../core/profile.ts';
 
 export type CandidateIds = {
@@ -78,7 +78,10 @@ export async function consumeAssertion(
 /** The tenant's config version, to read the configuration in force at. */
 export async function readConfigVersion(tx: TenantTx): Promise<number | undefined> {
   const [row] = await tx.run<{ version: number }>(
-    { name: 'config_version', text: `select config_version as version from tenants where tenant_id = $1 and active and ended_at is null` },
+    {
+      name: 'config_version',
+      text: `select config_version as version from tenants where tenant_id = $1 and active and ended_at is null`,
+    },
     [tx.tenantId],
   );
   return row?.version;

@@ -65,7 +65,11 @@ export const localGroupsOf = (tenant: string, subject: string) => `coalesce((
   from local_group_members m join local_groups g on g.tenant_id = m.tenant_id and g.local_group_id = m.local_group_id and g.ended_at is null
   where m.tenant_id = ${tenant} and m.subject_id = ${subject} and m.ended_at is null), '[]'::json)`;
 
-export const directoryGroupsOf = (tenant: string, user: string, counts = 'c.enabled and not c.scim_held and c.ended_at is null') => `coalesce((
+export const directoryGroupsOf = (
+  tenant: string,
+  user: string,
+  counts = 'c.enabled and not c.scim_held and c.ended_at is null',
+) => `coalesce((
   select json_agg(json_build_object('kind', 'directory', 'groupId', g.group_id, 'connectionId', g.connection_id,
     'externalId', g.external_id, 'displayName', g.display_name) order by g.group_id)
   from directory_users d
@@ -74,7 +78,11 @@ export const directoryGroupsOf = (tenant: string, user: string, counts = 'c.enab
   join directory_groups g on g.tenant_id = m.tenant_id and g.group_id = m.group_id and g.ended_at is null
   where d.tenant_id = ${tenant} and d.user_id = ${user} and d.ended_at is null and d.active), '[]'::json)`;
 
-export const assertedGroupsOf = (tenant: string, user: string, counts = 'c.enabled and c.ended_at is null') => `coalesce((
+export const assertedGroupsOf = (
+  tenant: string,
+  user: string,
+  counts = 'c.enabled and c.ended_at is null',
+) => `coalesce((
   select json_agg(json_build_object('kind', 'asserted', 'connectionId', a.connection_id, 'value', a.value) order by a.value)
   from asserted_groups a
   join connections c on c.tenant_id = a.tenant_id and c.connection_id = a.connection_id and ${counts}
@@ -152,7 +160,11 @@ type Row = {
  * Reads a person of the tenant that `tx` holds, and their guest in the tenant named by `target` (null: home). One statement.
  * Undefined where there is no such person. Decides nothing.
  */
-export async function readSubject(tx: TenantTx, userId: UserId, target: TenantSlug | null): Promise<SubjectRead | undefined> {
+export async function readSubject(
+  tx: TenantTx,
+  userId: UserId,
+  target: TenantSlug | null,
+): Promise<SubjectRead | undefined> {
   const [row] = await tx.run<Row>(READ, [tx.tenantId, userId, target]);
   if (row === undefined) return undefined;
   return {
@@ -176,7 +188,14 @@ export async function readSubject(tx: TenantTx, userId: UserId, target: TenantSl
 function guestTarget(guest: Row['guest']): SubjectRead['target'] {
   if (guest === null) return null;
   const { tenant, guestId, epoch, mapped, suspension, grants, groups } = guest;
-  const facts: SubjectFacts = { adminDeactivated: false, directory: [], approval: 'approved', suspension, grants, groups };
+  const facts: SubjectFacts = {
+    adminDeactivated: false,
+    directory: [],
+    approval: 'approved',
+    suspension,
+    grants,
+    groups,
+  };
   return { kind: 'guest', tenant, guestId, epoch, mapped, facts };
 }
 

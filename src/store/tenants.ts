@@ -28,9 +28,9 @@ export async function listTenants(query: Query): Promise<readonly TenantNode[]> 
 
 /** Whether `ancestor` lies strictly above the tenant that `tx` holds. */
 export async function isStrictAncestor(tx: TenantTx, ancestor: TenantId): Promise<boolean> {
-  const rows = await tx.run({ name: null, text: `select 1 from tenant_ancestors where tenant_id = $1 and ancestor_id = $2` }, [
-    tx.tenantId,
-    ancestor,
-  ]);
+  const rows = await tx.run(
+    { name: null, text: `select 1 from tenant_ancestors where tenant_id = $1 and ancestor_id = $2` },
+    [tx.tenantId, ancestor],
+  );
   return rows.length === 1;
 }

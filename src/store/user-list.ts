@@ -79,7 +79,10 @@ export async function listSubjects(tx: TenantTx, after: string | null, limit: nu
   const rows = await tx.run<Row>({ name: 'subject_page', text: PAGE }, [tx.tenantId, after ?? FIRST, limit]);
   return rows.map(({ admin_deactivated, approval, directory, home_suspension, suspension, grants, groups, ...row }) => {
     const home = { adminDeactivated: admin_deactivated, approval, directory, suspension: home_suspension };
-    const own = row.kind === 'user' ? home : { adminDeactivated: false, approval: 'approved' as const, directory: [], suspension };
+    const own =
+      row.kind === 'user'
+        ? home
+        : { adminDeactivated: false, approval: 'approved' as const, directory: [], suspension };
     return { ...row, home, facts: { ...own, grants, groups } };
   });
 }
