@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Person, TenantSlug } from '../../src/core/ids.ts';
 import { applyConfig, applyFirstConfig } from '../../src/operations/apply-config.ts';
@@ -73,7 +74,7 @@ async function everything(): Promise<unknown> {
 }
 
 describe('the first application', () => {
-  test('brings the example into force: tenants below their parents, roles, connections, domains, rules', async () => {
+  test('brings tenants below their parents, roles, connections, domains and rules into force', async () => {
     folder.write({
       acme: acme('adminContact: it@acme.example\nallowedDomains: [acme.example]'),
       'acme-labs': 'tenant: acme-labs\nname: Labs\nparent: acme\n',
@@ -145,6 +146,17 @@ describe('the first application', () => {
     // T112: a server whose files say something else than what is in force says so.
     expect(warnings).toEqual([{ changes: 1 }]);
     expect(await applyFirstConfig(world.context(), await folder.read())).toBeNull();
+  });
+
+  test('takes the example folder as it is', async () => {
+    const example = fileURLToPath(new URL('../../config/example', import.meta.url));
+    expect(await startConfig(world.context(), example)).toBe('applied');
+    expect(await world.sql('select slug from tenants order by 1')).toEqual([
+      { slug: 'acme' },
+      { slug: 'acme-labs' },
+      { slug: 'globex' },
+      { slug: 'system' },
+    ]);
   });
 
   test('does not happen beside tenants that the command line made', async () => {
