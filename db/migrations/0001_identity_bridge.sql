@@ -135,7 +135,9 @@ create table users (
 );
 -- `email` is the canonical address. A person who leaves for good gives it up (null); the keyed hash stays in held_keys.
 create unique index users_email on users (tenant_id, email) where email is not null and ended_at is null;
-create index users_user_name on users (tenant_id, lower(user_name), user_id);
+-- Always true, and there so that lookups by primary key cannot take this index: while the tables are small, or new and unknown to
+-- the planner, any index that begins with tenant_id looks as good as the right one, and foreign keys keep the plan they began with.
+create index users_user_name on users (tenant_id, lower(user_name), user_id) where user_name is not null;
 
 -- Which tenants know an address: sign-in by email starts before the tenant is known.
 create table email_directory (
@@ -221,8 +223,8 @@ create unique index directory_users_open_user_name on directory_users (tenant_id
 create unique index directory_users_open_external_id on directory_users (tenant_id, connection_id, external_id)
   where ended_at is null and external_id is not null;
 create index directory_users_page on directory_users (tenant_id, connection_id, directory_user_id) where ended_at is null;
-create index directory_users_by_user on directory_users (tenant_id, user_id);
-create index directory_users_by_email on directory_users (tenant_id, connection_id, email) where ended_at is null;
+-- Always true; see users_user_name.
+create index directory_users_by_user on directory_users (tenant_id, user_id) where user_id is not null;
 -- Providers match by `emails[type eq "work"].value eq "…"`, in any case.
 create index directory_users_emails on directory_users using gin ((lower((attributes -> 'emails')::text)::jsonb) jsonb_path_ops)
   where ended_at is null;

@@ -69,12 +69,15 @@ export async function readGroupFacts(
   };
 }
 
-// The members that may be: `wanted` as asked, `known` those that are open users of this connection.
+// The members that may be: `wanted` as asked, `known` those that are open users of this connection. `offset 0` keeps each lookup
+// one by primary key: right after a first full sync the planner knows nothing of the tables, and thinks a scan per member cheap.
 const wanted = (ids: string, connection: string) => `
-wanted as (select distinct w.id from unnest(${ids}::uuid[]) as w (id)
-), known as (
-  select d.directory_user_id as id from wanted w join directory_users d on d.tenant_id = $1 and d.directory_user_id = w.id
-    and d.connection_id = ${connection} and d.ended_at is null
+wanted as materialized (select distinct w.id from unnest(${ids}::uuid[]) as w (id)
+), known as materialized (
+  select d.id from wanted w cross join lateral (
+    select u.directory_user_id as id, u.connection_id, u.ended_at from directory_users u
+    where u.tenant_id = $1 and u.directory_user_id = w.id offset 0
+  ) d where d.connection_id = ${connection} and d.ended_at is null
 )`;
 
 /** Ids that one audit row names; the counts are always whole. */
@@ -184,14 +187,17 @@ const EDITS = {
   change: {
     name: 'group_members_change',
     text: editMembers(`
-  delete from group_members m using target t where m.tenant_id = $1 and m.group_id = t.group_id and m.directory_user_id = any ($10::uuid[])
-  returning m.directory_user_id`),
+  delete from group_members where ctid = any (array(
+    select m.at from target t cross join unnest($10::uuid[]) as r (id) cross join lateral (
+      select g.ctid as at from group_members g where g.tenant_id = $1 and g.group_id = t.group_id and g.directory_user_id = r.id offset 0
+    ) m))
+  returning directory_user_id`),
   },
   replace: {
     name: 'group_members_replace',
     text: editMembers(`
   delete from group_members m using target t where m.tenant_id = $1 and m.group_id = t.group_id
-    and not exists (select 1 from wanted w where w.id = m.directory_user_id)
+    and m.directory_user_id not in (select w.id from wanted w)
   returning m.directory_user_id`),
   },
 } as const satisfies Record<string, Statement>;

@@ -219,15 +219,22 @@ export type MemberRow = {
   readonly display: string | null;
 };
 
+// `offset 0` keeps each lookup one by primary key; see directory-groups.
 const READ_MEMBERS: Statement = {
   name: 'group_members_page',
   text: `
 with ${LIVE}, page as (
-  select m.group_id, m.directory_user_id, coalesce(to_json(d.attributes ->> 'displayName'), to_json(d.user_name))::text as display
+  select m.group_id, m.directory_user_id, coalesce(d.name::text, to_json(d.user_name)::text) as display
   from group_members m
-  join directory_groups g on g.tenant_id = m.tenant_id and g.group_id = m.group_id and g.connection_id = $3 and g.ended_at is null
-  join directory_users d on d.tenant_id = m.tenant_id and d.directory_user_id = m.directory_user_id and d.ended_at is null
+  cross join lateral (
+    select g.connection_id, g.ended_at from directory_groups g where g.tenant_id = $1 and g.group_id = m.group_id offset 0
+  ) g
+  cross join lateral (
+    select u.ended_at, u.user_name, u.attributes -> 'displayName' as name from directory_users u
+    where u.tenant_id = $1 and u.directory_user_id = m.directory_user_id offset 0
+  ) d
   where m.tenant_id = $1 and m.group_id = any ($4::uuid[]) and (m.group_id, m.directory_user_id) > ($5::uuid, $6::uuid)
+    and g.connection_id = $3 and g.ended_at is null and d.ended_at is null
   order by m.group_id, m.directory_user_id limit $7
 )
 select (select string_agg(p.group_id || e'\\x1f' || p.directory_user_id || e'\\x1f' || p.display, e'\\x1e'
