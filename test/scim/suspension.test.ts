@@ -1,0 +1,268 @@
+// The ways back in that a directory could be: a suspended person stays without access until an administrator assigns a data role.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Person } from '../../src/core/ids.ts';
+import { assignRole } from '../../src/operations/assign-role.ts';
+import { readAccess } from '../../src/operations/read-access.ts';
+import { suspend } from '../../src/operations/suspend.ts';
+import { type Acme, acme, addRule } from '../support/acme.ts';
+import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
+import { operator, type TestWorld, testWorld } from '../support/world.ts';
+
+let world: TestWorld;
+let tenants: Acme;
+let server: ScimServer;
+let okta: DirectoryClient;
+let entra: DirectoryClient;
+let admins: Body;
+beforeAll(async () => {
+  world = await testWorld();
+  tenants = await acme(world);
+  server = await scimServer(world);
+  okta = await directory(world, server, tenants.acme, 'okta');
+  entra = await directory(world, server, tenants.acme, 'entra');
+  const rule = {
+    connection: tenants.okta,
+    kind: 'name',
+    value: 'Editors',
+    role: tenants.role(tenants.acme, 'Editor'),
+  } as const;
+  await addRule(world, tenants.acme, rule);
+  admins = (await okta.post('/Groups', { displayName: 'Editors' })).body;
+});
+afterAll(async () => {
+  await server?.close();
+  await world?.close();
+});
+
+let serial = 0;
+const fresh = () => `held${++serial}`;
+const ref = ({ tenantId, userId }: Person) =>
+  ({ subjectId: userId, kind: 'user', person: { tenantId, userId } }) as const;
+
+async function pushed(client: DirectoryClient, body: Body): Promise<{ id: string; person: Person }> {
+  const answer = await client.post('/Users', body);
+  if (answer.status !== 201) throw new Error(answer.text);
+  const [person] = await world.sql<Person>(
+    `select tenant_id as "tenantId", user_id as "userId" from directory_users where directory_user_id = $1`,
+    [answer.body.id],
+  );
+  if (person === undefined) throw new Error('not written');
+  return { id: answer.body.id, person };
+}
+async function suspended(body: Body): Promise<{ id: string; person: Person; row: unknown }> {
+  const made = await pushed(okta, body);
+  await okta.patch(`/Groups/${admins.id}`, { op: 'add', path: 'members', value: [{ value: made.id }] });
+  expect(await stateOf(made.person)).toBe('active');
+  const outcome = await suspend(world.context(operator), tenants.acme, ref(made.person), 'left the building');
+  expect(outcome.kind).toBe('suspended');
+  return { ...made, row: await suspensionOf(made.person) };
+}
+const suspensionOf = async (person: Person) =>
+  (await world.sql('select * from suspensions where subject_id = $1 and lifted_at is null', [person.userId]))[0];
+const accessOf = async (person: Person) => (await readAccess(world.context(), person, null))?.access;
+const stateOf = async (person: Person) => (await accessOf(person))?.state;
+async function expectHeld(person: Person): Promise<void> {
+  expect(await accessOf(person)).toEqual({ state: 'suspended', roles: [] });
+}
+
+describe('a suspended person', () => {
+  test('T117 I1 stays so through active true, by PATCH and by PUT, again and again', async () => {
+    const name = fresh();
+    const { id, person, row } = await suspended(userBody(name));
+    for (let push = 0; push < 3; push += 1) {
+      await okta.patch(`/Users/${id}`, { op: 'Replace', path: 'active', value: 'False' });
+      expect(await stateOf(person)).toBe('deactivated');
+      await okta.patch(`/Users/${id}`, { op: 'Replace', path: 'active', value: 'True' });
+      await expectHeld(person);
+      await okta.put(`/Users/${id}`, userBody(name, { title: `push ${push}` }));
+      await expectHeld(person);
+    }
+    expect(await suspensionOf(person)).toEqual(row);
+  });
+
+  test('T118 stays so through DELETE and POST with the same externalId', async () => {
+    const name = fresh();
+    const { id, person, row } = await suspended(userBody(name));
+    for (let push = 0; push < 3; push += 1) {
+      await okta.delete(`/Users/${push === 0 ? id : await idOf(name)}`);
+      expect(await stateOf(person)).toBe('deactivated');
+      const again = await pushed(okta, userBody(name));
+      expect(again.person).toEqual(person);
+      await expectHeld(person);
+    }
+    expect(await suspensionOf(person)).toEqual(row);
+  });
+
+  test('T126 stays so through membership in a mapped group, its re-creation and its rename', async () => {
+    const { id, person, row } = await suspended(userBody(fresh()));
+    await okta.patch(`/Groups/${admins.id}`, { op: 'remove', path: 'members', value: [{ value: id }] });
+    await okta.patch(`/Groups/${admins.id}`, { op: 'add', path: 'members', value: [{ value: id }] });
+    await okta.patch(`/Groups/${admins.id}`, { op: 'replace', value: { displayName: 'Editors renamed' } });
+    await okta.patch(`/Groups/${admins.id}`, { op: 'replace', value: { displayName: 'Editors' } });
+    await expectHeld(person);
+    expect(await suspensionOf(person)).toEqual(row);
+  });
+
+  test('R21 comes back by an administrator’s data role alone, with that role and what their groups map', async () => {
+    const name = fresh();
+    const { id, person } = await suspended(userBody(name));
+    await okta.put(`/Users/${id}`, userBody(name, { title: 'still held' }));
+    expect((await assignRole(world.context(operator), tenants.acme, ref(person), 'Viewer', operator)).kind).toBe(
+      'assigned',
+    );
+    const access = await accessOf(person);
+    expect([access?.state, access?.roles.map((role) => role.role)]).toEqual([
+      'active',
+      ['Analytics: Editor', 'Analytics: Viewer'],
+    ]);
+  });
+});
+
+describe('whoever comes in a suspended person’s name', () => {
+  const cases: readonly (readonly [string, (name: string) => Body])[] = [
+    ['T118 the same userName and address, another externalId', (name) => userBody(name, { externalId: `x-${name}` })],
+    [
+      'T118 the same userName alone',
+      (name) => userBody(name, { externalId: `x-${name}`, emails: [{ value: `x-${name}@acme.example` }] }),
+    ],
+    ['T118 the same address alone', (name) => userBody(`x-${name}`, { emails: [{ value: `${name}@acme.example` }] })],
+    [
+      'T123 the address in other case',
+      (name) => userBody(`x-${name}`, { emails: [{ value: `${name.toUpperCase()}@ACME.example` }] }),
+    ],
+    [
+      'T123 the address with a plus-tag',
+      (name) => userBody(`x-${name}`, { emails: [{ value: `${name}+new@acme.example` }] }),
+    ],
+    [
+      'T123 the address as a second one',
+      (name) =>
+        userBody(`x-${name}`, {
+          emails: [
+            { value: `x-${name}@acme.example`, primary: true },
+            { value: `${name}@acme.example`, type: 'other' },
+          ],
+        }),
+    ],
+    ['T123 the address as userName', (name) => userBody(`x-${name}`, { userName: `${name}@acme.example` })],
+  ];
+
+  test.each(cases)(
+    'I3 after they were removed, with %s, begins suspended and holds nothing of theirs',
+    async (_, body) => {
+      const name = fresh();
+      const { id, person, row } = await suspended(userBody(name));
+      await okta.delete(`/Users/${id}`);
+      const next = await pushed(okta, body(name));
+      expect(next.person).not.toEqual(person);
+      await okta.patch(`/Groups/${admins.id}`, { op: 'add', path: 'members', value: [{ value: next.id }] });
+      await expectHeld(next.person);
+      expect(await suspensionOf(person)).toEqual(row);
+      expect(await suspensionOf(next.person)).toMatchObject({
+        inherited_from: (row as { suspension_id: string }).suspension_id,
+      });
+    },
+  );
+
+  test('I3 the failing twin: nobody is held whose keys are their own', async () => {
+    const name = fresh();
+    const { id } = await suspended(userBody(name));
+    await okta.delete(`/Users/${id}`);
+    const other = await pushed(okta, userBody(fresh()));
+    expect(await stateOf(other.person)).toBe('no_access');
+  });
+
+  test('I3 through a chain: the third in line is held for the first', async () => {
+    const name = fresh();
+    const { id } = await suspended(userBody(name));
+    await okta.delete(`/Users/${id}`);
+    const second = await pushed(okta, userBody(name, { externalId: `second-${name}` }));
+    await okta.delete(`/Users/${second.id}`);
+    const third = await pushed(
+      okta,
+      userBody(`third-${name}`, { externalId: `second-${name}`, userName: `third-${name}` }),
+    );
+    expect(third.person).toEqual(second.person);
+    await okta.delete(`/Users/${third.id}`);
+    const fourth = await pushed(
+      okta,
+      userBody(`fourth-${name}`, { emails: [{ value: `third-${name}@acme.example` }] }),
+    );
+    await expectHeld(fourth.person);
+  });
+
+  test('T120 through another connection, by the address, is the same person or is held', async () => {
+    const name = fresh();
+    const { person } = await suspended(userBody(name));
+    const same = await pushed(entra, userBody(name, { externalId: `entra-${name}` }));
+    expect(same.person).toEqual(person);
+    await expectHeld(person);
+    const gone = fresh();
+    const left = await suspended(userBody(gone));
+    await okta.delete(`/Users/${left.id}`);
+    const next = await pushed(entra, userBody(gone, { externalId: `entra-${gone}` }));
+    expect(next.person).not.toEqual(left.person);
+    await expectHeld(next.person);
+  });
+
+  test('T122 with an address that they gave up before, or after, the suspension begins suspended', async () => {
+    for (const order of ['before', 'after']) {
+      const name = fresh();
+      const body = userBody(name);
+      const moved = { op: 'replace', path: 'emails', value: [{ value: `moved-${name}@acme.example` }] };
+      const made = order === 'before' ? await pushed(okta, body) : await suspended(body);
+      await okta.patch(`/Users/${made.id}`, moved, { op: 'replace', path: 'userName', value: `moved-${name}` });
+      if (order === 'before') await suspend(world.context(operator), tenants.acme, ref(made.person), null);
+      await expectHeld(made.person);
+      const old = await pushed(okta, userBody(`taker-${name}`, { emails: [{ value: `${name}@acme.example` }] }));
+      await expectHeld(old.person);
+      await okta.delete(`/Users/${made.id}`);
+      const recent = await pushed(
+        okta,
+        userBody(`taker2-${name}`, { emails: [{ value: `moved-${name}@acme.example` }] }),
+      );
+      await expectHeld(recent.person);
+    }
+  });
+
+  test('T121 with an externalId that they gave up begins suspended', async () => {
+    const name = fresh();
+    const { id } = await suspended(userBody(name));
+    await okta.patch(`/Users/${id}`, { op: 'replace', path: 'externalId', value: `changed-${name}` });
+    const taker = await pushed(okta, userBody(`taker-${name}`, { externalId: `ext-${name}` }));
+    await expectHeld(taker.person);
+  });
+});
+
+test('T130 a suspension that races pushes of the same person holds, whoever comes first', async () => {
+  for (let round = 0; round < 8; round += 1) {
+    const name = fresh();
+    const made = await pushed(okta, userBody(name));
+    await okta.patch(`/Groups/${admins.id}`, { op: 'add', path: 'members', value: [{ value: made.id }] });
+    const moved = `race-${name}@acme.example`;
+    const [outcome] = await Promise.all([
+      suspend(world.context(operator), tenants.acme, ref(made.person), null),
+      okta.put(`/Users/${made.id}`, userBody(name, { title: 'racing' })),
+      okta.patch(`/Users/${made.id}`, { op: 'replace', path: 'emails', value: [{ value: moved }] }),
+      okta.patch(`/Users/${made.id}`, { op: 'replace', path: 'active', value: true }),
+    ]);
+    expect(outcome.kind).toBe('suspended');
+    await expectHeld(made.person);
+    await okta.delete(`/Users/${made.id}`);
+    // Whatever the last push left as their address, it is remembered.
+    for (const address of [`${name}@acme.example`, moved]) {
+      const [held] = await world.sql('select 1 from held_keys where subject_id = $1 and key_hash = decode($2, $3)', [
+        made.person.userId,
+        world.context().keyHash(JSON.stringify(['email', address])),
+        'hex',
+      ]);
+      expect([address, held !== undefined]).toEqual([address, true]);
+    }
+  }
+});
+
+async function idOf(name: string): Promise<string> {
+  const { body } = await okta.get(`/Users?filter=${encodeURIComponent(`userName eq "${name}@acme.example"`)}`);
+  return body.Resources[0].id;
+}
