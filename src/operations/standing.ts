@@ -5,7 +5,7 @@ import type { SubjectStanding } from '../core/administration.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import { emailKeyText, externalIdKeyText, identityKeyText } from '../core/identity.ts';
 import type { KeyHash, Person, SubjectId, TenantId, TenantSlug } from '../core/ids.ts';
-import { type Email, foldPlusTag } from '../core/profile.ts';
+import { foldPlusTag, parseEmail } from '../core/profile.ts';
 import { type FoundSubject, findSubjects, isLastOwner, type KnownBy, readKnownBy } from '../store/people.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
 
@@ -47,7 +47,7 @@ export async function keysOf(ctx: Context, tx: TenantTx, person: Person): Promis
 
 export function hashKeys(ctx: Pick<Context, 'keyHash'>, known: KnownBy): readonly KeyHash[] {
   const texts = [
-    ...known.emails.map((email) => emailKeyText(foldPlusTag(email as Email))),
+    ...known.emails.map(parseEmail).flatMap((email) => (email === null ? [] : [emailKeyText(foldPlusTag(email))])),
     ...known.identities.map((one) => identityKeyText(one.connectionKey, one.issuer, one.subject)),
     ...known.externalIds.map((one) => externalIdKeyText(one.connectionKey, one.externalId)),
   ];

@@ -47,6 +47,7 @@ export async function findSubjects(tx: TenantTx, text: string): Promise<readonly
 
 /** The texts that a person was ever known by: what {@link Context.keyHash} is applied to when they are suspended. */
 export type KnownBy = {
+  /** As they were written, and userNames among them: not each is an address. */
   readonly emails: readonly string[];
   readonly identities: readonly { readonly connectionKey: string; readonly issuer: string; readonly subject: string }[];
   readonly externalIds: readonly { readonly connectionKey: string; readonly externalId: string }[];
@@ -59,7 +60,10 @@ export async function readKnownBy(tx: TenantTx, userId: UserId): Promise<KnownBy
       text: `
 select
   array(select email from users where tenant_id = $1 and user_id = $2 and email is not null
-        union select email from directory_users where tenant_id = $1 and user_id = $2 and email is not null) as emails,
+        union select email from directory_users where tenant_id = $1 and user_id = $2 and email is not null
+        union select user_name from directory_users where tenant_id = $1 and user_id = $2
+        union select e ->> 'value' from directory_users d, jsonb_path_query(d.attributes, '$.emails[*]') e
+        where d.tenant_id = $1 and d.user_id = $2 and e ->> 'value' is not null) as emails,
   coalesce((select json_agg(json_build_object('connectionKey', c.key, 'issuer', i.issuer, 'subject', i.subject))
     from identities i join connections c on c.tenant_id = i.tenant_id and c.connection_id = i.connection_id
     where i.tenant_id = $1 and i.user_id = $2), '[]'::json) as identities,

@@ -165,6 +165,18 @@ describe('whoever comes in a suspended person’s name', () => {
     },
   );
 
+  test('T123 an alias that was only ever a second address, or a userName, is theirs as well', async () => {
+    for (const alias of ['second', 'user']) {
+      const name = fresh();
+      const own = userBody(name, { userName: `user-${name}@acme.example` });
+      own.emails.push({ value: `second-${name}@acme.example`, type: 'other' });
+      const { id } = await suspended(own);
+      await okta.delete(`/Users/${id}`);
+      const next = await pushed(okta, userBody(`${alias}-${name}`, { userName: `x-${name}` }));
+      await expectHeld(next.person);
+    }
+  });
+
   test('I3 the failing twin: nobody is held whose keys are their own', async () => {
     const name = fresh();
     const { id } = await suspended(userBody(name));
