@@ -260,13 +260,7 @@ function checkLinks(memory: Memory, step: Step, before: Picture, all: Picture): 
 }
 
 /** I18: whoever may come in does, and a suspension can always be lifted. */
-function checkLiveness(
-  system: System,
-  step: Step,
-  before: Picture,
-  all: Picture,
-  outcome: Outcome,
-): void {
+function checkLiveness(system: System, step: Step, before: Picture, all: Picture, outcome: Outcome): void {
   if (step.act === 'assignRole' && outcome.row !== undefined) {
     must(outcome.ok === true && !isSuspended(all, outcome.row.userId), 'I18 lift', () => ({ step }));
   }

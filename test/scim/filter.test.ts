@@ -264,20 +264,6 @@ describe('a filter', () => {
       { numRuns: 500 },
     );
   });
-
-  test('takes less than 20 µs', () => {
-    const texts = [
-      'userName eq "bjensen@acme.example"',
-      'emails[type eq "work"].value eq "x@acme.example" and active eq true',
-    ];
-    const run = (): number => {
-      const started = performance.now();
-      for (let round = 0; round < 2000; round++) for (const text of texts) parseFilter(text, userSchema);
-      return ((performance.now() - started) * 1000) / 4000;
-    };
-    run();
-    expect(Math.min(run(), run(), run())).toBeLessThan(20);
-  });
 });
 
 describe('a PATCH path', () => {
