@@ -7,6 +7,7 @@ import { explain } from './explain.ts';
 import { bootstrapLink, keysRotate } from './installation.ts';
 import { mappingAdd, mappingRemove } from './mappings.ts';
 import { plan } from './plan.ts';
+import { ruleApprove, ruleGroups } from './rules.ts';
 import { scimTokenCreate, scimTokenEnd, scimTokenList } from './scim-tokens.ts';
 import { tenantCreate, tenantList } from './tenants.ts';
 import { userActivate, userAssignRole, userDeactivate, userList, userShow, userSuspend } from './users.ts';
@@ -29,6 +30,8 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ['user activate', userActivate],
   ['mapping add', mappingAdd],
   ['mapping remove', mappingRemove],
+  ['rule groups', ruleGroups],
+  ['rule approve', ruleApprove],
   ['plan', plan],
   ['apply', apply],
   ['explain', explain],
