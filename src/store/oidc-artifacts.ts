@@ -48,16 +48,16 @@ export function artifactKey(model: string, id: string): ArtifactKey {
 }
 
 // An artifact of a barred person, of a session that is over or of a disabled client is not there, whoever deletes it later.
+// Scalar subqueries, which are looked up by key: an `exists` here may become a hash of the whole table, in a plan that is kept.
 const ALIVE = `a.expires_at > now()
-  and (a.account_user_id is null or exists (select from subjects s
-    where s.tenant_id = a.account_tenant_id and s.subject_id = a.account_user_id and s.access_epoch = a.account_epoch))
-  and (a.target_guest_id is null or exists (select from subjects s
-    where s.tenant_id = a.target_tenant_id and s.subject_id = a.target_guest_id and s.access_epoch = a.target_epoch))
-  and (not a.session_bound or exists (select from oidc_artifacts o
+  and (a.account_user_id is null or a.account_epoch = (select s.access_epoch from subjects s
+    where s.tenant_id = a.account_tenant_id and s.subject_id = a.account_user_id))
+  and (a.target_guest_id is null or a.target_epoch = (select s.access_epoch from subjects s
+    where s.tenant_id = a.target_tenant_id and s.subject_id = a.target_guest_id))
+  and (not a.session_bound or a.account_epoch = (select o.account_epoch from oidc_artifacts o
     where o.model = 'Session' and o.session_hash = a.session_hash and o.expires_at > now()
-      and o.account_tenant_id = a.account_tenant_id and o.account_user_id = a.account_user_id
-      and o.account_epoch = a.account_epoch))
-  and (a.client_id is null or exists (select from clients c where c.client_id = a.client_id and c.enabled))`;
+      and o.account_tenant_id = a.account_tenant_id and o.account_user_id = a.account_user_id limit 1))
+  and (a.client_id is null or (select c.enabled from clients c where c.client_id = a.client_id))`;
 
 const COLUMNS = `a.id_hash, a.payload_sealed, a.account_tenant_id, a.account_user_id, a.account_epoch, a.target_tenant_id,
   a.target_guest_id, a.target_epoch`;
@@ -69,7 +69,8 @@ select ${COLUMNS}, g.id_hash as grant_id_hash, g.payload_sealed as grant_sealed,
   a.consumed_at is not null or a.token_hash is distinct from $3 as spent,
   extract(epoch from clock_timestamp() - a.rotated_at)::float8 as rotated_ago
 from oidc_artifacts a
-left join oidc_artifacts g on g.model = 'Grant' and g.id_hash = a.grant_hash and g.expires_at > now()
+left join lateral (select * from oidc_artifacts o
+  where o.model = 'Grant' and o.id_hash = a.grant_hash and o.expires_at > now() limit 1) g on true
 where a.model = $1 and a.id_hash = $2 and ${ALIVE}`,
 };
 

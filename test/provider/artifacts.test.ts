@@ -165,6 +165,9 @@ describe('epochs', () => {
     await keep(artifact({ model: 'AccessToken', id: atHome, holder: await holderOf(person) }));
     await keep(artifact({ model: 'AccessToken', id: inLabs, holder: labs }));
     const guestId = labs.target?.guestId ?? person.userId;
+    await world.sql(`update subjects set access_epoch = access_epoch + 1 where subject_id = $1`, [guestId]);
+    expect(await find('AccessToken', inLabs)).toBeUndefined();
+    expect(await world.sql(`select 1 from oidc_artifacts where target_guest_id = $1`, [guestId])).toHaveLength(1);
     await suspend(world.context(), tenants.labs, { subjectId: guestId, kind: 'guest', person }, null);
     expect(await find('AccessToken', atHome)).toBeDefined();
     expect(await find('AccessToken', inLabs)).toBeUndefined();

@@ -352,6 +352,12 @@ describe('names of this server', () => {
     const response = await fetch(`${address}${url.pathname}${url.search}`, { redirect: 'manual', headers: spoofed });
     expect(response.headers.get('location')).toMatch(/^https:\/\/login\.example\/interaction\//);
     const cookies = response.headers.getSetCookie();
+    // Whatever stands before this server, and whatever it says about itself.
+    for (const headers of [{}, { 'x-forwarded-proto': 'http' }]) {
+      const plain = await fetch(`${secure.address}${url.pathname}${url.search}`, { redirect: 'manual', headers });
+      expect(plain.headers.getSetCookie().every((cookie) => /; secure; httponly/i.test(cookie))).toBe(true);
+      expect(plain.headers.getSetCookie()).toHaveLength(cookies.length);
+    }
     expect(cookies.length).toBeGreaterThanOrEqual(4);
     for (const cookie of cookies) expect(cookie).toMatch(/^__(Host|Secure)-.*; secure; httponly/i);
     for (const cookie of cookies.filter((one) => one.startsWith('__Host-'))) expect(cookie).toMatch(/; path=\/;/);
