@@ -1,0 +1,112 @@
+// What the hot acts cost the database: a round trip is what a directory of a million people notices.
+
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Acme, acme } from '../support/acme.ts';
+import {
+  type Answer,
+  type Body,
+  type DirectoryClient,
+  directory,
+  type ScimServer,
+  scimServer,
+  userBody,
+} from '../support/scim.ts';
+import { type TestWorld, testWorld } from '../support/world.ts';
+
+let world: TestWorld;
+let tenants: Acme;
+let server: ScimServer;
+let okta: DirectoryClient;
+let user: Body;
+let group: Body;
+beforeAll(async () => {
+  world = await testWorld();
+  tenants = await acme(world);
+  server = await scimServer(world);
+  okta = await directory(world, server, tenants.acme, 'okta');
+  user = (await okta.post('/Users', userBody('known'))).body;
+  group = (await okta.post('/Groups', { displayName: 'Known' })).body;
+});
+afterAll(async () => {
+  await server?.close();
+  await world?.close();
+});
+// The tenant's configuration is in memory after the first group.
+beforeEach(async () => {
+  await okta.post('/Groups', { displayName: fresh() });
+});
+
+let serial = 0;
+const fresh = () => `count${++serial}`;
+/** Without the lookup of the token, which a slow machine may have to repeat: the last test counts that. */
+async function statementsOf(act: () => Promise<Answer>, status: number): Promise<readonly string[]> {
+  world.takeStatements();
+  const answer = await act();
+  expect([answer.status, answer.text]).toEqual([status, expect.any(String)]);
+  return world.takeStatements().filter((statement) => !statement.startsWith('scim_credential'));
+}
+const patch =
+  (...operations: object[]) =>
+  () =>
+    okta.patch(`/Users/${user.id}`, ...operations);
+const patchGroup =
+  (...operations: object[]) =>
+  () =>
+    okta.patch(`/Groups/${group.id}`, ...operations);
+
+test('a user is created by one statement that reads and one that writes', async () => {
+  const sent = await statementsOf(() => okta.post('/Users', userBody(fresh())), 201);
+  expect(sent).toEqual(['directory_user_create_facts', 'directory_user_create']);
+});
+
+test('a user is read, found and listed by one statement', async () => {
+  expect(await statementsOf(() => okta.get(`/Users/${user.id}`), 200)).toEqual(['directory_user_read']);
+  expect(await statementsOf(() => okta.get('/Users?count=100'), 200)).toHaveLength(1);
+  const filter = encodeURIComponent(`userName eq "${user.userName}"`);
+  expect(await statementsOf(() => okta.get(`/Users?filter=${filter}&startIndex=1&count=100`), 200)).toEqual([
+    expect.stringMatching(/^directory_page_\d+$/),
+  ]);
+});
+
+test('a user is changed, deactivated and reactivated by two statements, and by one where nothing changes', async () => {
+  const rename = patch({ op: 'replace', path: 'displayName', value: fresh() });
+  expect(await statementsOf(rename, 200)).toEqual(['directory_user_facts', 'directory_user_update']);
+  expect(await statementsOf(rename, 200)).toEqual(['directory_user_facts']);
+  const off = patch({ op: 'Replace', path: 'active', value: 'False' });
+  expect(await statementsOf(off, 200)).toEqual(['directory_user_facts', 'directory_user_bar']);
+  const on = patch({ op: 'Replace', path: 'active', value: 'True' });
+  expect(await statementsOf(on, 200)).toEqual(['directory_user_facts', 'directory_user_update']);
+  const put = () => okta.put(`/Users/${user.id}`, userBody('known', { title: fresh() }));
+  expect(await statementsOf(put, 200)).toEqual(['directory_user_facts', 'directory_user_update']);
+});
+
+test('members are added by one statement, removed or replaced by two, whatever their number', async () => {
+  const value = [{ value: user.id }];
+  expect(await statementsOf(patchGroup({ op: 'add', path: 'members', value }), 204)).toEqual(['group_members_add']);
+  const remove = patchGroup({ op: 'remove', path: `members[value eq "${user.id}"]` });
+  expect(await statementsOf(remove, 204)).toEqual(['directory_group_facts', 'group_members_change']);
+  const replace = patchGroup({ op: 'replace', path: 'members', value });
+  expect(await statementsOf(replace, 204)).toEqual(['directory_group_facts', 'group_members_replace']);
+});
+
+test('Okta’s rename to the same name is one statement; a new group is two', async () => {
+  const rename = patchGroup({ op: 'replace', value: { id: group.id, displayName: group.displayName } });
+  expect(await statementsOf(rename, 204)).toEqual(['directory_group_facts']);
+  const create = () => okta.post('/Groups', { displayName: fresh(), members: [{ value: user.id }] });
+  const sent = await statementsOf(create, 201);
+  // The members that the answer carries are read for it.
+  expect(sent).toEqual(['directory_group_facts', 'directory_group_create', 'group_members_page']);
+});
+
+test('a token that was not seen for a second costs one statement more; its use is noted once a minute', async () => {
+  const read = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    world.takeStatements();
+    await okta.get(`/Users/${user.id}`);
+    return world.takeStatements();
+  };
+  expect(await read()).toEqual(['scim_credential_find', 'directory_user_read']);
+  expect(await world.sql('select last_used_at from scim_credentials')).toEqual([{ last_used_at: expect.any(Date) }]);
+  await world.sql(`update scim_credentials set last_used_at = now() - interval '2 minutes'`);
+  expect(await read()).toEqual(['scim_credential_find', 'scim_credential_used', 'directory_user_read']);
+});
