@@ -1,37 +1,45 @@
-// Leaving in order: no new connections, requests under way finish, kept-alive ones are told to close.
+// Leaving in order: load balancers are told first, requests under way finish, kept connections close behind an answer.
 
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestHandler } from 'express';
 
 export type Drain = {
   /** Put before every other handler. */
   readonly middleware: RequestHandler;
   readonly isDraining: () => boolean;
-  /** Resolves when the last request has been answered, or after `seconds`, whichever is first. */
-  drain(server: Server, seconds: number): Promise<void>;
+  /**
+   * Resolves when the last request has been answered, or after `seconds`, whichever is first. For the first `noticeSeconds` of
+   * them new connections are still taken: whoever asks for readiness hears no, and whoever has not asked yet is still served.
+   */
+  drain(server: Server, seconds: number, noticeSeconds: number): Promise<void>;
 };
 
 export function makeDrain(): Drain {
   let draining = false;
+  const underWay = new Set<ServerResponse>();
   return {
     middleware(_request, response, next) {
       if (draining) response.set('connection', 'close');
+      underWay.add(response);
+      response.once('close', () => underWay.delete(response));
       next();
     },
     isDraining: () => draining,
-    drain(server, seconds) {
+    async drain(server, seconds, noticeSeconds) {
+      const deadline = setTimeout(() => server.closeAllConnections(), seconds * 1000);
       draining = true;
-      return new Promise((resolve) => {
-        const deadline = setTimeout(() => server.closeAllConnections(), seconds * 1000);
-        // A connection that just became idle would otherwise wait for its client's next request.
-        const idle = setInterval(() => server.closeIdleConnections(), 50);
-        server.close(() => {
-          clearTimeout(deadline);
-          clearInterval(idle);
-          resolve();
-        });
+      // A client that is promised its connection would send the next request just as it is closed.
+      for (const response of underWay) if (!response.headersSent) response.setHeader('connection', 'close');
+      await sleep(Math.min(noticeSeconds, seconds) * 1000);
+      // A connection that just became idle would otherwise wait for its client's next request.
+      const idle = setInterval(() => server.closeIdleConnections(), 50);
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
         server.closeIdleConnections();
       });
+      clearTimeout(deadline);
+      clearInterval(idle);
     },
   };
 }

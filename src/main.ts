@@ -11,6 +11,9 @@ import { readSettings, type ServerSettings } from './settings.ts';
 import { startConfig } from './start-config.ts';
 import { openWorld, type World } from './world.ts';
 
+// Load balancers that ask every second have heard twice by then.
+const NOTICE_SECONDS = 2.5;
+
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 24 || (major === 24 && minor < 7))
   fail(`Node 24.7 or later is needed; this is ${process.versions.node}. Start with: npm start`);
@@ -40,7 +43,9 @@ async function run(settings: ServerSettings): Promise<void> {
     if (stopping) process.exit(1);
     stopping = true;
     log.info({ signal }, 'draining');
-    await server.drain.drain(server.http, settings.drainSeconds);
+    // A person who presses Ctrl-C has no load balancer in front.
+    const noticeSeconds = signal === 'SIGTERM' ? NOTICE_SECONDS : 0;
+    await server.drain.drain(server.http, settings.drainSeconds, noticeSeconds);
     metricsServer?.close();
     const forced = setTimeout(() => process.exit(1), 4_000);
     await server.close();
