@@ -29,8 +29,8 @@ export type ServerProcess = {
   /** Resolves with the exit code (null: a signal) when it is gone. */
   readonly exited: Promise<number | null>;
   signal(name: NodeJS.Signals): void;
-  /** SIGTERM, and the wait for the end. */
-  stop(): Promise<number | null>;
+  /** Ends it, by SIGTERM unless another signal is named, and waits for the end. */
+  stop(name?: NodeJS.Signals): Promise<number | null>;
 };
 
 /** Starts a server with these settings and nothing else of this process's environment; waits until it is ready. */
@@ -50,8 +50,8 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
     }
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  const stop = () => {
-    child.kill('SIGTERM');
+  const stop = (name: NodeJS.Signals = 'SIGTERM') => {
+    child.kill(name);
     return exited;
   };
   return {
@@ -111,6 +111,8 @@ export type Flow = {
   readonly world: TestWorld;
   readonly configFolder: string;
   tenant(slug: string): Promise<TenantRef>;
+  /** Settings of one more server over the same database, for {@link startServer}. Whoever starts it ends it. */
+  envOfAnother(more?: Readonly<Record<string, string>>): Promise<Readonly<Record<string, string>>>;
   close(): Promise<void>;
 };
 
@@ -158,7 +160,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
   const servers: ServerProcess[] = [];
   const world = await testWorld({ url: database.url, masterKey });
   const close = async () => {
-    await Promise.all(servers.map((server) => server.stop()));
+    await Promise.all(servers.map((server) => server.stop('SIGINT')));
     await Promise.all([upstream.stop(), world.close()]);
     await database.close();
     rmSync(folder, { recursive: true, force: true });
@@ -181,6 +183,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
       if ('code' in found) throw new Error(found.message);
       return found;
     },
+    envOfAnother: async (more = {}) => ({ ...env, PORT: String((await freePorts(1))[0]), ...more }),
     close,
   };
 }
