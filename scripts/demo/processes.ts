@@ -75,7 +75,8 @@ export async function startServer(
     child,
     firstLink: /https?:\/\/\S+\/invitation\/\S+/.exec(output)?.[0] ?? null,
     async stop() {
-      child.kill('SIGTERM');
+      // As Ctrl-C: there is no load balancer that has to hear of it first.
+      child.kill('SIGINT');
       await exited;
     },
   };
