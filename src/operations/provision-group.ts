@@ -28,7 +28,7 @@ import {
   writeMembers,
   writeNewGroup,
 } from '../store/directory-groups.ts';
-import { lostRace, untilWon } from './lost-race.ts';
+import { lostRace, raced, untilWon } from './lost-race.ts';
 import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
 
 export type CreateGroupResult =
@@ -127,9 +127,9 @@ export async function updateDirectoryGroup(
 ): Promise<UpdateGroupResult> {
   if (!isUuid(id)) return unknownGroup();
   const groupId = id as DirectoryGroupId;
-  const raced = await updateOnce(ctx, directory, groupId, edit, ifMatch);
+  const once = await updateOnce(ctx, directory, groupId, edit, ifMatch).catch(raced);
   // Somebody else is at this group, or its names change: wait in line for it.
-  return raced.kind === 'lost_race' ? untilWon(() => updateTogether(ctx, directory, groupId, edit, ifMatch)) : raced;
+  return once.kind === 'lost_race' ? untilWon(() => updateTogether(ctx, directory, groupId, edit, ifMatch)) : once;
 }
 
 async function updateOnce(

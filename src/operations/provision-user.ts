@@ -133,7 +133,10 @@ export async function updateDirectoryUser(
     const plain = plainUpdate(changes);
     if (plain === null) return updateTogether(ctx, directory, loaded, edit, ifMatch);
     const written = await writeUserUpdate(ctx, tx, loaded, plain, events);
-    return written === undefined ? lostRace : updated(loaded, next, written);
+    // Somebody else is at this user: wait in line for them rather than race again.
+    return written === undefined
+      ? updateTogether(ctx, directory, loaded, edit, ifMatch)
+      : updated(loaded, next, written);
   }, nameTaken);
 }
 

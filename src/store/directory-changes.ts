@@ -87,10 +87,17 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
            update directory_users set ended_at = clock_timestamp(), ended_by = $3
            where tenant_id = $1 and directory_user_id = $2 and ended_at is null returning connection_id, -1 as added
          ), left_groups as (
-           delete from group_members m using ended where m.tenant_id = $1 and m.directory_user_id = $2 returning m.group_id
+           -- Groups before members, as everywhere: so no two acts wait for each other.
+           select g.group_id from directory_groups g
+           where g.tenant_id = $1 and exists (select 1 from ended)
+             and g.group_id in (select m.group_id from group_members m where m.tenant_id = $1 and m.directory_user_id = $2)
+           order by g.group_id for no key update
+         ), gone as (
+           delete from group_members m using left_groups l
+           where m.tenant_id = $1 and m.group_id = l.group_id and m.directory_user_id = $2 returning m.group_id
          ), changed_groups as (
            update directory_groups g set version = g.version + 1, last_modified_at = clock_timestamp()
-           from (select distinct group_id from left_groups) l where g.tenant_id = $1 and g.group_id = l.group_id
+           from gone where g.tenant_id = $1 and g.group_id = gone.group_id
          ) ${countInSlot('users', 'ended')}`,
         [t, change.directoryUserId, change.by],
       );
