@@ -3,7 +3,6 @@ import {
   artifactKey,
   removeArtifact,
   removeClientOfSession,
-  removeExpired,
   removeGranted,
   removeSession,
 } from '../store/oidc-artifacts.ts';
@@ -25,14 +24,4 @@ export function endSession(ctx: Context, sessionId: string): Promise<void> {
 /** Logout from one application: what that client was issued in the session ends; the session stays. */
 export function endClientOfSession(ctx: Context, sessionUid: string, clientId: string): Promise<void> {
   return removeClientOfSession(ctx.global, sessionUid, clientId);
-}
-
-/** Removes what nobody can find any more, a batch at a time; how much it was. Safe to run on several servers at once. */
-export async function removeExpiredArtifacts(ctx: Context, batch = 5_000): Promise<number> {
-  let removed = 0;
-  for (;;) {
-    const count = await removeExpired(ctx.global, batch);
-    removed += count;
-    if (count < batch) return removed;
-  }
 }

@@ -42,23 +42,26 @@ export const findAccount: FindAccount = (ctx, sub, token) =>
     return undefined;
   });
 
-/** The tenant that was asked for or chosen; else home, or the application's own tenant where it does not serve the home. */
+/**
+ * Access in the tenant that was asked for or chosen; else at home, or in the application's own tenant where it does not serve the
+ * home. Somebody who has access where the application does not serve is sent back to it: no choice of theirs would help.
+ */
 async function readForAuthorization(ctx: KoaContextWithOIDC, person: Person): Promise<AccessRead | null> {
   const state = requestState();
   const { client } = ctx.oidc;
   if (client === undefined) throw new errors.InvalidClient('client is invalid');
   const extra = extraOf(client);
   const asked = tenantChosen(ctx.oidc.result) ?? tenantAsked(ctx.oidc.params?.acr_values);
-  const serves = async (read: AccessRead | null) =>
-    read !== null && (await clientServes(state.context, extra, read.selected));
   let read = await readAccessOnce(state, person, asked === 'malformed' ? null : asked);
-  let served = await serves(read);
-  if (asked === null && !served) {
-    read = await readAccessOnce(state, person, extra.tenant);
-    served = await serves(read);
+  let served = read !== null && (await clientServes(state.context, extra, read.selected));
+  if (read !== null && asked === null && !served) {
+    const own = await readAccessOnce(state, person, extra.tenant);
+    served = own !== null && own.claims !== null;
+    read = served ? own : read;
   }
-  state.access = read === null || served ? read : { ...read, claims: null };
-  return state.access;
+  if (read?.claims && !served) throw new errors.AccessDenied('this application does not serve the tenant');
+  state.access = read;
+  return read;
 }
 
 function accountOf(read: AccessRead): Account {

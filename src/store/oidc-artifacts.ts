@@ -1,6 +1,6 @@
 // What the OpenID provider keeps: sessions, codes, tokens and grants. Ids are bearer secrets, so only their hashes are stored.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Query, Statement } from '../context.ts';
 import type { GuestId, Person, TenantId, UserId } from '../core/ids.ts';
 
@@ -34,17 +34,17 @@ export type FoundRow = {
   readonly grant: { readonly idHash: Buffer; readonly payload: Buffer } | null;
 };
 
-const hash = (text: string) => createHash('sha256').update(text).digest();
-const hashOrNull = (text: string | null) => (text === null ? null : hash(text));
+const sha256 = (text: string) => hash('sha256', text, 'buffer');
+const hashOrNull = (text: string | null) => (text === null ? null : sha256(text));
 
 /**
  * Where an artifact lies. A refresh token is `<family>.<token>`: the row is the family's, so that any token of it, however old,
  * still leads to the family that it must end.
  */
 export function artifactKey(model: string, id: string): ArtifactKey {
-  if (model !== 'RefreshToken') return { model, idHash: hash(id), tokenHash: null };
+  if (model !== 'RefreshToken') return { model, idHash: sha256(id), tokenHash: null };
   const dot = id.indexOf('.');
-  return { model, idHash: hash(dot < 0 ? id : id.slice(0, dot)), tokenHash: hash(id) };
+  return { model, idHash: sha256(dot < 0 ? id : id.slice(0, dot)), tokenHash: sha256(id) };
 }
 
 // An artifact of a barred person, of a session that is over or of a disabled client is not there, whoever deletes it later.
@@ -103,7 +103,7 @@ from oidc_artifacts a where a.model = 'Session' and a.session_hash = $1 and ${AL
 };
 
 export async function readSession(query: Query, uid: string): Promise<FoundRow | undefined> {
-  const [row] = await query.run<Row>(FIND_SESSION, [hash(uid)]);
+  const [row] = await query.run<Row>(FIND_SESSION, [sha256(uid)]);
   return row && found(row);
 }
 
@@ -251,7 +251,7 @@ export async function removeArtifact(query: Query, key: ArtifactKey): Promise<vo
 export async function removeGranted(query: Query, grantId: string, model: string | null): Promise<void> {
   const text = `delete from oidc_artifacts where grant_hash = $1 and ($2::text is null or model = $2)
     or model = 'Grant' and id_hash = $1 and $2::text is null`;
-  await query.run({ name: 'oidc_remove_granted', text }, [hash(grantId), model]);
+  await query.run({ name: 'oidc_remove_granted', text }, [sha256(grantId), model]);
 }
 
 /** Ends a session with everything that was issued in it, offline tokens included. */
@@ -264,7 +264,7 @@ export async function removeSession(query: Query, key: ArtifactKey): Promise<voi
 /** Ends what one client was issued in a session; the session itself stays. */
 export async function removeClientOfSession(query: Query, sessionUid: string, clientId: string): Promise<void> {
   const text = `delete from oidc_artifacts where session_hash = $1 and client_id = $2`;
-  await query.run({ name: 'oidc_remove_client_of_session', text }, [hash(sessionUid), clientId]);
+  await query.run({ name: 'oidc_remove_client_of_session', text }, [sha256(sessionUid), clientId]);
 }
 
 /** Removes up to `limit` artifacts that nobody can find any more; how many there were. */

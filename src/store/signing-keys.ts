@@ -1,6 +1,6 @@
 // Keys that sign tokens. Private parts are sealed; a key that no token needs any more keeps only its public part.
 
-import { createHash, generateKeyPair, type JsonWebKey } from 'node:crypto';
+import { generateKeyPair, hash, type JsonWebKey } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Query } from '../context.ts';
 
@@ -27,7 +27,7 @@ export async function newSigningKey(algorithm: SigningAlgorithm): Promise<JsonWe
   const jwk = privateKey.export({ format: 'jwk' });
   const { crv, e, kty, n, x, y } = jwk;
   const members = kty === 'EC' ? { crv, kty, x, y } : { e, kty, n };
-  const kid = createHash('sha256').update(JSON.stringify(members)).digest('base64url');
+  const kid = hash('sha256', JSON.stringify(members), 'base64url');
   return { ...jwk, kid, alg: algorithm, use: 'sig' };
 }
 

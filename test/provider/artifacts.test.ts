@@ -3,12 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Person, TenantSlug } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { createClient } from '../../src/operations/create-client.ts';
-import {
-  endClientOfSession,
-  endGranted,
-  endSession,
-  removeExpiredArtifacts,
-} from '../../src/operations/end-artifacts.ts';
+import { endClientOfSession, endGranted, endSession } from '../../src/operations/end-artifacts.ts';
 import { findArtifact, findSession } from '../../src/operations/find-artifact.ts';
 import {
   type Holder,
@@ -21,6 +16,7 @@ import { mapGuest } from '../../src/operations/map-guest.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { setClientEnabled } from '../../src/operations/set-client-enabled.ts';
 import { suspend } from '../../src/operations/suspend.ts';
+import { removeExpired } from '../../src/store/oidc-artifacts.ts';
 import { type Acme, acme, addUser } from '../support/acme.ts';
 import { operator, type TestWorld, testWorld } from '../support/world.ts';
 import { clientSettings } from './support.ts';
@@ -87,7 +83,7 @@ describe('what is kept', () => {
     expect(await find('Session', secret())).toBeUndefined();
     await world.sql(`update oidc_artifacts set expires_at = now() where expires_at > now()`);
     expect(await find('Session', id)).toBeUndefined();
-    expect(await removeExpiredArtifacts(world.context(), 2)).toBeGreaterThan(0);
+    expect(await removeExpired(world.database.global, 1000)).toBeGreaterThan(0);
     expect(await world.sql(`select 1 from oidc_artifacts`)).toEqual([]);
   });
 

@@ -238,10 +238,15 @@ describe('an application serves its own tenant and those below', () => {
     const outsider = await here.person(here.tenants.globex);
     const visitor = browser();
     await tokensFor(product, outsider, visitor);
-    const { visit } = await signInTo(app, null, visitor);
-    expect(pendingAt(visit)).toMatchObject({ prompt: 'access', person: outsider });
-    const asked = await signInTo(app, null, visitor, { acr_values: 'tenant:globex' });
-    expect(pendingAt(asked.visit)).toMatchObject({ prompt: 'access', tenant: 'globex' });
+    for (const parameters of [{}, { acr_values: 'tenant:globex' }, { prompt: 'none' }]) {
+      const { visit } = await signInTo(app, null, visitor, parameters);
+      // Back to the application: a page that asked which tenant would come again and again.
+      expect(at(visit.url, 'error')).toBe('access_denied');
+      expect(at(visit.url, 'code')).toBeNull();
+    }
+    const { visit } = await signInTo(app, null, visitor, { acr_values: 'tenant:acme' });
+    expect(pendingAt(visit)).toMatchObject({ prompt: 'access', tenant: 'acme', person: outsider });
+    expect(at((await visitor.go(`${visit.url}?tenant=globex`)).url, 'error')).toBe('access_denied');
   });
 
   test('one of a child is for that child where the person’s home is not served', async () => {
