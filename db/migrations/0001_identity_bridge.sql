@@ -461,7 +461,7 @@ create table login_flows (
   flow_hash bytea not null,
   connection_id uuid not null,
   interaction_hash bytea,
-  secrets jsonb not null,
+  secrets_sealed bytea not null,
   created_at timestamptz not null default now(),
   expires_at timestamptz not null,
   consumed_at timestamptz,

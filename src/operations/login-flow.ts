@@ -33,7 +33,7 @@ const flowHash = (ctx: Context, id: string): KeyHash => ctx.keyHash(JSON.stringi
 const handleHash = (ctx: Context, handle: string): KeyHash => ctx.keyHash(JSON.stringify(['sign_in_handle', handle]));
 const interactionHash = (ctx: Context, uid: string): KeyHash => ctx.keyHash(JSON.stringify(['interaction', uid]));
 
-/** Keeps what proves the provider's answer, for ten minutes. Neither the flow's id nor the interaction's is kept, only hashes. */
+/** Keeps what proves the provider's answer, for ten minutes. Neither the flow's id nor the interaction's is kept, only hashes; its secrets are sealed. */
 export async function startLoginFlow(
   ctx: Context,
   tenantId: TenantId,
@@ -44,11 +44,12 @@ export async function startLoginFlow(
     readonly secrets: Readonly<Record<string, string>>;
   },
 ): Promise<void> {
+  const hash = flowHash(ctx, flow.id);
   await insertLoginFlow(ctx.hot(tenantId), {
-    flowHash: flowHash(ctx, flow.id),
+    flowHash: hash,
     interactionHash: interactionHash(ctx, flow.interactionUid),
     connectionId: flow.connectionId,
-    secrets: flow.secrets,
+    secretsSealed: ctx.vault.seal('login_flow', hash, new TextEncoder().encode(JSON.stringify(flow.secrets))),
     lifetimeSeconds: FLOW_SECONDS,
   });
 }
@@ -60,8 +61,10 @@ export async function takeLoginFlow(
   connectionId: ConnectionId,
   id: string,
 ): Promise<Readonly<Record<string, string>> | null> {
-  const taken = await consumeLoginFlow(ctx.hot(tenantId), flowHash(ctx, id), connectionId);
-  return taken?.secrets ?? null;
+  const hash = flowHash(ctx, id);
+  const taken = await consumeLoginFlow(ctx.hot(tenantId), hash, connectionId);
+  if (taken === undefined) return null;
+  return JSON.parse(new TextDecoder().decode(ctx.vault.open('login_flow', hash, taken.secretsSealed)));
 }
 
 /** Keeps what a sign-in came to. `handle` is `<tenant id>.<256 random bits>`: the tenant is how it is found. */

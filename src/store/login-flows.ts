@@ -6,13 +6,13 @@ import type { ConnectionId, KeyHash } from '../core/ids.ts';
 
 export type LoginFlow = {
   readonly connectionId: ConnectionId;
-  readonly secrets: Readonly<Record<string, string>>;
+  readonly secretsSealed: Uint8Array;
 };
 
 const BEGIN: Statement = {
   name: 'login_flow_begin',
   text: `
-insert into login_flows (tenant_id, flow_hash, connection_id, interaction_hash, secrets, expires_at)
+insert into login_flows (tenant_id, flow_hash, connection_id, interaction_hash, secrets_sealed, expires_at)
 values ($1, decode($2, 'hex'), $3, decode($4, 'hex'), $5, now() + make_interval(secs => $6))`,
 };
 
@@ -20,8 +20,8 @@ export async function insertLoginFlow(
   tx: TenantTx,
   flow: LoginFlow & { readonly flowHash: KeyHash; readonly interactionHash: KeyHash; readonly lifetimeSeconds: number },
 ): Promise<void> {
-  const { flowHash, connectionId, interactionHash, secrets, lifetimeSeconds } = flow;
-  await tx.run(BEGIN, [tx.tenantId, flowHash, connectionId, interactionHash, JSON.stringify(secrets), lifetimeSeconds]);
+  const { flowHash, connectionId, interactionHash, secretsSealed, lifetimeSeconds } = flow;
+  await tx.run(BEGIN, [tx.tenantId, flowHash, connectionId, interactionHash, secretsSealed, lifetimeSeconds]);
 }
 
 const CONSUME: Statement = {
@@ -29,7 +29,7 @@ const CONSUME: Statement = {
   text: `
 update login_flows set consumed_at = now()
 where tenant_id = $1 and flow_hash = decode($2, 'hex') and connection_id = $3 and consumed_at is null and expires_at > now()
-returning connection_id as "connectionId", secrets`,
+returning connection_id as "connectionId", secrets_sealed as "secretsSealed"`,
 };
 
 /** Takes the flow, once over all servers. Undefined where it is unknown, another connection's, past its time or taken before. */

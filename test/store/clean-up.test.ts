@@ -32,11 +32,11 @@ describe('clean-up', () => {
     const times = `(values (now() - interval '2 hours'), (now() + interval '1 hour')) as v (at)`;
     const bytes = `sha256(gen_random_uuid()::text::bytea)`;
     await world.sql(
-      `insert into login_flows (tenant_id, flow_hash, connection_id, secrets, expires_at) select $1, ${bytes}, $2, '{}', at from ${times}`,
+      `insert into login_flows (tenant_id, flow_hash, connection_id, secrets_sealed, expires_at) select $1, ${bytes}, $2, '', at from ${times}`,
       [t, tenants.okta],
     );
     await world.sql(
-      `insert into login_flows (tenant_id, flow_hash, connection_id, secrets, expires_at) select $1, ${bytes}, $2, '{}', now() - interval '1 day' from generate_series(1, 2500)`,
+      `insert into login_flows (tenant_id, flow_hash, connection_id, secrets_sealed, expires_at) select $1, ${bytes}, $2, '', now() - interval '1 day' from generate_series(1, 2500)`,
       [t, tenants.okta],
     );
     await world.sql(
