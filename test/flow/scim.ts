@@ -9,7 +9,11 @@ export type Directory = {
   at(port: number): DirectoryClient;
 };
 
-export async function newDirectory(flow: Flow, tenant: string, connection: string): Promise<Directory> {
+export async function newDirectory(
+  flow: Pick<Flow, 'world' | 'tenant'>,
+  tenant: string,
+  connection: string,
+): Promise<Directory> {
   const token = await newScimToken(flow.world, await flow.tenant(tenant), connection);
   const server = (port: number) => ({ url: `http://127.0.0.1:${port}`, close: async () => {} });
   return { token, at: (port) => directoryClient(server(port), tenant, connection, token) };

@@ -70,7 +70,8 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-function spawnServer(env: Readonly<Record<string, string>>): ChildProcess {
+/** A server from its very beginning, ready or not. */
+export function spawnServer(env: Readonly<Record<string, string>>): ChildProcess {
   const child = spawn(process.execPath, [...flags, join(root, 'src/main.ts')], {
     cwd: root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: process.env.TMPDIR, ...env },

@@ -10,7 +10,7 @@ import type { Flow } from './servers.ts';
 export type Application = { readonly clientId: string; readonly secret: string; readonly redirectUri: string };
 
 export async function newApplication(
-  flow: Flow,
+  flow: Pick<Flow, 'world' | 'tenant'>,
   tenant: string,
   more: Partial<ClientSettings> = {},
 ): Promise<Application> {
@@ -86,7 +86,12 @@ export type UpstreamLogin = { readonly email: string; readonly login: string; re
 
 type Jar = Map<string, { readonly value: string; readonly path: string; readonly port: number | null }>;
 
-export function visitor(flow: Flow, app: Application, who: UpstreamLogin, jar: Jar = new Map()): Visitor {
+export function visitor(
+  flow: Pick<Flow, 'publicUrl'>,
+  app: Application,
+  who: UpstreamLogin,
+  jar: Jar = new Map(),
+): Visitor {
   const address = strangeAddress();
 
   /** `port` null is any server of the flow: to a browser they are one. */
