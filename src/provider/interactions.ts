@@ -7,7 +7,6 @@ import { BridgeError } from '../core/errors.ts';
 import { formatSub, type Person, parseSub, type TenantSlug } from '../core/ids.ts';
 import type { Interactions, PendingInteraction } from '../interactions.ts';
 import type { ClientRow } from '../operations/find-client.ts';
-import { translated } from './failures.ts';
 import { readAccessOnce, requestState } from './request-state.ts';
 import { tenantAsked, tenantChosen } from './tenant-choice.ts';
 
@@ -20,7 +19,7 @@ export type InteractionParts = {
 
 export function interactionsOf(parts: InteractionParts): Interactions {
   const finish = (request: Request, response: Response, result: InteractionResults, merge: boolean) =>
-    translated(() => {
+    forPages(() => {
       return parts.provider().interactionFinished(request, response, result, { mergeWithLastSubmission: merge });
     });
   return {
@@ -64,12 +63,14 @@ export function interactionsOf(parts: InteractionParts): Interactions {
 }
 
 async function detailsOf(provider: Provider, request: Request, response: Response): Promise<Interaction | null> {
-  try {
-    return await translated(() => provider.interactionDetails(request, response));
-  } catch (error) {
-    if (error instanceof errors.SessionNotFound) return null;
-    throw error;
-  }
+  return forPages(async () => {
+    try {
+      return await provider.interactionDetails(request, response);
+    } catch (error) {
+      if (error instanceof errors.SessionNotFound) return null;
+      throw error;
+    }
+  });
 }
 
 function pending(details: Interaction, client: ClientRow): PendingInteraction {
@@ -110,6 +111,19 @@ async function mayChooseATenant(person: Person, asked: TenantSlug | null): Promi
 async function readEpochs(details: Interaction): Promise<void> {
   const person = details.session === undefined ? null : parseSub(details.session.accountId);
   if (person !== null) await readAccessOnce(requestState(), person, null);
+}
+
+/** What the library refuses, in words that any edge of ours knows. */
+async function forPages<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof errors.OIDCProviderError)) throw error;
+    if (error instanceof errors.SessionNotFound) throw gone();
+    if (error.statusCode === 503) throw new BridgeError('unavailable', 'The server is busy. Try again.', error.message);
+    // The person was barred while this request ran.
+    throw new BridgeError('forbidden', 'You have no access.', error.message);
+  }
 }
 
 function gone(): BridgeError {

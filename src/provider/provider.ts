@@ -100,7 +100,7 @@ export async function buildProvider(options: ProviderOptions): Promise<BuiltProv
   };
   const handle = (request: Request, response: Response) => {
     pinOrigin(request, publicUrl);
-    response.setHeader('content-security-policy', CSP);
+    response.set(HEADERS);
     return inRequest(request, response, async () => {
       await inUse().handle(request, response);
       if (!response.headersSent) await requestState().page?.();
@@ -132,8 +132,12 @@ export async function buildProvider(options: ProviderOptions): Promise<BuiltProv
 
 // The library adds the hash of its own script to script-src where it posts a form by itself. form-action would also be asked for
 // where that form's answer goes on to, which is another origin's.
-const CSP =
-  "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
+const HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
+  'Referrer-Policy': 'same-origin',
+  'X-Content-Type-Options': 'nosniff',
+};
 
 /** T61, T88: whatever the request calls this server, it has one name. */
 function pinOrigin(request: Request, publicUrl: string): void {

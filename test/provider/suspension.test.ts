@@ -98,6 +98,22 @@ describe('T67 T69 T129 what was issued before a bar is dead by its epoch alone, 
     expect(back.hops.join()).not.toContain('code=');
   });
 
+  test('T130 a sign-in whose end meets a bar under way is refused, in words that the pages know', async () => {
+    const visitor = browser();
+    const person = await here.person(here.tenants.acme);
+    const page = await visitor.go((await app.begin()).url);
+    let ending: ReturnType<typeof visitor.go> | undefined;
+    await here.world.context().transaction(person.tenantId, async (tx) => {
+      const run = (text: string) => tx.run({ name: null, text }, [person.userId]);
+      await run('select 1 from subjects where subject_id = $1 for update');
+      ending = visitor.go(`${page.url}?sub=${person.tenantId}.${person.userId}`);
+      const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%insert into oidc_artifacts%'`;
+      await expect.poll(() => here.world.sql(waiting)).toHaveLength(1);
+      await run('update subjects set access_epoch = access_epoch + 1 where subject_id = $1');
+    });
+    expect(await ending).toMatchObject({ status: 409, body: 'You have no access.' });
+  });
+
   test('an access page that waits for a choice of tenant', async () => {
     const visitor = browser();
     const person = await here.person(here.tenants.acme, null);
