@@ -1,7 +1,7 @@
 // The main job, played from end to end on an embedded database in a temporary folder, with real identity providers in a process
 // of their own. Ends with an error unless everything held. `npm run demo -- --keep` leaves it running.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newBrowser, signInBy, startApplication, type Tokens } from './demo/application.ts';
@@ -225,6 +225,13 @@ async function story(): Promise<void> {
     eveNow,
   );
 
+  const letters = await lettersTo(dana.email);
+  screen.expect(
+    'Dana, whose role has CreateUser, gets a letter about it',
+    letters.some((letter) => letter.includes('Eve Moreau')),
+    letters,
+  );
+
   screen.step('An administrator maps Dana into acme-labs');
   await cli(
     installation,
@@ -358,6 +365,19 @@ async function story(): Promise<void> {
     if (digest === undefined) throw new Error(`the plan has no digest: ${text}`);
     await cliText(installation, 'apply', '--digest', digest);
     return text;
+  }
+
+  /** What the server wrote to its mail folder, since no SMTP server is set; the queue has two seconds. */
+  async function lettersTo(email: string): Promise<readonly string[]> {
+    const mail = join(String(installation.env.DRAWBRIDGE_DATA), 'mail');
+    for (let waited = 0; ; waited += 100) {
+      const files = existsSync(mail) ? readdirSync(mail).filter((file) => file.endsWith('.eml')) : [];
+      const letters = files
+        .map((file) => readFileSync(join(mail, file), 'utf8'))
+        .filter((text) => text.includes(email));
+      if (letters.length > 0 || waited > 5_000) return letters;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   if (process.argv.includes('--keep')) {
