@@ -10,18 +10,9 @@ import { type Refusal, refused } from '../core/errors.ts';
 import { type DirectoryUserId, isUuid, type KeyHash, type SubjectId } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
 import { LostRace } from '../store/database.ts';
-import {
-  type DirectoryUserRow,
-  isAddressFree,
-  type LoadedUser,
-  plainCreate,
-  plainUpdate,
-  readCreateFacts,
-  readUserFacts,
-  readWritten,
-  writeNewUser,
-  writeUserUpdate,
-} from '../store/directory-users.ts';
+import { plainCreate, readCreateFacts, readNewcomer, writeNewUser } from '../store/directory-newcomers.ts';
+import { type DirectoryUserRow, isAddressFree, readWritten, type WrittenRow } from '../store/directory-person.ts';
+import { type LoadedUser, plainUpdate, readUserFacts, writeUserUpdate } from '../store/directory-users.ts';
 import { isLastOwner } from '../store/people.ts';
 import { lockSubject } from '../store/subject.ts';
 import { lostRace, untilWon } from './lost-race.ts';
@@ -39,15 +30,14 @@ export function createDirectoryUser(ctx: Context, directory: Directory, pushed: 
   const hashes = knownBy(pushed, directory.connectionKey).map((text) => ctx.keyHash(text));
   return untilWon(async () => {
     const tx = ctx.hot(directory.tenantId);
-    const facts = await readCreateFacts(tx, directory, pushed, hashes);
-    if (facts === undefined) return unauthenticated;
-    const { outcome, changes, events } = decideCreate(pushed, facts, ctx);
-    const plain = plainCreate(changes);
-    if (plain !== null) {
-      const written = await writeNewUser(ctx, tx, plain, events, hashes);
-      return written === undefined ? lostRace : created(pushed, { ...written, id: plain[1].directoryUserId });
-    }
-    return outcome.kind === 'refused' && events.length === 0 ? outcome : createTogether(ctx, directory, pushed, hashes);
+    const read = await readNewcomer(tx, directory, pushed, hashes);
+    if (read === undefined) return unauthenticated;
+    const { outcome, changes, events } = decideCreate(pushed, read.facts, ctx);
+    if (outcome.kind === 'refused') return outcome;
+    const plain = read.met ? null : plainCreate(changes);
+    if (plain === null) return createTogether(ctx, directory, pushed, hashes);
+    const written = await writeNewUser(ctx, tx, plain, events, hashes);
+    return written === undefined ? lostRace : created(pushed, { ...written, id: plain[1].directoryUserId });
   });
 }
 
@@ -195,11 +185,7 @@ function updateTogether(
   });
 }
 
-function updated(
-  { row }: LoadedUser,
-  next: PushedUser,
-  written: Pick<DirectoryUserRow, 'version' | 'createdAt' | 'lastModifiedAt'>,
-): ProvisionOutcome {
+function updated({ row }: LoadedUser, next: PushedUser, written: WrittenRow): ProvisionOutcome {
   return { kind: 'done', user: { ...row, ...written, attributes: JSON.stringify(next.attributes) }, changed: true };
 }
 

@@ -18,7 +18,7 @@ import {
   readUser,
   readUsersPage,
 } from '../store/directory-pages.ts';
-import type { DirectoryUserRow } from '../store/directory-users.ts';
+import type { DirectoryUserRow } from '../store/directory-person.ts';
 import { type Unauthenticated, unauthenticated } from './precondition.ts';
 
 /** Number of a filter's first parameter: those before it are the page's own. */

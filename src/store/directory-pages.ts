@@ -5,7 +5,7 @@ import type { Statement, TenantTx } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { DirectoryGroupId, DirectoryUserId, Instant } from '../core/ids.ts';
 import { type DirectoryGroupRow, GROUP_COLUMNS } from './directory-groups.ts';
-import { type DirectoryUserRow, GROUPS_OF_D } from './directory-users.ts';
+import { type DirectoryUserRow, GROUPS_OF_D } from './directory-person.ts';
 import { instant, LIVE } from './scim-credentials.ts';
 
 // JSON text never holds control characters, so they can stand between values.

@@ -56,7 +56,7 @@ const patchGroup =
 
 test('a user is created by one statement that reads and one that writes', async () => {
   const sent = await statementsOf(() => okta.post('/Users', userBody(fresh())), 201);
-  expect(sent).toEqual(['directory_user_create_facts', 'directory_user_create']);
+  expect(sent).toEqual(['directory_newcomer', 'directory_user_create']);
 });
 
 test('a user is read, found and listed by one statement', async () => {

@@ -1,0 +1,191 @@
+// Users whom a directory pushes for the first time: whom they meet, and how they are written.
+
+import type { Context, Statement, TenantTx } from '../context.ts';
+import type { Change, Decision, PushedUser } from '../core/change.ts';
+import type { Directory, DirectoryFacts } from '../core/directory.ts';
+import type { CreateFacts } from '../core/directory-create.ts';
+import type { KeyHash } from '../core/ids.ts';
+import { userNameKey } from '../core/profile.ts';
+import { eventRows } from './apply.ts';
+import { countInSlot } from './directory-changes.ts';
+import { DOMAINS_OF_LIVE, PERSON, type PersonRow, type WrittenRow } from './directory-person.ts';
+import { instant, LIVE } from './scim-credentials.ts';
+
+// Open suspensions of people who were ever known by one of the keys, or who left this directory under the same userName. That is
+// no key for ever, but enough to keep its next bearer out until somebody looks.
+const suspendedNamesakes = (keys: string) => `
+from suspensions s
+where s.tenant_id = $1 and s.lifted_at is null and s.subject_id in (
+  select k.subject_id from held_keys k where k.tenant_id = $1 and k.key_hash in (select decode(h, 'hex') from unnest(${keys}::text[]) h)
+  union all
+  select d.user_id from directory_users d
+  where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = $3 and d.ended_by = 'directory'
+    and not exists (select 1 from directory_users o where o.tenant_id = $1 and o.user_id = d.user_id and o.ended_at is null))`;
+
+const TAKEN = `
+exists (select 1 from directory_users d where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = $3
+  and d.ended_at is null) as user_name_taken,
+exists (select 1 from directory_users d where d.tenant_id = $1 and d.connection_id = l.connection_id and d.external_id = $4
+  and d.ended_at is null) as external_id_taken`;
+
+const FORMER = `from directory_users d
+  join users u on u.tenant_id = d.tenant_id and u.user_id = d.user_id and u.ended_at is null
+  where d.tenant_id = $1 and d.connection_id = l.connection_id and d.external_id = $4 and d.ended_at is not null`;
+const HOLDER = 'from users u where u.tenant_id = $1 and u.email = $5 and u.ended_at is null';
+
+const NEWCOMER: Statement = {
+  name: 'directory_newcomer',
+  text: `
+with ${LIVE}
+select l.connection_id, l.key, ${DOMAINS_OF_LIVE} as domains, ${TAKEN},
+  exists (select 1 ${FORMER}) or exists (select 1 ${HOLDER}) or exists (select 1 ${suspendedNamesakes('$6')}) as met
+from live l`,
+};
+
+const CREATE_FACTS: Statement = {
+  name: 'directory_user_create_facts',
+  text: `
+with ${LIVE}
+select l.connection_id, l.key, ${DOMAINS_OF_LIVE} as domains, ${TAKEN},
+  (select ${PERSON} ${FORMER} order by d.ended_at desc limit 1) as by_external_id,
+  (select ${PERSON} ${HOLDER}) as by_email,
+  coalesce((select json_agg(json_build_object('subjectId', s.subject_id, 'suspensionId', s.suspension_id) order by s.suspended_at)
+    ${suspendedNamesakes('$6')}), '[]'::json) as suspended
+from live l`,
+};
+
+type NewcomerRow = {
+  connection_id: DirectoryFacts['connectionId'];
+  key: string;
+  domains: string[];
+  user_name_taken: boolean;
+  external_id_taken: boolean;
+};
+
+const createParams = (tx: TenantTx, directory: Directory, pushed: PushedUser, hashes: readonly KeyHash[]) => [
+  tx.tenantId,
+  directory.credentialId,
+  userNameKey(pushed.userName),
+  pushed.externalId,
+  pushed.email,
+  hashes,
+];
+
+/**
+ * What {@link decideCreate} needs where a pushed user meets nobody, and whether they do: then only {@link readCreateFacts} knows whom.
+ * Undefined: the credential may not be used. One statement.
+ */
+export async function readNewcomer(
+  tx: TenantTx,
+  directory: Directory,
+  pushed: PushedUser,
+  hashes: readonly KeyHash[],
+): Promise<{ readonly facts: CreateFacts; readonly met: boolean } | undefined> {
+  const [row] = await tx.run<NewcomerRow & { met: boolean }>(NEWCOMER, createParams(tx, directory, pushed, hashes));
+  if (row === undefined) return undefined;
+  return { facts: { ...factsOf(row), byExternalId: null, byEmail: null, suspended: [] }, met: row.met };
+}
+
+function factsOf(row: NewcomerRow): Pick<CreateFacts, 'directory' | 'userNameTaken' | 'externalIdTaken'> {
+  return {
+    directory: { connectionId: row.connection_id, connectionKey: row.key, domains: row.domains },
+    userNameTaken: row.user_name_taken,
+    externalIdTaken: row.external_id_taken,
+  };
+}
+
+/** What {@link decideCreate} needs, without `lastOwner` of anybody. Undefined: the credential may not be used. One statement. */
+export async function readCreateFacts(
+  tx: TenantTx,
+  directory: Directory,
+  pushed: PushedUser,
+  hashes: readonly KeyHash[],
+): Promise<CreateFacts | undefined> {
+  const [row] = await tx.run<
+    NewcomerRow & { by_external_id: PersonRow | null; by_email: PersonRow | null; suspended: CreateFacts['suspended'] }
+  >(CREATE_FACTS, createParams(tx, directory, pushed, hashes));
+  if (row === undefined) return undefined;
+  return {
+    ...factsOf(row),
+    byExternalId: row.by_external_id && { ...row.by_external_id, lastOwner: false },
+    byEmail: row.by_email && { ...row.by_email, lastOwner: false },
+    suspended: row.suspended,
+  };
+}
+
+// The keys are looked up again here: a suspension that began since the facts were read must not be missed.
+const WRITE_NEW: Statement = {
+  name: 'directory_user_create',
+  text: `
+with met as (
+  select 1 from held_keys k join suspensions s on s.tenant_id = k.tenant_id and s.subject_id = k.subject_id and s.lifted_at is null
+  where k.tenant_id = $1 and k.key_hash in (select decode(h, 'hex') from unnest($19::text[]) h)
+), subject as (
+  insert into subjects (tenant_id, subject_id, kind) select $1, $2, 'user' where not exists (select 1 from met) returning subject_id
+), person as (
+  insert into users (tenant_id, user_id, user_name, email, email_verified_at, given_name, family_name, display_name, department,
+    locale, time_zone, origin)
+  select $1, $2, $4, $5, case when $6::boolean then now() end, $7, $8, $9, $10, $11, $12, 'scim' from subject returning user_id
+), made as (
+  insert into directory_users (tenant_id, directory_user_id, connection_id, user_id, external_id, user_name, user_name_key, email,
+    active, attributes)
+  select $1, $3, $13, $2, $14, $4, $15, $5, $16, $17 from person
+  returning connection_id, 1 as added, version, created_at, last_modified_at
+), known as (
+  insert into email_directory (email, tenant_id, user_id) select $5, $1, $2 from person where $5::text is not null
+), counted as (${countInSlot('users', 'made')}
+), audited as (
+  insert into audit_events (tenant_id, event_id, kind, outcome, actor, object_kind, object_id, connection_id, request_id, detail)
+  select $1, e.event_id, e.kind, e.outcome, $18, e.object_kind, e.object_id, $13, $20, e.detail
+  from made, jsonb_to_recordset($21) as e (event_id uuid, kind text, outcome text, object_kind text, object_id uuid, detail jsonb)
+)
+select version, ${instant('created_at')} as "createdAt", ${instant('last_modified_at')} as "lastModifiedAt" from made`,
+};
+
+type Of<K extends Change['kind']> = Extract<Change, { kind: K }>;
+
+/** The two changes of a plain new user, or null: then the decision is applied in a transaction. */
+export function plainCreate(
+  changes: readonly Change[],
+): readonly [Of<'create_user'>, Of<'create_directory_user'>] | null {
+  const [person, user, ...others] = changes;
+  return person?.kind === 'create_user' && user?.kind === 'create_directory_user' && others.length === 0
+    ? [person, user]
+    : null;
+}
+
+/** Writes a plain new user with its audit rows. Undefined: somebody's suspension came between, so decide again. */
+export async function writeNewUser(
+  ctx: Context,
+  tx: TenantTx,
+  [person, user]: readonly [Of<'create_user'>, Of<'create_directory_user'>],
+  events: Decision<unknown>['events'],
+  hashes: readonly KeyHash[],
+): Promise<WrittenRow | undefined> {
+  const { profile } = person;
+  const { resource } = user;
+  const [row] = await tx.run<WrittenRow>(WRITE_NEW, [
+    tx.tenantId,
+    person.userId,
+    user.directoryUserId,
+    profile.userName,
+    profile.email,
+    person.emailVerified,
+    profile.givenName,
+    profile.familyName,
+    profile.displayName,
+    profile.department,
+    profile.locale,
+    profile.timeZone,
+    user.connectionId,
+    resource.externalId,
+    userNameKey(resource.userName),
+    resource.active,
+    JSON.stringify(resource.attributes),
+    JSON.stringify(ctx.caller.actor),
+    hashes,
+    ctx.caller.requestId,
+    eventRows(ctx, events),
+  ]);
+  return row;
+}

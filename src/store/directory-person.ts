@@ -1,0 +1,78 @@
+// The people behind directory users, and the parts of statements that find them.
+
+import type { TenantTx } from '../context.ts';
+import type { PersonFacts } from '../core/directory.ts';
+import type { DirectoryUserId, Instant, UserId } from '../core/ids.ts';
+import type { Email } from '../core/profile.ts';
+import { instant } from './scim-credentials.ts';
+
+/** A directory user as answers are made from it; `attributes` is JSON text. */
+export type DirectoryUserRow = {
+  readonly id: DirectoryUserId;
+  readonly attributes: string;
+  readonly version: number;
+  readonly createdAt: Instant;
+  readonly lastModifiedAt: Instant;
+  readonly groups?: readonly { readonly id: string; readonly displayName: string }[];
+};
+
+export type WrittenRow = Pick<DirectoryUserRow, 'version' | 'createdAt' | 'lastModifiedAt'>;
+
+/** Groups of the directory user `d`. */
+export const GROUPS_OF_D = `coalesce((
+  select json_agg(json_build_object('id', g.group_id, 'displayName', g.display_name) order by g.group_id)
+  from group_members m join directory_groups g on g.tenant_id = m.tenant_id and g.group_id = m.group_id and g.ended_at is null
+  where m.tenant_id = d.tenant_id and m.directory_user_id = d.directory_user_id), '[]'::json)`;
+
+export const DOMAINS_OF_LIVE = `array(select o.domain from connection_domains o where o.tenant_id = $1 and o.connection_id = l.connection_id)`;
+
+/** {@link PersonFacts} of the row `u` of users, as JSON, seen by the connection of `l`; `lastOwner` is not among them. */
+export const PERSON = `json_build_object(
+  'userId', u.user_id,
+  'profile', json_build_object('userName', u.user_name, 'email', u.email, 'givenName', u.given_name, 'familyName', u.family_name,
+    'displayName', u.display_name, 'department', u.department, 'locale', u.locale, 'timeZone', u.time_zone),
+  'emailVerified', u.email_verified_at is not null,
+  'hasPassword', exists (select 1 from passwords p where p.tenant_id = u.tenant_id and p.user_id = u.user_id),
+  'mappedAcrossTenants', exists (select 1 from mapping_pointers p
+    where p.tenant_id = u.tenant_id and p.user_id = u.user_id and p.ended_at is null),
+  'administers', exists (select 1 from role_grants r join roles o on o.tenant_id = r.tenant_id and o.role_id = r.role_id
+      where r.tenant_id = u.tenant_id and r.subject_id = u.user_id and r.ended_at is null and o.ended_at is null and cardinality(o.rights) > 0)
+    or exists (select 1 from local_group_members m
+      join local_groups g on g.tenant_id = m.tenant_id and g.local_group_id = m.local_group_id and g.ended_at is null
+      where m.tenant_id = u.tenant_id and m.subject_id = u.user_id and m.ended_at is null and lower(g.name) = 'tenantowners'),
+  'suspension', (select s.suspension_id from suspensions s
+    where s.tenant_id = u.tenant_id and s.subject_id = u.user_id and s.lifted_at is null),
+  'madeHere', u.origin = 'scim' and l.connection_id = (select f.connection_id from directory_users f
+    where f.tenant_id = u.tenant_id and f.user_id = u.user_id order by f.created_at, f.directory_user_id limit 1),
+  'directoryUsers', coalesce((select json_agg(json_build_object('directoryUserId', f.directory_user_id, 'connectionId', f.connection_id,
+      'active', f.active, 'ended', f.ended_at is not null))
+    from directory_users f where f.tenant_id = u.tenant_id and f.user_id = u.user_id and f.ended_by is distinct from 'admin'), '[]'::json))`;
+
+export type PersonRow = Omit<PersonFacts, 'lastOwner'>;
+
+/** Who else of the tenant holds an address. */
+export async function isAddressFree(tx: TenantTx, email: Email | null, userId: UserId): Promise<boolean> {
+  if (email === null) return true;
+  const rows = await tx.run(
+    {
+      name: null,
+      text: `select 1 from users where tenant_id = $1 and email = $2 and user_id <> $3 and ended_at is null`,
+    },
+    [tx.tenantId, email, userId],
+  );
+  return rows.length === 0;
+}
+
+/** When a directory user was written last, after a transaction did. */
+export async function readWritten(tx: TenantTx, id: DirectoryUserId): Promise<WrittenRow> {
+  const [row] = await tx.run<WrittenRow>(
+    {
+      name: null,
+      text: `select version, ${instant('created_at')} as "createdAt", ${instant('last_modified_at')} as "lastModifiedAt"
+from directory_users where tenant_id = $1 and directory_user_id = $2`,
+    },
+    [tx.tenantId, id],
+  );
+  if (row === undefined) throw new Error('a directory user that was just written is gone');
+  return row;
+}
