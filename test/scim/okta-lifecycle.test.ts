@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Acme, acme } from '../../support/acme.ts';
+import { type Acme, acme } from '../support/acme.ts';
 import {
   type Answer,
   type Body,
@@ -11,8 +11,8 @@ import {
   directory,
   type ScimServer,
   scimServer,
-} from '../../support/scim.ts';
-import { type TestWorld, testWorld } from '../../support/world.ts';
+} from '../support/scim.ts';
+import { type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
@@ -42,7 +42,7 @@ const headers = {
   'Accept-Charset': 'utf-8',
 };
 function send(method: string, path: string, file: string | null = null): Promise<Answer> {
-  let body = file === null ? undefined : readFileSync(new URL(`${file}.json`, import.meta.url), 'utf8');
+  let body = file === null ? undefined : readFileSync(new URL(`okta/${file}.json`, import.meta.url), 'utf8');
   for (const [captured, id] of ids) body = body?.replaceAll(captured, id);
   for (const [captured, id] of ids) path = path.replaceAll(captured, id);
   return client.call(method, path, body, headers);
