@@ -1,10 +1,14 @@
 // The ways back in that a directory could be: a suspended person stays without access until an administrator assigns a data role.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Person } from '../../src/core/ids.ts';
+import type { Context, TenantTx } from '../../src/context.ts';
+import type { Directory } from '../../src/core/directory.ts';
+import type { Person, TenantId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
+import { createDirectoryUser, updateDirectoryUser } from '../../src/operations/provision-user.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
+import { decodeUser } from '../../src/scim/user-codec.ts';
 import { type Acme, acme, addRule } from '../support/acme.ts';
 import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
 import { operator, type TestWorld, testWorld } from '../support/world.ts';
@@ -244,6 +248,84 @@ describe('whoever comes in a suspended person’s name', () => {
     await okta.patch(`/Users/${id}`, { op: 'replace', path: 'externalId', value: `changed-${name}` });
     const taker = await pushed(okta, userBody(`taker-${name}`, { externalId: `ext-${name}` }));
     await expectHeld(taker.person);
+  });
+});
+
+describe('T130 a suspension between the statement that reads and the one that writes', () => {
+  /** A directory's context in which something happens right after a statement was answered, once. */
+  function interrupted(after: string, act: () => Promise<unknown>): Context {
+    const ctx = world.context({ kind: 'directory', connectionId: tenants.okta, name: 'okta' });
+    let done = false;
+    const hot = (tenantId: TenantId): TenantTx => {
+      const tx = ctx.hot(tenantId);
+      const run: TenantTx['run'] = async (statement, values) => {
+        const rows = await tx.run(statement, values);
+        if (statement.name === after && !done) {
+          done = true;
+          await act();
+        }
+        return rows as never;
+      };
+      return { ...tx, run };
+    };
+    return { ...ctx, hot };
+  }
+  const pushes = async (): Promise<Directory> => {
+    const [row] = await world.sql<{ id: Directory['credentialId'] }>(
+      'select credential_id as id from scim_credentials where connection_id = $1',
+      [tenants.okta],
+    );
+    if (row === undefined) throw new Error('no credential');
+    const { tenantId, slug } = tenants.acme;
+    return { tenantId, tenant: slug, connectionId: tenants.okta, connectionKey: 'okta', credentialId: row.id };
+  };
+  const suspendNow = (person: Person) => suspend(world.context(operator), tenants.acme, ref(person), null);
+
+  test('is not missed by a newcomer who has one of their keys', async () => {
+    const name = fresh();
+    const { person } = await pushed(okta, userBody(name));
+    const body = userBody(`new-${name}`);
+    body.emails.push({ value: `${name}@acme.example`, type: 'other' });
+    const ctx = interrupted('directory_newcomer', () => suspendNow(person));
+    const outcome = await createDirectoryUser(ctx, await pushes(), decodeUser(body, { notes: [] }));
+    expect(outcome.kind).toBe('done');
+    const [next] = await world.sql<Person>(
+      `select tenant_id as "tenantId", user_id as "userId" from directory_users where user_name = $1`,
+      [body.userName],
+    );
+    await expectHeld(next as Person);
+  });
+
+  test('is not missed by a push of the same person, whose keys are then held', async () => {
+    const name = fresh();
+    const { id, person } = await pushed(okta, userBody(name));
+    const ctx = interrupted('directory_user_facts', () => suspendNow(person));
+    const next = decodeUser(userBody(name, { title: 'between' }), { notes: [] });
+    world.takeStatements();
+    const outcome = await updateDirectoryUser(ctx, await pushes(), id, () => next, null);
+    expect(outcome).toMatchObject({ kind: 'done', changed: true });
+    expect(world.takeStatements()).toContain('subject_lock');
+    expect((await okta.get(`/Users/${id}`)).body.title).toBe('between');
+    await expectHeld(person);
+  });
+
+  test('and deactivation raises the epoch for both', async () => {
+    const name = fresh();
+    const { id, person } = await pushed(okta, userBody(name));
+    const epoch = async () =>
+      Number(
+        (
+          await world.sql<{ e: string }>('select access_epoch as e from subjects where subject_id = $1', [
+            person.userId,
+          ])
+        )[0]?.e,
+      );
+    const before = await epoch();
+    const ctx = interrupted('directory_user_facts', () => suspendNow(person));
+    const next = decodeUser(userBody(name, { active: false }), { notes: [] });
+    expect((await updateDirectoryUser(ctx, await pushes(), id, () => next, null)).kind).toBe('done');
+    expect(await epoch()).toBe(before + 2);
+    expect(await stateOf(person)).toBe('deactivated');
   });
 });
 
