@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import express, { type Express, type RequestHandler } from 'express';
+import { referenceOf } from './core/reference.ts';
 import { type Drain, makeDrain } from './drain.ts';
 import { healthRouter, type Metrics } from './health.ts';
 import { mailDelivery } from './mail/transport.ts';
@@ -12,6 +13,7 @@ import { interactionRouter } from './pages/interaction-router.ts';
 import { invitationRouter } from './pages/invitation-router.ts';
 import { problemPage } from './pages/problem.ts';
 import { sendPage, stylesheetRouter } from './pages/respond.ts';
+import { sendSignedOut, sendSignOut } from './pages/sign-out.ts';
 import { startPage } from './pages/start.ts';
 import { upstreamPages } from './pages/upstream-pages.ts';
 import { buildProvider } from './provider/provider.ts';
@@ -54,11 +56,19 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
     contextFor,
     log,
     requestIdOf: (request) => String(request.res?.locals.requestId ?? randomUUID()),
+    renderSignOut: sendSignOut,
+    renderSignedOut: sendSignedOut,
     renderError: (response, failure) =>
       sendPage(
         response,
         failure.status,
-        problemPage({ problem: 'bad_request', reference: failure.requestId.slice(0, 8), contact: null, again: null }),
+        problemPage({
+          problem: failure.status >= 500 ? 'broken' : 'bad_request',
+          reference: referenceOf(failure.requestId),
+          code: failure.error,
+          contact: null,
+          again: null,
+        }),
       ),
   });
   closing.push(() => provider.close());

@@ -113,6 +113,8 @@ export type ProblemView = {
   readonly contact: string | null;
   /** Where the person may start again, or null. */
   readonly again: string | null;
+  /** For whoever builds the application: the protocol's own code, such as `invalid_redirect_uri`. */
+  readonly code?: string;
 };
 
 /** The page of a failure: a fixed sentence, the reference for the operator, and the administrator's contact if there is one. */
@@ -121,6 +123,7 @@ export function problemPage(view: ProblemView): Page {
   const main = html`<h1>${title}</h1>
 <p>${text}</p>
 ${view.reference === null ? null : html`<p class="reference">Reference <code>${view.reference}</code></p>`}
+${view.code === undefined ? null : html`<p class="reference">Code <code>${view.code}</code></p>`}
 ${adminContact(view.contact)}
 ${view.again === null ? null : html`<p><a class="button second" href="${view.again}">Start again</a></p>`}`;
   return { title, main };

@@ -30,6 +30,16 @@ export function sendPage(response: Response, status: number, page: Page): void {
   response.status(status).set(HEADERS).type('html').send(render(page));
 }
 
+/** A page whose form ends at an application's own address: the one kind that may not hold its forms to ours. */
+export function sendPageThatLeaves(response: Response, page: Page): void {
+  const policy = CONTENT_SECURITY_POLICY.replace("form-action 'self'; ", '');
+  response
+    .status(200)
+    .set({ ...HEADERS, 'Content-Security-Policy': policy })
+    .type('html')
+    .send(render(page));
+}
+
 /** On to another page of ours, or out of a page that no form led to. */
 export function sendOn(response: Response, location: string): void {
   response.set(HEADERS).redirect(303, location);
