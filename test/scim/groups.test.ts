@@ -4,7 +4,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Person } from '../../src/core/ids.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { type Acme, acme, addRule } from '../support/acme.ts';
-import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
+import {
+  type Body,
+  type DirectoryClient,
+  directory,
+  directoryClient,
+  type ScimServer,
+  scimServer,
+  userBody,
+} from '../support/scim.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
@@ -225,6 +233,36 @@ describe('members', () => {
     const only = (await okta.get(`/Groups/${big.id}?attributes=members.value`)).body;
     expect(Object.keys(only).sort()).toEqual(['id', 'members', 'schemas']);
     expect(only.members[0]).toEqual({ value: ids[0] });
+  });
+
+  test('that can be read no longer break the answer off: a half list is never a whole one', async () => {
+    const ids = await manyUsers(12_000);
+    const { id } = await group({ members: ids.map((value) => ({ value })) });
+    const { tenantId } = tenants.acme;
+    const ended = 'update scim_credentials set ended_at = now() where tenant_id = $1 and connection_id = $2';
+    let pages = 0;
+    const breaking = await scimServer(world, {
+      contextFor: (caller) => {
+        const ctx = world.context(caller.actor);
+        const hot: typeof ctx.hot = (tenant) => {
+          const tx = ctx.hot(tenant);
+          const run: typeof tx.run = async (statement, values) => {
+            if (statement.name === 'group_members_page' && ++pages === 3)
+              await world.sql(ended, [tenantId, tenants.okta]);
+            return tx.run(statement, values);
+          };
+          return { ...tx, run };
+        };
+        return { ...ctx, hot };
+      },
+    });
+    const client = directoryClient(breaking, 'acme', 'okta', okta.token);
+    await expect(client.get(`/Groups/${id}`)).rejects.toThrow();
+    expect(pages).toBe(3);
+    expect((await okta.get('/Groups?count=0')).status).toBe(401);
+    await breaking.close();
+    await world.sql(ended.replace('now()', 'null'), [tenantId, tenants.okta]);
+    expect((await okta.get('/Groups?count=0')).status).toBe(200);
   });
 
   test('loses nothing when twenty requests at once add and remove', async () => {
