@@ -6,6 +6,7 @@ import {
   emailKey,
   follow,
   hold,
+  inherit,
   isActiveElsewhere,
   isFormer,
   isOpenHere,
@@ -16,9 +17,10 @@ import {
   refuse,
   refuseLastOwner,
   refuseProtected,
+  type SuspendedOthers,
 } from './directory.ts';
 import { type Refusal, refused } from './errors.ts';
-import type { DirectoryUserId, SubjectId, SuspensionId, UserId } from './ids.ts';
+import type { DirectoryUserId, UserId } from './ids.ts';
 import { domainMatches, emailDomain } from './profile.ts';
 
 export type CreateFacts = {
@@ -29,8 +31,7 @@ export type CreateFacts = {
   readonly byExternalId: PersonFacts | null;
   /** Who holds the address. */
   readonly byEmail: PersonFacts | null;
-  /** Open suspensions of others who were ever known by one of the keys, or left this directory under the same userName. */
-  readonly suspended: readonly { readonly subjectId: SubjectId; readonly suspensionId: SuspensionId }[];
+  readonly suspended: SuspendedOthers;
 };
 
 export type CreateOutcome =
@@ -68,15 +69,23 @@ function takeBack(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, m
   const created = link(pushed, person.userId, facts, means);
   const addressFree = facts.byEmail === null || facts.byEmail.userId === person.userId;
   const followed = follow(pushed, person, facts.directory, pushed.email !== person.profile.email, addressFree);
-  const fresh = person.suspension === null ? [] : knownBy(pushed, facts.directory.connectionKey);
+  const known = knownBy(pushed, facts.directory.connectionKey);
   const left =
     person.profile.email === null || person.profile.email === pushed.email ? [] : [emailKey(person.profile.email)];
+  const other = facts.suspended.find((one) => one.subjectId !== person.userId);
+  // They come back under somebody else's names: of a suspended one they get the suspension too (T118).
+  const inherits = other !== undefined && person.suspension === null;
+  if (inherits && person.lastOwner) return refuseLastOwner('user.create', person);
+  const inherited = inherits
+    ? inherit(person.userId, other.suspensionId, known, facts.directory, means)
+    : { changes: hold(person.userId, person.suspension === null ? [] : known, means), events: [] };
   return {
     outcome: { kind: 'created', directoryUserId: created.directoryUserId, userId: person.userId, as: 'returned' },
-    changes: [created, ...followed.changes, ...hold(person.userId, [...left, ...fresh], means)],
+    changes: [created, ...followed.changes, ...hold(person.userId, left, means), ...inherited.changes],
     events: [
       done('user.returned', 'user', person.userId, { directoryUserId: created.directoryUserId }),
       ...followed.events,
+      ...inherited.events,
     ],
   };
 }
@@ -157,11 +166,9 @@ function admit(
   events.push(done('user.created', 'user', userId, { origin: 'scim', directoryUserId: created.directoryUserId }));
   const inheritedFrom = former?.suspension ?? facts.suspended[0]?.suspensionId ?? null;
   if (inheritedFrom !== null) {
-    const suspensionId = means.newId<SuspensionId>();
-    const by = { kind: 'directory', connectionId: directory.connectionId, name: directory.connectionKey } as const;
-    changes.push({ kind: 'suspend', suspensionId, subjectId: userId, by, reason: null, inheritedFrom });
-    changes.push(...hold(userId, knownBy(pushed, directory.connectionKey), means));
-    events.push(done('user.suspension_inherited', 'user', userId, { suspensionId, inheritedFrom }));
+    const inherited = inherit(userId, inheritedFrom, knownBy(pushed, directory.connectionKey), directory, means);
+    changes.push(...inherited.changes);
+    events.push(...inherited.events);
   }
   return { outcome: { kind: 'created', directoryUserId: created.directoryUserId, userId, as: 'new' }, changes, events };
 }

@@ -6,6 +6,7 @@ import {
   emailKey,
   follow,
   hold,
+  inherit,
   isActiveElsewhere,
   isProtected,
   knownBy,
@@ -14,8 +15,10 @@ import {
   refuseLastOwner,
   refuseProtected,
   type StoredUser,
+  type SuspendedOthers,
 } from './directory.ts';
 import type { Refusal } from './errors.ts';
+import { userNameKey } from './profile.ts';
 
 export type UpdateFacts = {
   readonly directory: DirectoryFacts;
@@ -23,14 +26,16 @@ export type UpdateFacts = {
   readonly stored: StoredUser;
   /** Whether nobody else in the tenant has the newly pushed address. Looked at only where that changes. */
   readonly addressFree: boolean;
+  /** By a key or the userName that this push brings: see {@link keysBrought}. */
+  readonly suspended: SuspendedOthers;
 };
 
 export type UpdateOutcome = { readonly kind: 'updated'; readonly changed: boolean } | Refusal;
 
 /**
  * A push of a user whom the directory has. `active` is this directory's own switch: it ends sessions where no directory has the
- * person active any more, and never touches a suspension or an administrator's Is Active. Nothing changed means nothing written
- * (I6). Refuses `protected_user` and `last_owner`.
+ * person active any more, and never touches a suspension or an administrator's Is Active. A person who is given a suspended one's
+ * keys is suspended with them (I3). Nothing changed means nothing written (I6). Refuses `protected_user` and `last_owner`.
  */
 export function decideUpdate(next: PushedUser, facts: UpdateFacts, means: Means): Decision<UpdateOutcome> {
   const { person, stored, directory } = facts;
@@ -41,9 +46,18 @@ export function decideUpdate(next: PushedUser, facts: UpdateFacts, means: Means)
   const switched =
     next.active === stored.active ? null : next.active ? 'user.directory_activated' : 'user.directory_deactivated';
   const bars = !next.active && stored.active && !isActiveElsewhere(person, directoryUserId);
-  if (bars && person.lastOwner) return refuseLastOwner('user.update', person);
+  const [other] = person.suspension === null ? facts.suspended : [];
+  if ((bars || other !== undefined) && person.lastOwner) return refuseLastOwner('user.update', person);
+  const inherited =
+    other === undefined
+      ? { changes: [], events: [] }
+      : inherit(person.userId, other.suspensionId, knownBy(next, directory.connectionKey), directory, means);
   const followed = follow(next, person, directory, next.email !== stored.email, facts.addressFree);
-  const events = [done('user.updated', 'user', person.userId, { directoryUserId, changed }), ...followed.events];
+  const events = [
+    done('user.updated', 'user', person.userId, { directoryUserId, changed }),
+    ...followed.events,
+    ...inherited.events,
+  ];
   if (switched !== null) events.push(done(switched, 'user', person.userId, { directoryUserId, barred: bars }));
   return {
     outcome: { kind: 'updated', changed: true },
@@ -51,6 +65,7 @@ export function decideUpdate(next: PushedUser, facts: UpdateFacts, means: Means)
       { kind: 'update_directory_user', directoryUserId, version: stored.version, resource: next },
       ...followed.changes,
       ...hold(person.userId, keysToHold(next, facts), means),
+      ...inherited.changes,
       ...(bars ? [{ kind: 'end_sessions', subjectId: person.userId, subjectKind: 'user' } as const] : []),
     ],
     events,
@@ -70,10 +85,24 @@ function keysToHold(next: PushedUser, facts: UpdateFacts): readonly string[] {
 
 /** True if a key by which a suspension would follow the person changes: such a push takes the person's row first. */
 export function changesKeys(stored: StoredUser, next: PushedUser): boolean {
-  if (stored.email !== next.email) return true;
+  if (stored.email !== next.email || userNameKey(stored.userName) !== userNameKey(next.userName)) return true;
   const before = knownBy(stored, '');
   const after = knownBy(next, '');
   return before.length !== after.length || before.some((key) => !after.includes(key));
+}
+
+/** What a push makes a person known by that they were not before, and their userName where it is another. */
+export function keysBrought(
+  stored: StoredUser,
+  next: PushedUser,
+  connectionKey: string,
+): { readonly keys: readonly string[]; readonly userName: string | null } {
+  const before = knownBy(stored, connectionKey);
+  const renamed = userNameKey(stored.userName) !== userNameKey(next.userName);
+  return {
+    keys: knownBy(next, connectionKey).filter((key) => !before.includes(key)),
+    userName: renamed ? next.userName : null,
+  };
 }
 
 /**

@@ -9,6 +9,7 @@ import type {
   CredentialId,
   DirectoryUserId,
   KeyHash,
+  SubjectId,
   SuspensionId,
   TenantId,
   TenantSlug,
@@ -133,6 +134,32 @@ export function emailKey(email: Email): string {
 
 export function hold(subjectId: UserId, texts: readonly string[], means: Means): readonly Change[] {
   return texts.length === 0 ? [] : [{ kind: 'hold_keys', subjectId, hashes: texts.map((text) => means.keyHash(text)) }];
+}
+
+/** Open suspensions of others who were ever known by one of a push's keys, or left its directory under the same userName. */
+export type SuspendedOthers = readonly { readonly subjectId: SubjectId; readonly suspensionId: SuspensionId }[];
+
+/**
+ * Suspends a person whom a directory gives the keys of somebody suspended: whoever signs in by those keys next may be that somebody
+ * (I3). They keep what an administrator gave them, and it counts again once an administrator lets them in.
+ */
+export function inherit(
+  userId: UserId,
+  inheritedFrom: SuspensionId,
+  keys: readonly string[],
+  directory: DirectoryFacts,
+  means: Means,
+): { readonly changes: readonly Change[]; readonly events: readonly AuditEvent[] } {
+  const suspensionId = means.newId<SuspensionId>();
+  const by = { kind: 'directory', connectionId: directory.connectionId, name: directory.connectionKey } as const;
+  return {
+    changes: [
+      { kind: 'suspend', suspensionId, subjectId: userId, by, reason: null, inheritedFrom },
+      ...hold(userId, keys, means),
+      { kind: 'end_sessions', subjectId: userId, subjectKind: 'user' },
+    ],
+    events: [done('user.suspension_inherited', 'user', userId, { suspensionId, inheritedFrom })],
+  };
 }
 
 /** Every directory user of theirs was removed by its directory. */

@@ -5,7 +5,7 @@ import type { Context, TenantTx } from '../context.ts';
 import type { Change, PushedUser } from '../core/change.ts';
 import { type Directory, knownBy, type PersonFacts, type StoredUser } from '../core/directory.ts';
 import { type CreateFacts, decideCreate } from '../core/directory-create.ts';
-import { changesKeys, decideEnd, decideUpdate, type UpdateFacts } from '../core/directory-update.ts';
+import { changesKeys, decideEnd, decideUpdate, keysBrought, type UpdateFacts } from '../core/directory-update.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import { type DirectoryUserId, isUuid, type KeyHash, type SubjectId } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
@@ -15,6 +15,7 @@ import { type DirectoryUserRow, isAddressFree, readWritten, type WrittenRow } fr
 import { type LoadedUser, plainUpdate, readUserFacts, writeUserUpdate } from '../store/directory-users.ts';
 import { isLastOwner } from '../store/people.ts';
 import { lockSubject } from '../store/subject.ts';
+import { readSuspendedOthers } from '../store/suspended-namesakes.ts';
 import { lostRace, untilWon } from './lost-race.ts';
 import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
 
@@ -116,7 +117,7 @@ export async function updateDirectoryUser(
     const { loaded, stored, next } = step;
     if (changesKeys(stored, next) || loaded.person.administers)
       return updateTogether(ctx, directory, loaded, edit, ifMatch);
-    const facts: UpdateFacts = { ...loaded, stored, addressFree: false };
+    const facts: UpdateFacts = { ...loaded, stored, addressFree: false, suspended: [] };
     const { outcome, changes, events } = decideUpdate(next, facts, ctx);
     if (outcome.kind === 'refused') return outcome;
     if (!outcome.changed) return { kind: 'done', user: loaded.row, changed: false };
@@ -177,7 +178,11 @@ function updateTogether(
     const { loaded, stored, next } = step;
     const person = await withOwner(tx, loaded.person);
     const addressFree = await isAddressFree(tx, next.email, person.userId);
-    const decision = decideUpdate(next, { ...loaded, person, stored, addressFree }, ctx);
+    const { connectionId, connectionKey } = loaded.directory;
+    const { keys, userName } = keysBrought(stored, next, connectionKey);
+    const hashes = keys.map((text) => ctx.keyHash(text));
+    const suspended = await readSuspendedOthers(tx, connectionId, person.userId, { hashes, userName });
+    const decision = decideUpdate(next, { ...loaded, person, stored, addressFree, suspended }, ctx);
     await apply(ctx, tx, decision);
     if (decision.outcome.kind === 'refused') return decision.outcome;
     if (!decision.outcome.changed) return { kind: 'done', user: loaded.row, changed: false };

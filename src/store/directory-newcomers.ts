@@ -10,17 +10,7 @@ import { eventRows } from './apply.ts';
 import { countInSlot } from './directory-changes.ts';
 import { DOMAINS_OF_LIVE, PERSON, type PersonRow, type WrittenRow } from './directory-person.ts';
 import { instant, LIVE } from './scim-credentials.ts';
-
-// Open suspensions of people who were ever known by one of the keys, or who left this directory under the same userName. That is
-// no key for ever, but enough to keep its next bearer out until somebody looks.
-const suspendedNamesakes = (keys: string) => `
-from suspensions s
-where s.tenant_id = $1 and s.lifted_at is null and s.subject_id in (
-  select k.subject_id from held_keys k where k.tenant_id = $1 and k.key_hash in (select decode(h, 'hex') from unnest(${keys}::text[]) h)
-  union all
-  select d.user_id from directory_users d
-  where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = $3 and d.ended_by = 'directory'
-    and not exists (select 1 from directory_users o where o.tenant_id = $1 and o.user_id = d.user_id and o.ended_at is null))`;
+import { suspendedNamesakes } from './suspended-namesakes.ts';
 
 const TAKEN = `
 exists (select 1 from directory_users d where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = $3

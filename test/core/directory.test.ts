@@ -12,7 +12,7 @@ import {
   type StoredUser,
 } from '../../src/core/directory.ts';
 import { type CreateFacts, decideCreate } from '../../src/core/directory-create.ts';
-import { changesKeys, decideEnd, decideUpdate } from '../../src/core/directory-update.ts';
+import { changesKeys, decideEnd, decideUpdate, type UpdateFacts } from '../../src/core/directory-update.ts';
 import type { ConnectionId, DirectoryUserId, KeyHash, SuspensionId, UserId } from '../../src/core/ids.ts';
 import { type Email, parseEmail } from '../../src/core/profile.ts';
 
@@ -190,6 +190,7 @@ describe('a push of a user whom the directory has', () => {
     person: person('ann', { madeHere: true, directoryUsers: [here({ active: was.active })], ...more }),
     stored: stored(was),
     addressFree,
+    suspended: [],
   });
 
   test('I6 writes nothing where it says what is stored, in whatever order', () => {
@@ -314,12 +315,14 @@ describe('whatever is pushed, about whomever', () => {
     suspended: met,
   });
   /** A person whose user here is the stored one. */
-  const updates = fc.record({ was: push, next: push, who: people, addressFree: fc.boolean() }).map((one) => {
+  const updates = fc.record({ was: push, next: push, who: people, addressFree: fc.boolean(), met }).map((one) => {
     const others = one.who.directoryUsers.filter((user) => user.directoryUserId !== 'd-1');
     const directoryUsers = [here({ active: one.was.active }), ...others];
-    const { next, addressFree } = one;
-    return { next, facts: { directory, addressFree, stored: stored(one.was), person: { ...one.who, directoryUsers } } };
+    const { next, addressFree, met: suspended } = one;
+    const who = { ...one.who, directoryUsers };
+    return { next, facts: { directory, addressFree, suspended, stored: stored(one.was), person: who } };
   });
+  const inherits = (facts: UpdateFacts) => facts.suspended.length > 0 && facts.person.suspension === null;
 
   /** Everything that a directory can ever cause. */
   const expressible = new Set<Change['kind']>([
@@ -366,6 +369,33 @@ describe('whatever is pushed, about whomever', () => {
           change.kind === 'hold_keys' && change.subjectId === outcome.userId ? change.hashes : [],
         );
         expect(held).toEqual(inherits ? hashes(knownBy(user, 'okta')) : []);
+      }),
+    );
+  });
+
+  test('I3 T121 T122 whoever is given a suspended person’s keys is suspended, remembered by all of theirs, and out', () => {
+    fc.assert(
+      fc.property(updates, ({ next, facts }) => {
+        const { outcome, changes } = decideUpdate(next, facts, means);
+        if (outcome.kind === 'refused' || !outcome.changed) return;
+        expect(changes.some((change) => change.kind === 'suspend')).toBe(inherits(facts));
+        if (!inherits(facts)) return;
+        expect(kinds(changes)).toContain('end_sessions');
+        const held = changes.flatMap((change) => (change.kind === 'hold_keys' ? change.hashes : []));
+        expect(held).toEqual(expect.arrayContaining(hashes(knownBy(next, 'okta'))));
+      }),
+    );
+  });
+
+  test('D12 no push suspends the last owner', () => {
+    fc.assert(
+      fc.property(push, creations, updates, (user, facts, { next, facts: update }) => {
+        const suspended = (changes: readonly Change[]) =>
+          changes.flatMap((change) => (change.kind === 'suspend' ? [change.subjectId] : []));
+        const created = suspended(decideCreate(user, facts, means).changes);
+        for (const one of [facts.byEmail, facts.byExternalId])
+          if (one?.lastOwner) expect(created).not.toContain(one.userId);
+        if (update.person.lastOwner) expect(suspended(decideUpdate(next, update, means).changes)).toEqual([]);
       }),
     );
   });
@@ -421,7 +451,7 @@ describe('whatever is pushed, about whomever', () => {
             ),
           });
         const bars = barredWith(facts.stored.active) === null && barredWith(next.active) !== null;
-        expect(changes.some((change) => change.kind === 'end_sessions')).toBe(bars);
+        expect(changes.some((change) => change.kind === 'end_sessions')).toBe(bars || inherits(facts));
       }),
     );
   });

@@ -1,0 +1,45 @@
+// Suspended people by whom a pushed user may be known: what makes a suspension follow the person and not the row.
+
+import type { Statement, TenantTx } from '../context.ts';
+import type { SuspendedOthers } from '../core/directory.ts';
+import type { ConnectionId, KeyHash, UserId } from '../core/ids.ts';
+import { userNameKey } from '../core/profile.ts';
+
+/**
+ * Open suspensions (`s`) of people who were ever known by one of the keys, or who left the directory of `l` under the userName `$3`.
+ * That is no key for ever, but enough to keep its next bearer out until somebody looks.
+ */
+export const suspendedNamesakes = (keys: string) => `
+from suspensions s
+where s.tenant_id = $1 and s.lifted_at is null and s.subject_id in (
+  select k.subject_id from held_keys k where k.tenant_id = $1 and k.key_hash in (select decode(h, 'hex') from unnest(${keys}::text[]) h)
+  union all
+  select d.user_id from directory_users d
+  where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = $3 and d.ended_by = 'directory'
+    and not exists (select 1 from directory_users o where o.tenant_id = $1 and o.user_id = d.user_id and o.ended_at is null))`;
+
+const SUSPENDED_OTHERS: Statement = {
+  name: null,
+  text: `
+select s.subject_id as "subjectId", s.suspension_id as "suspensionId"
+from (select $2::uuid as connection_id) l, lateral (select s.* ${suspendedNamesakes('$4')}) s
+where s.subject_id <> $5 order by s.suspended_at`,
+};
+
+/** Open suspensions of others by keys that a person is given, or by the userName (null: it stays). */
+export async function readSuspendedOthers(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+  userId: UserId,
+  brought: { readonly hashes: readonly KeyHash[]; readonly userName: string | null },
+): Promise<SuspendedOthers> {
+  const { hashes, userName } = brought;
+  if (hashes.length === 0 && userName === null) return [];
+  return tx.run(SUSPENDED_OTHERS, [
+    tx.tenantId,
+    connectionId,
+    userName === null ? null : userNameKey(userName),
+    hashes,
+    userId,
+  ]);
+}
