@@ -47,7 +47,15 @@ export const scimTokenList: Command = {
           time(one.expiresAt),
         ]),
       ),
-      json: found,
+      json: found.map((one) => ({
+        id: one.credentialId,
+        connection: one.connectionKey,
+        prefix: one.prefix,
+        live: one.live,
+        createdAt: iso(one.createdAt),
+        lastUsedAt: iso(one.lastUsedAt),
+        expiresAt: iso(one.expiresAt),
+      })),
     };
   },
 };
@@ -63,3 +71,7 @@ export const scimTokenEnd: Command = {
     return { text: `Token ${id} is ended.`, json: { id, ended: true } };
   },
 };
+
+function iso(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}

@@ -128,7 +128,8 @@ function switchCommand(name: string, active: boolean, summary: string): Command 
     async run(world, values) {
       const { tenant, subject } = await subjectOf(world, values);
       const outcome = accepted(await setActive(world.context, tenant, subject, active, optional(values, 'reason')));
-      const text = `${subject.name} ${outcome.already ? 'was' : 'is now'} ${active ? 'active' : 'deactivated'}.`;
+      // Not "active": a suspended person whose switch is on is suspended.
+      const text = `Is Active ${outcome.already ? 'was' : 'is now'} ${active ? 'on' : 'off'} for ${subject.name}.`;
       return { text, json: { id: subject.subjectId, active, already: outcome.already } };
     },
   };
