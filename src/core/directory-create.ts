@@ -1,6 +1,6 @@
 // A user whom a directory pushes for the first time.
 
-import { type AuditEvent, type Change, type Decision, done, type PushedUser } from './change.ts';
+import { type AuditEvent, type Change, type Decision, denied, done, type PushedUser } from './change.ts';
 import {
   type DirectoryFacts,
   emailKey,
@@ -31,6 +31,8 @@ export type CreateFacts = {
   readonly byExternalId: PersonFacts | null;
   /** Who holds the address. */
   readonly byEmail: PersonFacts | null;
+  /** That holder was made by connections none of which owns the address's domain. */
+  readonly holderFromElsewhere: boolean;
   readonly suspended: SuspendedOthers;
 };
 
@@ -99,6 +101,14 @@ function adopt(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, mean
     return taken(
       "A person of the tenant has this address. To link them, let an administrator add the address's domain to this connection.",
     );
+  }
+  // Whoever comes in by the other connection would come into the account of this address's bearer (T29, T31).
+  if (facts.holderFromElsewhere) {
+    const refusal = refused(
+      'email_taken',
+      "A person of another connection has this address, which that connection does not own. Let an administrator add the address's domain to it, or remove the person there.",
+    );
+    return refuse(refusal, denied('user.adopt', 'user', person.userId, 'from_elsewhere'));
   }
   if (person.mappedAcrossTenants)
     return taken('A person with access to other tenants has this address. An administrator has to link them.');

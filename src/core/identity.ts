@@ -58,8 +58,10 @@ export type SignInFacts = {
     readonly mappedAcrossTenants: boolean;
     /** Has an open identity, or a directory user, on this connection: another person of this IdP. */
     readonly linkedOnConnection: boolean;
+    /** Made by connections none of which owns the address's domain: nobody who may vouch for the address ever did (T31). */
+    readonly fromElsewhere: boolean;
   })[];
-  /** The asserted address's domain is owned by a connection of another tenant (T27). */
+  /** The asserted address's domain is owned, and not by this connection: by one of another tenant (T27), or of this one. */
   readonly domainOwnedElsewhere: boolean;
 };
 
@@ -111,7 +113,8 @@ function byEmail(assertion: UpstreamAssertion, facts: SignInFacts): SignInStep {
     !facts.domainOwnedElsewhere &&
     !only.holdsAdminRights &&
     !only.mappedAcrossTenants &&
-    !only.linkedOnConnection;
+    !only.linkedOnConnection &&
+    !only.fromElsewhere;
   if (!mayLink)
     return { kind: 'refused', reason: only.bar === 'deactivated' ? 'deactivated' : 'add_sso', userId: only.userId };
   return admit(only, 'email');

@@ -132,7 +132,7 @@ async function loadFacts(
       directoryInactive: here.length > 0 && !here.some((entry) => entry.active && !entry.ended),
     };
   };
-  const byEmail = ids.byEmail.flatMap(({ userId, linkedOnConnection }) => {
+  const byEmail = ids.byEmail.flatMap(({ userId, linkedOnConnection, fromElsewhere }) => {
     const found = candidate(userId);
     const read = reads.get(userId);
     if (found === null || read === undefined) return [];
@@ -148,6 +148,7 @@ async function loadFacts(
       {
         ...found,
         linkedOnConnection,
+        fromElsewhere,
         holdsAdminRights: effectiveRights(access, config.roles).size > 0,
         mappedAcrossTenants: read.mapped.length > 0,
       },

@@ -9,6 +9,7 @@ import { userNameKey } from '../core/profile.ts';
 import { eventRows } from './apply.ts';
 import { countInSlot } from './directory-changes.ts';
 import { DOMAINS_OF_LIVE, PERSON, type PersonRow, type WrittenRow } from './directory-person.ts';
+import { FROM_ELSEWHERE } from './from-elsewhere.ts';
 import { instant, LIVE } from './scim-credentials.ts';
 import { suspendedNamesakes } from './suspended-namesakes.ts';
 
@@ -39,6 +40,7 @@ with ${LIVE}
 select l.connection_id, l.key, ${DOMAINS_OF_LIVE} as domains, ${TAKEN},
   (select ${PERSON} ${FORMER} order by d.ended_at desc limit 1) as by_external_id,
   (select ${PERSON} ${HOLDER}) as by_email,
+  coalesce((select ${FROM_ELSEWHERE} ${HOLDER}), false) as holder_from_elsewhere,
   coalesce((select json_agg(json_build_object('subjectId', s.subject_id, 'suspensionId', s.suspension_id) order by s.suspended_at)
     ${suspendedNamesakes('$6')}), '[]'::json) as suspended
 from live l`,
@@ -61,6 +63,8 @@ const createParams = (tx: TenantTx, directory: Directory, pushed: PushedUser, ha
   hashes,
 ];
 
+const meetsNobody = { byExternalId: null, byEmail: null, holderFromElsewhere: false, suspended: [] } as const;
+
 /**
  * What {@link decideCreate} needs where a pushed user meets nobody, and whether they do: then only {@link readCreateFacts} knows whom.
  * Undefined: the credential may not be used. One statement.
@@ -73,7 +77,7 @@ export async function readNewcomer(
 ): Promise<{ readonly facts: CreateFacts; readonly met: boolean } | undefined> {
   const [row] = await tx.run<NewcomerRow & { met: boolean }>(NEWCOMER, createParams(tx, directory, pushed, hashes));
   if (row === undefined) return undefined;
-  return { facts: { ...factsOf(row), byExternalId: null, byEmail: null, suspended: [] }, met: row.met };
+  return { facts: { ...factsOf(row), ...meetsNobody }, met: row.met };
 }
 
 function factsOf(row: NewcomerRow): Pick<CreateFacts, 'directory' | 'userNameTaken' | 'externalIdTaken'> {
@@ -92,13 +96,19 @@ export async function readCreateFacts(
   hashes: readonly KeyHash[],
 ): Promise<CreateFacts | undefined> {
   const [row] = await tx.run<
-    NewcomerRow & { by_external_id: PersonRow | null; by_email: PersonRow | null; suspended: CreateFacts['suspended'] }
+    NewcomerRow & {
+      by_external_id: PersonRow | null;
+      by_email: PersonRow | null;
+      holder_from_elsewhere: boolean;
+      suspended: CreateFacts['suspended'];
+    }
   >(CREATE_FACTS, createParams(tx, directory, pushed, hashes));
   if (row === undefined) return undefined;
   return {
     ...factsOf(row),
     byExternalId: row.by_external_id && { ...row.by_external_id, lastOwner: false },
     byEmail: row.by_email && { ...row.by_email, lastOwner: false },
+    holderFromElsewhere: row.holder_from_elsewhere,
     suspended: row.suspended,
   };
 }

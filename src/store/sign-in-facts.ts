@@ -4,11 +4,16 @@ import type { Context, Statement, TenantTx } from '../context.ts';
 import type { UpstreamAssertion } from '../core/identity.ts';
 import type { ConnectionId, Instant, UserId } from '../core/ids.ts';
 import { emailDomain, userNameKey } from '../core/profile.ts';
+import { FROM_ELSEWHERE } from './from-elsewhere.ts';
 
 export type CandidateIds = {
   readonly byIdentity: UserId | null;
   readonly byDirectory: UserId | null;
-  readonly byEmail: readonly { readonly userId: UserId; readonly linkedOnConnection: boolean }[];
+  readonly byEmail: readonly {
+    readonly userId: UserId;
+    readonly linkedOnConnection: boolean;
+    readonly fromElsewhere: boolean;
+  }[];
   readonly domainOwnedElsewhere: boolean;
 };
 
@@ -25,9 +30,11 @@ select
    order by d.ended_at is null desc, d.external_id = any ($5) desc nulls last, d.ended_at desc limit 1) as by_directory,
   coalesce((select json_agg(json_build_object('userId', u.user_id, 'linkedOnConnection',
       exists (select 1 from identities i where i.tenant_id = $1 and i.user_id = u.user_id and i.connection_id = $2 and i.ended_at is null)
-      or exists (select 1 from directory_users d where d.tenant_id = $1 and d.user_id = u.user_id and d.connection_id = $2 and d.ended_by is distinct from 'admin')))
+      or exists (select 1 from directory_users d where d.tenant_id = $1 and d.user_id = u.user_id and d.connection_id = $2 and d.ended_by is distinct from 'admin'),
+      'fromElsewhere', ${FROM_ELSEWHERE}))
     from users u where u.tenant_id = $1 and u.email = $7 and u.ended_at is null), '[]'::json) as by_email,
-  exists (select 1 from domain_owners o where o.domain = $8 and o.tenant_id <> $1) as domain_owned_elsewhere`,
+  exists (select 1 from domain_owners o where o.domain = $8)
+    and not exists (select 1 from connection_domains c where c.tenant_id = $1 and c.connection_id = $2 and c.domain = $8) as domain_owned_elsewhere`,
 };
 
 /** Users of the tenant whom the assertion names, by identity, by this connection's directory, by address. One statement. */

@@ -82,6 +82,7 @@ function createFacts(more: Partial<CreateFacts> = {}): CreateFacts {
     externalIdTaken: false,
     byExternalId: null,
     byEmail: null,
+    holderFromElsewhere: false,
     suspended: [],
     ...more,
   };
@@ -312,6 +313,7 @@ describe('whatever is pushed, about whomever', () => {
     externalIdTaken: fc.constant(false),
     byExternalId: fc.option(left),
     byEmail: fc.option(people),
+    holderFromElsewhere: fc.boolean(),
     suspended: met,
   });
   /** A person whose user here is the stored one. */

@@ -1,0 +1,113 @@
+// Two connections of one tenant, and an address whose domain only one of them owns: the other one can prepare nothing for its bearer.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { UpstreamAssertion } from '../../src/core/identity.ts';
+import type { ConnectionId, Instant } from '../../src/core/ids.ts';
+import type { Email } from '../../src/core/profile.ts';
+import { signIn } from '../../src/operations/sign-in.ts';
+import { type Acme, acme, changeSettings, touchConfig } from '../support/acme.ts';
+import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
+import { type TestWorld, testWorld } from '../support/world.ts';
+
+let world: TestWorld;
+let tenants: Acme;
+let server: ScimServer;
+/** Entra owns acme.example; Okta, for partners, owns nothing. */
+let okta: DirectoryClient;
+let entra: DirectoryClient;
+beforeAll(async () => {
+  world = await testWorld();
+  tenants = await acme(world);
+  await own(tenants.okta, false);
+  server = await scimServer(world);
+  okta = await directory(world, server, tenants.acme, 'okta');
+  entra = await directory(world, server, tenants.acme, 'entra');
+});
+afterAll(async () => {
+  await server?.close();
+  await world?.close();
+});
+
+async function own(connectionId: ConnectionId, owns: boolean): Promise<void> {
+  await world.sql(
+    owns
+      ? `insert into connection_domains (tenant_id, connection_id, domain) values ($1, $2, 'acme.example')`
+      : `delete from connection_domains where tenant_id = $1 and connection_id = $2`,
+    [tenants.acme.tenantId, connectionId],
+  );
+  await touchConfig(world);
+}
+
+let serial = 0;
+const fresh = () => `bearer${++serial}`;
+
+function enter(connectionId: ConnectionId, subject: string, email: string | null) {
+  const assertion: UpstreamAssertion = {
+    connectionId,
+    method: 'oidc',
+    issuer: 'https://idp.example',
+    subject,
+    directoryIds: [subject],
+    directoryUserName: null,
+    email: email as Email | null,
+    emailVerified: email !== null,
+    givenName: null,
+    familyName: null,
+    displayName: null,
+    groups: { kind: 'absent' },
+    authenticatedAt: Date.now() as Instant,
+  };
+  const expiresAt = (Date.now() + 60_000) as Instant;
+  return signIn(world.context(), tenants.acme.tenantId, { assertion, replayKey: null, expiresAt });
+}
+
+test('T29 T31 the owning directory does not adopt whom another one prepared under its address', async () => {
+  const name = fresh();
+  expect((await okta.post('/Users', userBody(name, { externalId: `partner-${name}` }))).status).toBe(201);
+  expect(await enter(tenants.okta, `partner-${name}`, null)).toMatchObject({ kind: 'signed_in' });
+  const answer = await entra.post('/Users', userBody(name, { externalId: `entra-${name}` }));
+  expect([answer.status, answer.body.scimType]).toEqual([409, 'uniqueness']);
+  expect(
+    await world.sql(`select 1 from directory_users where connection_id = $1 and external_id = $2`, [
+      tenants.entra,
+      `entra-${name}`,
+    ]),
+  ).toEqual([]);
+  expect(
+    await world.sql(`select outcome from audit_events where kind = 'user.adopt' and reason = 'from_elsewhere'`),
+  ).toEqual([{ outcome: 'refused' }]);
+});
+
+test('T29 T31 nor does a first sign-in by the owning connection link to them', async () => {
+  const name = fresh();
+  await okta.post('/Users', userBody(name, { externalId: `partner-${name}` }));
+  await enter(tenants.okta, `partner-${name}`, null);
+  expect(await enter(tenants.entra, `entra-${name}`, `${name}@acme.example`)).toEqual({
+    kind: 'refused',
+    reason: 'add_sso',
+  });
+});
+
+test('an administrator who gives the other connection the domain vouches for its people: they are adopted and linked', async () => {
+  const [pushed, entering] = [fresh(), fresh()];
+  for (const name of [pushed, entering]) await okta.post('/Users', userBody(name, { externalId: `partner-${name}` }));
+  await own(tenants.okta, true);
+  expect((await entra.post('/Users', userBody(pushed, { externalId: `entra-${pushed}` }))).status).toBe(201);
+  expect(await enter(tenants.entra, `entra-${entering}`, `${entering}@acme.example`)).toMatchObject({
+    kind: 'signed_in',
+    created: false,
+  });
+  await own(tenants.okta, false);
+});
+
+test('T27 T31 JIT makes nobody with an address that another connection of the tenant owns, whatever domainScope says', async () => {
+  await changeSettings(world, tenants.acme, { provisioningMode: 'jit', domainScope: 'any' });
+  const name = fresh();
+  expect(await enter(tenants.okta, `partner-${name}`, `${name}@acme.example`)).toEqual({
+    kind: 'refused',
+    reason: 'domain_not_allowed',
+  });
+  expect(await enter(tenants.okta, `partner-${name}`, `${name}@partner.example`)).toMatchObject({ created: true });
+  expect(await enter(tenants.entra, `entra-${name}`, `${name}@acme.example`)).toMatchObject({ created: true });
+  await changeSettings(world, tenants.acme, { provisioningMode: 'invite_only', domainScope: 'owned_domains' });
+});
