@@ -85,7 +85,7 @@ async function loadFacts(
     source: person,
     sourceBarred: bar(read.homeFacts) !== null,
     downwards: await isStrictAncestor(tx, person.tenantId),
-    heldSuspension: guest === undefined ? await findHeldSuspension(tx, await keysOf(ctx, tx, person)) : null,
+    heldSuspension: guest === undefined ? await findHeldSuspension(tx, await keysOf(ctx, tx, person), null) : null,
     guest: guest === undefined || found === undefined ? null : { ...found.standing, ...guest },
   };
 }

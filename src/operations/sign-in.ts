@@ -9,6 +9,7 @@ import {
   identityKeyText,
   type SignInFacts,
   type SignInRefusal,
+  type SignInStep,
   type UpstreamAssertion,
 } from '../core/identity.ts';
 import type {
@@ -75,7 +76,8 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
     return { kind: 'refused', reason: 'replayed' };
   }
   const { facts, reads } = await loadFacts(tx, config, connection.connectionId, assertion);
-  const step = decideSignIn(assertion, facts);
+  const links = linkKeys(ctx, connection.key, assertion);
+  const step = await keptApart(tx, links, decideSignIn(assertion, facts));
   if (step.kind === 'refused') {
     const detail = { method: assertion.method, connection: connection.key };
     await apply(ctx, tx, {
@@ -92,11 +94,10 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
     return decision.outcome;
   }
   const keys = [
-    ctx.keyHash(identityKeyText(connection.key, assertion.issuer, assertion.subject)),
-    ...assertion.directoryIds.map((id) => ctx.keyHash(externalIdKeyText(connection.key, id))),
+    ...links,
     ...(assertion.email === null ? [] : [ctx.keyHash(emailKeyText(foldPlusTag(assertion.email)))]),
   ];
-  const inherits = await findHeldSuspension(tx, keys);
+  const inherits = await findHeldSuspension(tx, keys, null);
   const decision = admitNew(ctx, tx.tenantId, assertion, config, step.approval, inherits, keys);
   const notices =
     step.approval === 'pending'
@@ -104,6 +105,23 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
       : [];
   await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });
   return decision.outcome;
+}
+
+/** What the person who signs in is known by at this connection, whatever their address. */
+function linkKeys(ctx: Context, connectionKey: string, assertion: UpstreamAssertion): readonly KeyHash[] {
+  const { issuer, subject, directoryIds } = assertion;
+  return [
+    identityKeyText(connectionKey, issuer, subject),
+    ...directoryIds.map((id) => externalIdKeyText(connectionKey, id)),
+  ].map((text) => ctx.keyHash(text));
+}
+
+/** An address makes no account another one's way back in: whom somebody suspended signs in as is for an administrator (T121). */
+async function keptApart(tx: TenantTx, links: readonly KeyHash[], step: SignInStep): Promise<SignInStep> {
+  if (step.kind !== 'known' || step.link !== 'email') return step;
+  return (await findHeldSuspension(tx, links, step.userId)) === null
+    ? step
+    : { kind: 'refused', reason: 'add_sso', userId: step.userId };
 }
 
 async function loadFacts(
@@ -186,8 +204,7 @@ function admitKnown(
       done('identity.linked', 'user', userId, { by: link, connection: connectionKey, method: assertion.method }),
     );
     if (read.homeFacts.suspension !== null) {
-      const hash = ctx.keyHash(identityKeyText(connectionKey, assertion.issuer, assertion.subject));
-      changes.push({ kind: 'hold_keys', subjectId: userId, hashes: [hash] });
+      changes.push({ kind: 'hold_keys', subjectId: userId, hashes: linkKeys(ctx, connectionKey, assertion) });
     }
     if (link === 'email' && !read.profile.emailVerified) {
       // Whoever set this password never proved the address (T29): only the person whom the IdP vouches for keeps a way in.

@@ -48,7 +48,11 @@ export async function keysOf(ctx: Context, tx: TenantTx, person: Person): Promis
 export function hashKeys(ctx: Pick<Context, 'keyHash'>, known: KnownBy): readonly KeyHash[] {
   const texts = [
     ...known.emails.map(parseEmail).flatMap((email) => (email === null ? [] : [emailKeyText(foldPlusTag(email))])),
-    ...known.identities.map((one) => identityKeyText(one.connectionKey, one.issuer, one.subject)),
+    ...known.identities.flatMap((one) => [
+      identityKeyText(one.connectionKey, one.issuer, one.subject),
+      // A directory may yet push them, under the name that they sign in by.
+      externalIdKeyText(one.connectionKey, one.subject),
+    ]),
     ...known.externalIds.map((one) => externalIdKeyText(one.connectionKey, one.externalId)),
   ];
   return [...new Set(texts)].map((text) => ctx.keyHash(text));
