@@ -137,8 +137,10 @@ export type MappingFacts = {
   readonly sourceBarred: boolean;
   /** The target is a strict descendant of the person's home. */
   readonly downwards: boolean;
-  /** The target suspended somebody who was known by what this person is known by: a new guest begins suspended (I3). */
+  /** The target suspended somebody else who was known by what this person is known by: whoever is let in begins suspended (I3). */
   readonly heldSuspension: SuspensionId | null;
+  /** Local groups of the target that the guest is in. */
+  readonly memberOf: readonly LocalGroupId[];
   /** The guest that this person is, or was, in the target. */
   readonly guest: (SubjectStanding & { readonly guestId: GuestId; readonly mapped: boolean }) | null;
 };
@@ -174,9 +176,10 @@ export function decideMapGuest(
     return refuse(refused('not_downwards', 'A person can be mapped only into tenants below their own.'));
   if (facts.sourceBarred) return refuse(refused('deactivated', 'This person has no access in their own tenant.'));
   const guestId = guest?.guestId ?? newId<GuestId>();
-  const inherits = guest === null ? facts.heldSuspension : null;
+  const inherits = guest === null || (!guest.mapped && guest.suspension === null) ? facts.heldSuspension : null;
   const suspended = guest?.suspension != null || inherits !== null;
   const added = suspended ? [] : roles.filter((role) => !guest?.grants.some((grant) => grant.roleId === role.roleId));
+  const joined = suspended ? [] : groups.filter((group) => !facts.memberOf.includes(group));
   const already = guest?.mapped === true;
   const open: Change[] = already ? [] : [{ kind: 'create_guest', guestId, source, by }];
   if (inherits !== null) {
@@ -198,14 +201,14 @@ export function decideMapGuest(
           lifts: null,
         };
       }),
-      ...(suspended ? [] : groups).map((groupId): Change => {
+      ...joined.map((groupId): Change => {
         return { kind: 'join_local_group', membershipId: newId<MembershipId>(), groupId, subjectId: guestId };
       }),
     ],
     events:
-      already && added.length === 0
+      already && added.length === 0 && joined.length === 0
         ? []
-        : bothEnds('mapping.added', guestId, source, { roles: added.map(roleLabel), suspended }),
+        : bothEnds('mapping.added', guestId, source, { roles: added.map(roleLabel), groups: joined, suspended }),
   };
 }
 

@@ -81,11 +81,18 @@ async function loadFacts(
   if (read === undefined) return undefined;
   const guest = await findGuest(tx, person);
   const found = guest && (await lockStanding(tx, target.slug, { subjectId: guest.guestId, kind: 'guest', person }));
+  const there = found?.read.target;
+  const guestFacts = there?.kind === 'guest' ? there.facts : null;
   return {
     source: person,
     sourceBarred: bar(read.homeFacts) !== null,
     downwards: await isStrictAncestor(tx, person.tenantId),
-    heldSuspension: guest === undefined ? await findHeldSuspension(tx, await keysOf(ctx, tx, person), null) : null,
+    heldSuspension:
+      guest?.mapped === true
+        ? null
+        : await findHeldSuspension(tx, await keysOf(ctx, tx, person), guest?.guestId ?? null),
+    memberOf:
+      guestFacts === null ? [] : guestFacts.groups.flatMap((group) => (group.kind === 'local' ? [group.groupId] : [])),
     guest: guest === undefined || found === undefined ? null : { ...found.standing, ...guest },
   };
 }

@@ -295,6 +295,33 @@ describe('cross-tenant mappings', () => {
     expect((await readAccess(world.context(), who, tenants.labs.slug))?.allowed).toEqual([]);
   });
 
+  test('T125 I3 mapped again, after the target suspended its own account of the same address, a guest begins suspended', async () => {
+    const { who, email } = await person();
+    const gift = { roles: ['Viewer'], groups: [] };
+    await mapGuest(world.context(), tenants.labs, who, gift, operator);
+    await unmapGuest(world.context(), tenants.labs, who, operator);
+    const local = await addUser(world, tenants.labs, email);
+    const account = { tenantId: tenants.labs.tenantId, userId: local };
+    await suspend(world.context(), tenants.labs, { subjectId: local, kind: 'user', person: account }, null);
+    expect(await mapGuest(world.context(), tenants.labs, who, gift, operator)).toMatchObject({ suspended: true });
+    expect(await stateOf(who, 'acme-labs')).toBe('suspended');
+  });
+
+  test('I15 a group that a mapped guest is let into is audited at both ends, and once', async () => {
+    const { who } = await person();
+    await mapGuest(world.context(), tenants.labs, who, { roles: ['Viewer'], groups: [] }, operator);
+    const rows = () =>
+      world.sql<{ groups: number }>(
+        `select jsonb_array_length(detail -> 'groups') as groups from audit_events
+         where kind = 'mapping.added' and (object_id = $1 or object_id in (select guest_id from guests where source_user_id = $1))
+         order by occurred_at`,
+        [who.userId],
+      );
+    for (const _ of ['first', 'again'])
+      await mapGuest(world.context(), tenants.labs, who, { roles: [], groups: ['TenantOwners'] }, operator);
+    expect((await rows()).map((row) => row.groups)).toEqual([0, 0, 1, 1]);
+  });
+
   test('T74 allowed_tenants is never transitive', async () => {
     const { who } = await person();
     const read = await readAccess(world.context(), who, null);
