@@ -63,7 +63,7 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
         response,
         failure.status,
         problemPage({
-          problem: failure.status >= 500 ? 'broken' : 'bad_request',
+          problem: failure.status >= 500 ? 'broken' : failure.status === 404 ? 'not_found' : 'bad_request',
           reference: referenceOf(failure.requestId),
           code: failure.error,
           contact: null,
@@ -143,7 +143,11 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
 
   const http = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS, maxHeaderSize: 16_384 },
-    app,
+    (request, response) => {
+      // T61: whole addresses are for proxies, and parsers differ about what two slashes begin.
+      if (/^\/(?!\/)/.test(request.url ?? '')) app(request, response);
+      else response.writeHead(400, { connection: 'close' }).end();
+    },
   );
   http.keepAliveTimeout = KEEP_ALIVE_MS;
   return {

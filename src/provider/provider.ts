@@ -10,7 +10,7 @@ import { endClientOfSession } from '../operations/end-artifacts.ts';
 import { type KeyTiming, keyTiming, type SigningKey } from '../operations/signing-keys.ts';
 import { newRefreshTokenId } from './adapter.ts';
 import { clientFinder, compareSecretHashes } from './clients.ts';
-import { configurationOf } from './configuration.ts';
+import { type ConfigurationParts, configurationOf } from './configuration.ts';
 import { interactionsOf } from './interactions.ts';
 import { followSigningKeys } from './keys.ts';
 import { promptsAsked } from './prompts.ts';
@@ -75,6 +75,9 @@ export async function buildProvider(options: ProviderOptions): Promise<BuiltProv
   const renderSignOut = options.renderSignOut ?? plainSignOut;
   const renderSignedOut = options.renderSignedOut ?? plainSignedOut;
 
+  const showError: ConfigurationParts['showError'] = (ctx, out, error) =>
+    show(ctx, (response) => options.renderError(response, failureOf(out, error)));
+
   const use = (keys: readonly SigningKey[]) => {
     const provider = new Provider(
       `${publicUrl}/oidc`,
@@ -84,12 +87,12 @@ export async function buildProvider(options: ProviderOptions): Promise<BuiltProv
         cookieKeys: options.secrets.cookieKeys,
         dpopSecret: options.secrets.subkey('dpop-nonce'),
         findClient,
-        showError: (ctx, out, error) => show(ctx, (response) => options.renderError(response, failureOf(out, error))),
+        showError,
         showSignOut: (ctx, view) => show(ctx, (response) => renderSignOut(response, view)),
         showSignedOut: (ctx) => show(ctx, renderSignedOut),
       }),
     );
-    adapt(provider, system);
+    adapt(provider, system, showError);
     report(provider, options.log);
     current = { provider, handle: provider.callback() };
   };
@@ -100,6 +103,8 @@ export async function buildProvider(options: ProviderOptions): Promise<BuiltProv
   };
   const handle = (request: Request, response: Response) => {
     pinOrigin(request, publicUrl);
+    // Some clients accept HTML unless told otherwise, and can read none (RFC 6749 §5.2: the refusal is JSON).
+    if (FOR_CLIENTS.test(request.path)) request.headers.accept = 'application/json';
     response.set(HEADERS);
     return inRequest(request, response, async () => {
       await inUse().handle(request, response);
@@ -139,6 +144,9 @@ const HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 };
 
+// What no person looks at.
+const FOR_CLIENTS = /^\/(token|userinfo|request|jwks|\.well-known)(\/|$)/;
+
 /** T61, T88: whatever the request calls this server, it has one name. */
 function pinOrigin(request: Request, publicUrl: string): void {
   const { host, protocol } = new URL(publicUrl);
@@ -150,7 +158,7 @@ function pinOrigin(request: Request, publicUrl: string): void {
 }
 
 /** What the library has no setting for. */
-function adapt(provider: Provider, system: Context): void {
+function adapt(provider: Provider, system: Context, showError: ConfigurationParts['showError']): void {
   // Only for the protocol, which pinOrigin has set: secure cookies need it.
   provider.proxy = true;
   compareSecretHashes(provider, () => system);
@@ -171,12 +179,24 @@ function adapt(provider: Provider, system: Context): void {
       ctx.set('cache-control', `public, max-age=${PUBLISHED_SECONDS}`);
     }
     if (ctx.status === 503) ctx.set('retry-after', '2');
+    if (ctx.status === 404 && ctx.body === undefined && requestState().page === null) await nothingHere(ctx, showError);
     // "Stay signed in" after an application asked for the logout: that application is logged out all the same.
     const left = ctx.oidc?.entities.Client?.clientId;
     if (route === 'end_session_confirm' && ctx.status === 303 && params?.logout === undefined && session && left) {
       await endClientOfSession(system, session.uid, left);
     }
   });
+}
+
+/** By itself the library says no more than "Not Found", to a person and to a program. */
+async function nothingHere(ctx: KoaContextWithOIDC, showError: ConfigurationParts['showError']): Promise<void> {
+  const out = { error: 'invalid_request', error_description: 'nothing answers at this address by this method' };
+  if (ctx.accepts('json', 'html') === 'html') {
+    await showError(ctx, out, Object.assign(new Error(), { statusCode: 404 }));
+    return;
+  }
+  ctx.body = out;
+  ctx.status = 404;
 }
 
 /** Leaves the answer to a page of ours. */
@@ -207,7 +227,13 @@ function report(provider: Provider, log: Log): void {
   provider.on('pushed_authorization_request.error', refused('pushed authorization request'));
   provider.on('end_session.error', refused('end session'));
   provider.on('end_session_confirm.error', refused('end session'));
-  provider.on('server_error', (_ctx: KoaContextWithOIDC, error: Error) => log.error({ error }, 'the provider failed'));
+  const failed = (error: Error, ctx: KoaContextWithOIDC | undefined) => {
+    // Whoever hangs up within a request, or sends what is none, is no failure of ours.
+    const ended = ctx?.req.complete === false || ('code' in error && /^(HPE_|ECONNRESET|ECONNABORTED|EPIPE)/.test(String(error.code)));
+    if (ended) log.info({ error: error.message }, 'a request ended before it was whole');
+    else log.error({ error }, 'the provider failed');
+  };
+  provider.on('server_error', (ctx: KoaContextWithOIDC, error: Error) => failed(error, ctx));
   const emitter: EventEmitter = provider;
-  emitter.on('error', (error: Error) => log.error({ error }, 'the provider failed'));
+  emitter.on('error', failed);
 }
