@@ -45,14 +45,15 @@ export function send(port: number, path: string, ask: Ask = {}): Promise<Answer>
   });
 }
 
-/** Bytes as they are on a connection of their own; what comes back until the server closes it, or is silent for `patienceMs`. */
-export function sendRaw(port: number, bytes: string | Uint8Array, patienceMs = 2_000): Promise<string> {
+/** Bytes as they are on a connection of their own; what comes back until the server closes it, or falls silent. */
+export function sendRaw(port: number, bytes: string | Uint8Array): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
-    socket.setEncoding('latin1').setTimeout(patienceMs, () => socket.destroy());
+    socket.setEncoding('latin1').setTimeout(5_000, () => socket.destroy());
     socket.on('data', (chunk: string) => {
       text += chunk;
+      socket.setTimeout(60);
     });
     socket.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' ? undefined : reject(error)));
     socket.on('close', () => resolve(text));
