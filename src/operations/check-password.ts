@@ -22,7 +22,8 @@ export type PasswordCheck = (
 ) => Promise<{ readonly matches: boolean; readonly renewed: string | null }>;
 
 export type PasswordOutcome =
-  | { readonly kind: 'signed_in'; readonly person: Person; readonly tenant: TenantSlug }
+  /** `epoch`: the person's when this was proven. What ends their sessions afterwards ends this sign-in too. */
+  | { readonly kind: 'signed_in'; readonly person: Person; readonly tenant: TenantSlug; readonly epoch: number }
   /** `wrong` also says: nobody has this address, or there were too many tries. The page does not tell which (T89). */
   | { readonly kind: 'refused'; readonly reason: 'wrong' }
   | { readonly kind: 'refused'; readonly reason: 'deactivated'; readonly person: Person; readonly tenant: TenantSlug };
@@ -69,13 +70,13 @@ function admit(ctx: Context, holder: PasswordHolder, renewed: string | null): Pr
       await apply(ctx, tx, { changes: [], events: [event] });
       return barred === 'deactivated'
         ? { kind: 'refused', reason: 'deactivated', person: read.person, tenant }
-        : { kind: 'signed_in', person: read.person, tenant };
+        : { kind: 'signed_in', person: read.person, tenant, epoch: read.homeEpoch };
     }
     await apply(ctx, tx, {
       changes: [{ kind: 'record_sign_in', userId, at: ctx.now() }],
       events: [done('sign_in.completed', 'user', userId, { method: 'password' })],
     });
-    return { kind: 'signed_in', person: read.person, tenant };
+    return { kind: 'signed_in', person: read.person, tenant, epoch: read.homeEpoch };
   });
 }
 

@@ -21,7 +21,13 @@ export type SignInFailure =
 
 /** What a sign-in came to. It waits under a handle until the browser comes back to the interaction that it began in. */
 export type KeptSignIn =
-  | { readonly kind: 'signed_in'; readonly person: Person; readonly method: 'oidc' | 'saml' | 'password' }
+  | {
+      readonly kind: 'signed_in';
+      readonly person: Person;
+      /** The person's when they were proven. */
+      readonly epoch: number;
+      readonly method: 'oidc' | 'saml' | 'password';
+    }
   | {
       readonly kind: 'refused';
       readonly reason: SignInFailure;
@@ -96,7 +102,10 @@ export async function readSignIn(ctx: Context, handle: string, interactionUid: s
   return kept ?? null;
 }
 
-/** Like {@link readSignIn}, and nobody finds it again: what a session is begun with. */
+/**
+ * Like {@link readSignIn}, and nobody finds it again: what a session is begun with. Null too where the person's sessions were ended
+ * since they were proven: whoever was in the account before its bearer had it in hand comes in by nothing from then (T30).
+ */
 export async function useSignIn(ctx: Context, handle: string, interactionUid: string): Promise<KeptSignIn | null> {
   const tenantId = await tenantOf(ctx, handle);
   if (tenantId === null) return null;

@@ -34,8 +34,10 @@ import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts'
 import { noticesOfRequest } from './request-access.ts';
 
 export type SignInOutcome =
-  | { readonly kind: 'signed_in'; readonly person: Person; readonly created: boolean }
+  /** `epoch`: the person's when this was proven. What ends their sessions afterwards ends this sign-in too. */
+  | { readonly kind: 'signed_in'; readonly person: Person; readonly created: boolean; readonly epoch: number }
   | { readonly kind: 'refused'; readonly reason: SignInRefusal | 'replayed' };
+type Admitted = { readonly person: Person; readonly created: boolean };
 
 export type SignInProof = {
   readonly assertion: UpstreamAssertion;
@@ -91,7 +93,7 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
     if (read === undefined) throw new Error('a candidate was decided on that was not read');
     const decision = admitKnown(ctx, assertion, connection.key, read, step.link);
     await apply(ctx, tx, decision);
-    return decision.outcome;
+    return signedIn(tx, decision.outcome);
   }
   const keys = [
     ...links,
@@ -104,7 +106,14 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
       ? await noticesOfRequest(tx, config, assertion.displayName ?? assertion.email ?? '', null)
       : [];
   await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });
-  return decision.outcome;
+  return signedIn(tx, decision.outcome);
+}
+
+/** Under the lock of the person's row, and after this very sign-in may have ended what was there before. */
+async function signedIn(tx: TenantTx, admitted: Admitted): Promise<SignInOutcome> {
+  const epoch = await lockSubject(tx, admitted.person.userId);
+  if (epoch === undefined) throw new Error('a person who was just found or made is gone');
+  return { kind: 'signed_in', ...admitted, epoch };
 }
 
 /** What the person who signs in is known by at this connection, whatever their address. */
@@ -193,7 +202,7 @@ function admitKnown(
   connectionKey: string,
   read: SubjectRead,
   link: null | 'directory' | 'email',
-): Decision<SignInOutcome> {
+): Decision<Admitted> {
   const { userId } = read.person;
   const barred = bar(read.homeFacts);
   const changes: Change[] = [];
@@ -225,7 +234,7 @@ function admitKnown(
       denied('sign_in.barred', 'user', userId, barred, { method: assertion.method, connection: connectionKey }),
     );
   }
-  return { outcome: { kind: 'signed_in', person: read.person, created: false }, changes, events };
+  return { outcome: { person: read.person, created: false }, changes, events };
 }
 
 function admitNew(
@@ -236,7 +245,7 @@ function admitNew(
   approval: 'approved' | 'pending',
   inherits: SuspensionId | null,
   keys: readonly KeyHash[],
-): Decision<SignInOutcome> {
+): Decision<Admitted> {
   const userId = ctx.newId<UserId>();
   const email = assertion.email;
   if (email === null) throw new Error('a person without an address is never created at sign-in');
@@ -304,7 +313,7 @@ function admitNew(
     });
   }
   changes.push({ kind: 'record_sign_in', userId, at: ctx.now() });
-  return { outcome: { kind: 'signed_in', person: { tenantId, userId }, created: true }, changes, events };
+  return { outcome: { person: { tenantId, userId }, created: true }, changes, events };
 }
 
 function linkIdentity(

@@ -68,7 +68,11 @@ const OPEN = `tenant_id = $1 and handle_hash = decode($2, 'hex') and interaction
 const READ: Statement = { name: 'sign_in_handle_read', text: `select result from sign_in_handles where ${OPEN}` };
 const USE: Statement = {
   name: 'sign_in_handle_use',
-  text: `update sign_in_handles set consumed_at = now() where ${OPEN} returning result`,
+  // A refusal has no person, and so no epoch.
+  text: `update sign_in_handles h set consumed_at = now() where ${OPEN} and (h.result ->> 'epoch')::bigint is not distinct from (
+    select s.access_epoch from subjects s
+    where s.tenant_id = (h.result -> 'person' ->> 'tenantId')::uuid and s.subject_id = (h.result -> 'person' ->> 'userId')::uuid)
+  returning result`,
 };
 
 /** What lies under the handle for this interaction, left where it is. */

@@ -178,7 +178,10 @@ async function prove(
   };
   const asPerson = upstream.contextFor({ actor, requestId: ctx.caller.requestId });
   const outcome = await signIn(asPerson, tenant.tenantId, proven);
-  if (outcome.kind === 'signed_in') return { kind: 'signed_in', person: outcome.person, method: connection.protocol };
+  if (outcome.kind === 'signed_in') {
+    const { person, epoch } = outcome;
+    return { kind: 'signed_in', person, epoch, method: connection.protocol };
+  }
   ctx.log.warn(
     { reference, reason: outcome.reason, connection: connection.key, tenant: tenant.slug },
     'sign-in refused',

@@ -33,7 +33,7 @@ export async function passwordLogin(
   const home = { tenantId: person.tenantId, slug: tenant };
   const result =
     outcome.kind === 'signed_in'
-      ? ({ kind: 'signed_in', person, method: 'password' } as const)
+      ? ({ kind: 'signed_in', person, epoch: outcome.epoch, method: 'password' } as const)
       : ({ kind: 'refused', reason: 'deactivated', reference: referenceOf(requestId), tenant } as const);
   return { kind: 'resume', location: await keepForInteraction(ctx, home, login.interactionUid, result) };
 }

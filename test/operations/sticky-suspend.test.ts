@@ -82,6 +82,7 @@ describe('sign-in', () => {
       kind: 'signed_in',
       person: who,
       created: false,
+      epoch: 1,
     });
     expect(await world.sql(`select linked_by from identities where user_id = $1`, [who.userId])).toEqual([
       { linked_by: 'email' },

@@ -80,6 +80,19 @@ describe('signing in with a password', () => {
     expect(site.told).toHaveLength(told);
   });
 
+  test('T30 T129 what was proven before the person’s sessions were ended begins none, even when they are let in again', async () => {
+    const { email, subject } = await person();
+    await give(subject);
+    const browser = site.browser({ tenant });
+    const proven = onward(await enter(browser, email, secret));
+    await suspend(world.context(), tenants.acme, subject, null);
+    await give(subject);
+    const told = site.told.length;
+    expect((await browser.get(proven)).status).toBe(400);
+    expect(site.told).toHaveLength(told);
+    expect((await browser.get(onward(await enter(browser, email, secret)))).location).toBe(`${application}/callback`);
+  });
+
   test('R89 a deactivated person is refused in neutral words', async () => {
     const { email, who } = await person();
     await world.sql(`update users set admin_active = false where user_id = $1`, [who.userId]);
