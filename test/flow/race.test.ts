@@ -5,6 +5,7 @@ import { suspend } from '../../src/operations/suspend.ts';
 import { groupSchemaUrn, userBody } from '../support/scim.ts';
 import { operator } from '../support/world.ts';
 import { comeIn, type Lane, type Round, round, type Violation } from './race.ts';
+import { randomOf } from './random.ts';
 import { newDirectory } from './scim.ts';
 import { type Flow, startFlow } from './servers.ts';
 import { codeIn, newApplication, pathOf, visitor } from './visitor.ts';
@@ -59,17 +60,6 @@ beforeAll(async () => {
   );
 }, 60_000);
 afterAll(() => flow?.close());
-
-/** A small generator with a seed (mulberry32). */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 /** Plays in all lanes at once until there were so many rounds, or until one has such a violation. */
 async function play(rounds: number, until?: Violation['kind']): Promise<readonly Round[]> {

@@ -70,18 +70,21 @@ export function leakIn(answer: Answer): string | null {
 // What a request may leave behind without having changed anything: the trail, the queue's own, and the ways of a sign-in.
 const SCRATCH = /^(audit_events.*|login_flows|sign_in_handles|seen_assertions|oidc_artifacts|knex_.*)$/;
 
-/** All that matters in the database, as one value per table; and how many artifacts belong to somebody. */
-export async function snapshot(flow: Pick<Flow, 'world'>): Promise<Record<string, unknown>> {
+/** All that matters in the database, or of it what is one tenant's, as one value per table; and how many artifacts belong to somebody. */
+export async function snapshot(flow: Pick<Flow, 'world'>, tenantId?: string): Promise<Record<string, unknown>> {
   const { sql } = flow.world;
-  const tables = await sql<{ name: string }>(
-    `select tablename as name from pg_tables where schemaname = 'public' order by 1`,
+  const tables = await sql<{ name: string; of_tenants: boolean }>(
+    `select tablename as name, exists (select from pg_attribute where attrelid = tablename::regclass and attname = 'tenant_id') as of_tenants
+     from pg_tables where schemaname = 'public' order by 1`,
   );
   const picture: Record<string, unknown> = {};
-  for (const { name } of tables.filter((table) => !SCRATCH.test(table.name))) {
+  for (const { name, of_tenants } of tables.filter((table) => !SCRATCH.test(table.name))) {
+    if (tenantId !== undefined && !of_tenants) continue;
     // When a token was last used is no change of anything.
     const row = name === 'scim_credentials' ? `to_jsonb(t) - 'last_used_at'` : 'to_jsonb(t)';
+    const where = tenantId === undefined ? '' : `where tenant_id = '${tenantId}'`;
     const [found] = await sql(
-      `select count(*)::int as rows, md5(coalesce(string_agg(r::text, '' order by r::text), '')) as content from (select ${row} as r from "${name}" t) x`,
+      `select count(*)::int as rows, md5(coalesce(string_agg(r::text, '' order by r::text), '')) as content from (select ${row} as r from "${name}" t ${where}) x`,
     );
     picture[name] = found;
   }
