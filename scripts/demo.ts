@@ -1,7 +1,7 @@
 // The main job, played from end to end on an embedded database in a temporary folder, with real identity providers in a process
 // of their own. Ends with an error unless everything held. `npm run demo -- --keep` leaves it running.
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newBrowser, signInBy, startApplication, type Tokens } from './demo/application.ts';
@@ -26,6 +26,8 @@ const password = 'at-the-provider';
 const started = Date.now();
 const screen = openScreen();
 const folder = mkdtempSync(join(tmpdir(), 'drawbridge-demo-'));
+// Started by root, the database runs as another user, who has to pass through here.
+chmodSync(folder, 0o711);
 const closing: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
 let stopping = false;
 async function stop(code: number): Promise<void> {

@@ -28,7 +28,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, 'node_modules');
 const stampFile = join(modules, '.drawbridge-install.json');
 const lockFile = join(root, '.install-lock');
-const oldestNode = [24, 7];
+const oldestNode = [24, 16];
 const platform = `${process.platform}-${process.arch}`;
 
 const say = (text) => process.stderr.write(`drawbridge: ${text}\n`);

@@ -1,11 +1,11 @@
 // The server: read the settings, open the world, build the parts, listen; drain on SIGTERM.
 
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { openMetrics, serveMetrics } from './health.ts';
 import { openLog } from './log.ts';
-import { invitationLink, invitationSecretHash } from './operations/accept-invitation.ts';
-import { bootstrap } from './operations/bootstrap.ts';
+import { invitationLink } from './operations/accept-invitation.ts';
+import { type BootstrapOutcome, bootstrap } from './operations/bootstrap.ts';
 import { buildServer } from './server.ts';
 import { readSettings, type ServerSettings } from './settings.ts';
 import { startConfig } from './start-config.ts';
@@ -15,8 +15,8 @@ import { openWorld, type World } from './world.ts';
 const NOTICE_SECONDS = 2.5;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-if (major < 24 || (major === 24 && minor < 7))
-  fail(`Node 24.7 or later is needed; this is ${process.versions.node}. Start with: npm start`);
+if (major < 24 || (major === 24 && minor < 16))
+  fail(`Node 24.16 or later is needed; this is ${process.versions.node}. Start with: npm start`);
 
 const read = readSettings();
 if (read.kind === 'refused') fail(read.problems.join('\n'));
@@ -26,16 +26,23 @@ async function run(settings: ServerSettings): Promise<void> {
   const log = openLog(settings.logLevel);
   const metrics = openMetrics();
   const world = await openWorld(settings, log, { onStatement: metrics.countStatement });
-  await firstStart(world);
+  const link = await firstStart(world);
   const server = await buildServer(world, metrics);
   const metricsServer = settings.metricsPort === null ? null : await serveMetrics(metrics, settings.metricsPort);
 
   await new Promise<void>((resolve, reject) => {
     server.http.once('error', reject);
     server.http.listen({ port: settings.port, ...(settings.host === null ? {} : { host: settings.host }) }, resolve);
+  }).catch(async (error: NodeJS.ErrnoException) => {
+    await server.close();
+    await world.close();
+    const taken =
+      error.code === 'EADDRINUSE' ? `Port ${settings.port} is taken. Set PORT to another one.` : error.message;
+    throw new Error(taken);
   });
   const { port } = server.http.address() as AddressInfo;
   log.info({ port, publicUrl: settings.publicUrl }, 'ready');
+  if (link.kind === 'link') printLink(settings, link);
 
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {
@@ -61,20 +68,21 @@ async function run(settings: ServerSettings): Promise<void> {
   );
 }
 
-/** Makes the system tenant, prints the first administrator's link while nobody has used one, and applies the files at first start. */
-async function firstStart(world: World): Promise<void> {
+/** Makes the system tenant and applies the files, at the first start. */
+async function firstStart(world: World): Promise<BootstrapOutcome> {
   const ctx = world.contextFor({ actor: { kind: 'operator', name: 'first start' }, requestId: randomUUID() });
-  const link = await bootstrap(ctx, () => {
-    const secret = randomBytes(32).toString('base64url');
-    return { secret, hash: invitationSecretHash(ctx, secret) };
-  });
+  const link = await bootstrap(ctx);
   await startConfig(ctx, world.settings.configFolder);
-  if (link.kind !== 'link') return;
+  return link;
+}
+
+/** While nobody has used it, every start prints the first administrator's link. */
+function printLink(settings: ServerSettings, link: Extract<BootstrapOutcome, { kind: 'link' }>): void {
   // Not by the log: its lines are kept and shipped, and this one opens the door.
   const until = new Date(link.expiresAt).toISOString().slice(0, 16).replace('T', ' ');
   process.stdout.write(
     `\n  First administrator: open this link once, until ${until} UTC, to set your address and password.\n` +
-      `  ${invitationLink(world.settings.publicUrl, link.tenant, link.secret)}\n\n`,
+      `  ${invitationLink(settings.publicUrl, link.tenant, link.secret)}\n\n`,
   );
 }
 

@@ -9,6 +9,7 @@ import { deriveSecrets, type Secrets } from './secrets.ts';
 import type { ServerSettings } from './settings.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { createDatabase, startEmbeddedPostgres } from './store/embedded-postgres.ts';
+import { sameInstallation } from './store/installation.ts';
 import { migrate } from './store/migrate.ts';
 
 export type World = {
@@ -41,8 +42,16 @@ export async function openWorld(
       : null;
   try {
     const ownerUrl = settings.databaseUrl ?? (await createDatabase(embedded?.url ?? '', 'drawbridge'));
-    await migrate(ownerUrl);
+    await migrate(ownerUrl).catch((error: Error) => {
+      throw settings.databaseUrl === null ? error : new Error(unreachable(error) ?? error.message);
+    });
     const database = openDatabase({ url: ownerUrl, poolSize: settings.databasePoolSize, ...options });
+    if (!(await sameInstallation(database.global, secrets.subkey('key-check').toString('base64url')))) {
+      await database.close();
+      throw new Error(
+        'The master key is not the one that this database was set up with. Give the right one (DRAWBRIDGE_MASTER_KEY, or master.key in the data folder).',
+      );
+    }
     return {
       settings,
       database,
@@ -59,6 +68,13 @@ export async function openWorld(
     await embedded?.stop();
     throw error;
   }
+}
+
+/** What to say where the database of the settings does not answer; null for an error of another kind. */
+function unreachable(error: Error): string | null {
+  const code = 'code' in error ? String(error.code) : '';
+  if (!/^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|28|3D000)/.test(code)) return null;
+  return `The database that DATABASE_URL names cannot be used: ${error.message || code}.`;
 }
 
 /** The real context of one caller. Tests make theirs with it too, over a database of their own. */

@@ -564,6 +564,13 @@ create table signing_keys (
 create unique index signing_keys_current on signing_keys (algorithm) where state = 'current' and ended_at is null;
 create unique index signing_keys_next on signing_keys (algorithm) where state = 'next' and ended_at is null;
 
+-- One row: what a right master key derives, so that a wrong one is refused before it writes anything.
+create table installation (
+  only_one boolean primary key default true check (only_one),
+  key_check text not null,
+  created_at timestamptz not null default now()
+);
+
 create table audit_events (
   tenant_id uuid not null,
   occurred_at timestamptz not null default clock_timestamp(),
@@ -621,8 +628,18 @@ begin
 exception when duplicate_object or unique_violation then null;
 end $$;
 do $$
+declare
+  -- From 16 on a role's maker is its member without being able to work as it.
+  needed text := case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end;
 begin
-  execute format('grant drawbridge_app to %I', current_user);
+  begin
+    execute format('grant drawbridge_app to %I', current_user);
+  exception when insufficient_privilege then
+    if not pg_has_role(current_user, 'drawbridge_app', needed) then
+      raise exception 'the role drawbridge_app was made by somebody else; a superuser has to run: grant drawbridge_app to %',
+        quote_ident(current_user);
+    end if;
+  end;
   execute format('grant usage on schema %I to drawbridge_app', current_schema());
 end $$;
 grant select, insert on all tables in schema public to drawbridge_app;

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { invitationLink, invitationSecretHash } from '../operations/accept-invitation.ts';
+import { invitationLink } from '../operations/accept-invitation.ts';
 import { bootstrap } from '../operations/bootstrap.ts';
 import { rotateSigningKeys } from '../operations/signing-keys.ts';
 import { CliError, type Command } from './command.ts';
@@ -22,13 +21,10 @@ export const keysRotate: Command = {
 
 export const bootstrapLink: Command = {
   usage: 'bootstrap',
-  summary: 'a fresh link for the first administrator, as long as nobody has used one; the older link ends',
+  summary: 'the link for the first administrator, as long as nobody has used it',
   options: {},
   async run({ context, settings }) {
-    const link = await bootstrap(context, () => {
-      const secret = randomBytes(32).toString('base64url');
-      return { secret, hash: invitationSecretHash(context, secret) };
-    });
+    const link = await bootstrap(context);
     if (link.kind !== 'link') throw new CliError('The first administrator has set a password already.');
     const url = invitationLink(settings.publicUrl, link.tenant, link.secret);
     return { text: url, json: { link: url, expiresAt: new Date(link.expiresAt).toISOString() } };

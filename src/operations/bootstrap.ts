@@ -5,6 +5,7 @@ import { apply } from '../store/apply.ts';
 import { findUnusedBootstrap } from '../store/bootstrap.ts';
 import { UniqueViolation } from '../store/database.ts';
 import { findTenant } from '../store/tenants.ts';
+import { invitationSecretHash } from './accept-invitation.ts';
 import { systemTenant, tenantChange } from './create-tenant.ts';
 
 const LINK_LIFETIME = 7 * 24 * 3600 * 1000;
@@ -15,38 +16,35 @@ export type BootstrapOutcome =
 
 /**
  * Makes the system tenant if there is none, with its first administrator, who has no password and no address yet, and a one-time
- * secret with which that person sets both. While nobody has used it, each call ends the older secret and makes a fresh one.
- * `newSecret` gives the secret (256 bits, printable) and the hash under which it is kept.
+ * secret with which that person sets both. The secret is derived, so that every server and every start gives the same one until
+ * somebody has used it; past its time a fresh one takes its place.
  */
-export async function bootstrap(
-  ctx: Context,
-  newSecret: () => { secret: string; hash: string },
-): Promise<BootstrapOutcome> {
+export async function bootstrap(ctx: Context): Promise<BootstrapOutcome> {
   if ((await findTenant(ctx.global, systemTenant)) === undefined) {
     try {
-      return await firstStart(ctx, newSecret());
+      return await firstStart(ctx);
     } catch (error) {
-      // Another server made it at the same moment, and prints the link.
+      // Another server made it at the same moment.
       if (!(error instanceof UniqueViolation)) throw error;
-      return { kind: 'done_before' };
     }
   }
   const system = await findTenant(ctx.global, systemTenant);
   if (system === undefined) throw new Error('the system tenant is gone');
   return ctx.transaction(system.tenantId, async (tx) => {
-    const userId = await findUnusedBootstrap(tx);
-    if (userId === undefined) return { kind: 'done_before' };
-    const fresh = newSecret();
-    const invitation = invite(ctx, userId, fresh.hash);
+    const found = await findUnusedBootstrap(tx);
+    if (found === undefined) return { kind: 'done_before' };
+    if (found.open !== null) return linkOf(ctx, found.open);
+    const { userId } = found;
+    const invitation = invite(ctx, userId);
     await apply(ctx, tx, {
       changes: [{ kind: 'end_invitations', userId }, invitation],
       events: [done('invitation.created', 'user', userId, { purpose: 'bootstrap' })],
     });
-    return { kind: 'link', tenant: systemTenant, secret: fresh.secret, expiresAt: invitation.expiresAt };
+    return linkOf(ctx, invitation);
   });
 }
 
-async function firstStart(ctx: Context, fresh: { secret: string; hash: string }): Promise<BootstrapOutcome> {
+async function firstStart(ctx: Context): Promise<BootstrapOutcome> {
   const tenant = tenantChange(ctx, {
     slug: systemTenant,
     parentId: null,
@@ -55,7 +53,7 @@ async function firstStart(ctx: Context, fresh: { secret: string; hash: string })
     managedBy: 'api',
   });
   const userId = ctx.newId<UserId>();
-  const invitation = invite(ctx, userId, fresh.hash);
+  const invitation = invite(ctx, userId);
   const profile = {
     userName: 'administrator',
     email: null,
@@ -98,16 +96,27 @@ async function firstStart(ctx: Context, fresh: { secret: string; hash: string })
       ],
     }),
   );
-  return { kind: 'link', tenant: systemTenant, secret: fresh.secret, expiresAt: invitation.expiresAt };
+  return linkOf(ctx, invitation);
 }
 
-function invite(ctx: Context, userId: UserId, secretHash: string): Extract<Change, { kind: 'create_invitation' }> {
+function linkOf(ctx: Context, open: { invitationId: InvitationId; expiresAt: Instant }): BootstrapOutcome {
+  const { invitationId, expiresAt } = open;
+  return { kind: 'link', tenant: systemTenant, secret: secretOf(ctx, invitationId), expiresAt };
+}
+
+/** Derived from the master key: it is kept nowhere, and every server of the installation can print it. */
+function secretOf(ctx: Context, invitationId: InvitationId): string {
+  return Buffer.from(ctx.keyHash(JSON.stringify(['bootstrap_link', invitationId])), 'hex').toString('base64url');
+}
+
+function invite(ctx: Context, userId: UserId): Extract<Change, { kind: 'create_invitation' }> {
+  const invitationId = ctx.newId<InvitationId>();
   return {
     kind: 'create_invitation',
-    invitationId: ctx.newId<InvitationId>(),
+    invitationId,
     userId,
     purpose: 'bootstrap',
-    secretHash,
+    secretHash: invitationSecretHash(ctx, secretOf(ctx, invitationId)),
     email: null,
     expiresAt: (ctx.now() + LINK_LIFETIME) as Instant,
     by: ctx.caller.actor,

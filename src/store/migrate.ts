@@ -59,6 +59,11 @@ const migrationSource: Knex.MigrationSource<string> = {
     const sql = await readFile(`${FOLDER}/${file}`, 'utf8');
     if (!/^-- (compatible|breaking)\n/.test(sql))
       throw new Error(`${file}: the first line must say -- compatible or -- breaking`);
-    return { up: (transaction: Knex) => transaction.raw(sql.replaceAll('?', '\\?')), down: async () => {} };
+    const up = (transaction: Knex) =>
+      transaction.raw(sql.replaceAll('?', '\\?')).catch((error: Error) => {
+        // knex puts the whole file before the reason.
+        throw new Error(`The migration ${file} failed: ${error.message.split(' - ').at(-1)}`);
+      });
+    return { up, down: async () => {} };
   },
 };

@@ -45,6 +45,7 @@ describe('the schema', () => {
     'clients',
     'oidc_artifacts',
     'signing_keys',
+    'installation',
     'knex_migrations',
     'knex_migrations_lock',
   ]);

@@ -24,7 +24,7 @@ export type Acme = {
 
 export async function acme(world: TestWorld): Promise<Acme> {
   const ctx = world.context();
-  await bootstrap(ctx, () => ({ secret: 'unused', hash: '00' }));
+  await bootstrap(ctx);
   const [row] = await world.sql<{ tenant_id: TenantId }>(`select tenant_id from tenants where slug = 'system'`);
   if (row === undefined) throw new Error('no system tenant');
   const make = async (slug: string, parent: string): Promise<TenantRef> => {

@@ -45,7 +45,7 @@ export function configFolder(): ConfigFolder {
 }
 
 export async function withSystemTenant(world: TestWorld): Promise<void> {
-  await bootstrap(world.context(), () => ({ secret: 'unused', hash: '00' }));
+  await bootstrap(world.context());
 }
 
 export async function planned(world: TestWorld, folder: ConfigFolder): Promise<ConfigReport> {
