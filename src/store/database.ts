@@ -4,6 +4,7 @@ import pg from 'pg';
 import type { Query, Statement, TenantTx } from '../context.ts';
 import { BridgeError } from '../core/errors.ts';
 import type { TenantId } from '../core/ids.ts';
+import { shares } from './shares.ts';
 
 // Whole numbers of the database (versions, counters) stay below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -35,15 +36,19 @@ export class UniqueViolation extends Error {
   }
 }
 
+// Waiting longer for a connection than a client waits for us helps nobody (FT6).
+const WAIT_MS = 2_000;
 const RETRIED = new Set(['40001', '40P01']);
 const MAX_TRIES = 4;
 
 export function openDatabase(options: DatabaseOptions): Database {
+  const poolSize = options.poolSize ?? 8;
+  // A quarter of the connections is left to the others, whatever one tenant asks for (FT20).
+  const share = shares({ most: Math.max(1, poolSize - Math.ceil(poolSize / 4)), waitMs: WAIT_MS });
   const config: pg.PoolConfig = {
     connectionString: options.url,
-    max: options.poolSize ?? 8,
-    // Waiting longer for a connection than a client waits for us helps nobody (FT6).
-    connectionTimeoutMillis: 2_000,
+    max: poolSize,
+    connectionTimeoutMillis: WAIT_MS,
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,
     application_name: 'drawbridge',
@@ -107,12 +112,16 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 
   return {
-    hot: (tenantId) => hold(tenantId, pool),
+    hot: (tenantId) => {
+      const tx = hold(tenantId, pool);
+      const run: TenantTx['run'] = (statement, values) => share(tenantId, () => tx.run(statement, values));
+      return { ...tx, run };
+    },
     global: { run: (statement, values) => send(pool, statement, values) },
     async transaction(tenantId, act) {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await once(tenantId, act);
+          return await share(tenantId, () => once(tenantId, act));
         } catch (error) {
           if (!(error instanceof LostRace) || attempt === MAX_TRIES)
             throw error instanceof LostRace ? busy(error) : error;

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BridgeError } from '../../src/core/errors.ts';
+import type { TenantId } from '../../src/core/ids.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
+import { shares } from '../../src/store/shares.ts';
+import { testDatabase } from '../support/database.ts';
+
+let fresh: Awaited<ReturnType<typeof testDatabase>>;
+let database: Database;
+beforeAll(async () => {
+  fresh = await testDatabase();
+  database = openDatabase({ url: fresh.url, poolSize: 4 });
+});
+afterAll(async () => {
+  await database?.close();
+  await fresh?.close();
+});
+
+const tenant = () => randomUUID() as string as TenantId;
+const sleep = (seconds: number) => ({ name: null, text: `select pg_sleep(${seconds})` });
+const outcome = (asked: Promise<unknown>) =>
+  asked.then(
+    () => 'answered',
+    (error: unknown) => (error instanceof BridgeError ? error.code : String(error)),
+  );
+
+describe('FT20 a tenant that asks for everything at once', () => {
+  test('leaves connections to the others, and is told after two seconds what it cannot have', async () => {
+    const [noisy, quiet] = [tenant(), tenant()];
+    const flood = Array.from({ length: 20 }, () => outcome(database.hot(noisy).run(sleep(3), [])));
+    flood.push(...Array.from({ length: 20 }, () => outcome(database.transaction(noisy, (tx) => tx.run(sleep(3), [])))));
+    // Before the first of the flood is done, and again after those in line were refused.
+    for (let round = 0; round < 5; round += 1) {
+      expect(await outcome(database.hot(quiet).run(sleep(0), []))).toBe('answered');
+      expect(await outcome(database.transaction(quiet, (tx) => tx.run(sleep(0), [])))).toBe('answered');
+      expect(await outcome(database.global.run(sleep(0.2), []))).toBe('answered');
+    }
+    const told = Map.groupBy(await Promise.all(flood), (one) => one);
+    expect([told.get('answered')?.length, told.get('unavailable')?.length]).toEqual([3, 37]);
+    expect(await outcome(database.hot(noisy).run(sleep(0), []))).toBe('answered');
+  });
+});
+
+describe('shares', () => {
+  test('run as many of a key at a time as they may, in order, whatever fails among them', async () => {
+    const share = shares({ most: 2, waitMs: 1_000 });
+    let running = 0;
+    let most = 0;
+    const begun: number[] = [];
+    const acts = Array.from({ length: 9 }, (_, number) =>
+      outcome(
+        share('one', async () => {
+          begun.push(number);
+          running += 1;
+          most = Math.max(most, running);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          running -= 1;
+          if (number % 2 === 0) throw new BridgeError('invalid', 'no');
+        }),
+      ),
+    );
+    expect(new Set(await Promise.all(acts))).toEqual(new Set(['answered', 'invalid']));
+    expect([most, begun]).toEqual([2, [0, 1, 2, 3, 4, 5, 6, 7, 8]]);
+  });
+});
