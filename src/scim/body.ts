@@ -39,7 +39,7 @@ function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
     const stop = () => {
       request.off('data', take);
       request.off('end', end);
-      request.off('error', reject);
+      request.off('error', gone);
       request.off('close', gone);
     };
     const take = (chunk: Buffer) => {
@@ -58,7 +58,7 @@ function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
       stop();
       reject(new ClientGone());
     };
-    request.on('data', take).on('end', end).on('error', reject).on('close', gone);
+    request.on('data', take).on('end', end).on('error', gone).on('close', gone);
   });
 }
 
