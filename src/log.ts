@@ -35,8 +35,8 @@ export function openLog(level: string, options: { readonly toStderr?: boolean } 
  * What an operator needs of an error, and nothing that a library hung on it besides: Node's parser puts the whole request there,
  * the database its parameters. Its code has another name, since `code` would be taken for an authorization code.
  */
-function errorFacts(error: unknown): object {
-  if (!(error instanceof Error)) return { message: String(error) };
+function errorFacts(error: unknown): object | string {
+  if (!(error instanceof Error)) return String(error);
   const { type, message, stack, code } = pino.stdSerializers.err(error);
   return { type, message, stack, ...(code === undefined ? {} : { errorCode: code }) };
 }

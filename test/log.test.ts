@@ -20,5 +20,5 @@ test('T113 of an error only its type, message, stack and code are logged, not wh
 test('T113 an authorization code is not logged by its name, what is no error is logged as its text', () => {
   const line = logged(`log.info({ code: 'hunter2', query: { code: 'hunter2' }, error: 'just text' }, 'said');`);
   expect(line).not.toContain('hunter2');
-  expect(JSON.parse(line).error).toEqual({ message: 'just text' });
+  expect(JSON.parse(line).error).toBe('just text');
 });
