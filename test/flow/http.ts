@@ -46,11 +46,11 @@ export function send(port: number, path: string, ask: Ask = {}): Promise<Answer>
 }
 
 /** Bytes as they are on a connection of their own; what comes back until the server closes it, or falls silent. */
-export function sendRaw(port: number, bytes: string | Uint8Array): Promise<string> {
+export function sendRaw(port: number, bytes: string | Uint8Array, patienceMs = 5_000): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
-    socket.setEncoding('latin1').setTimeout(5_000, () => socket.destroy());
+    socket.setEncoding('latin1').setTimeout(patienceMs, () => socket.destroy());
     socket.on('data', (chunk: string) => {
       text += chunk;
       socket.setTimeout(60);

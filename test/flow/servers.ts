@@ -111,6 +111,8 @@ export type Flow = {
   /** The same database under the same master key: administrators' operations in this process, and a look at the rows. */
   readonly world: TestWorld;
   readonly configFolder: string;
+  /** As the servers were told it. */
+  readonly masterKey: string;
   tenant(slug: string): Promise<TenantRef>;
   /** Settings of one more server over the same database, for {@link startServer}. Whoever starts it ends it. */
   envOfAnother(more?: Readonly<Record<string, string>>): Promise<Readonly<Record<string, string>>>;
@@ -179,6 +181,7 @@ export async function startFlow(options: FlowOptions = {}): Promise<Flow> {
     upstream,
     world,
     configFolder,
+    masterKey: env.DRAWBRIDGE_MASTER_KEY,
     async tenant(slug) {
       const found = await namedTenant(world.context(), slug as TenantSlug);
       if ('code' in found) throw new Error(found.message);

@@ -77,6 +77,8 @@ export type Visitor = {
   signIn(port: number): Promise<Code>;
   /** The same person at another browser, still signed in at their provider, with no cookie of ours. */
   again(): Visitor;
+  /** Values of the cookies that our servers set here and that still hold. */
+  cookies(): readonly string[];
   readonly app: Application;
 };
 /** A sign-in on its way: the path that comes next at our servers, and what is sent there. */
@@ -183,6 +185,7 @@ export function visitor(
     authorize,
     toCallback,
     arrive,
+    cookies: () => [...jar.values()].filter((one) => one.port === null).map(({ value }) => value),
     again: () => visitor(flow, app, who, new Map([...jar].filter(([, one]) => one.port !== null))),
     async signIn(port) {
       const started = await toCallback(port);
