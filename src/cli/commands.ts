@@ -10,7 +10,16 @@ import { plan } from './plan.ts';
 import { ruleApprove, ruleGroups } from './rules.ts';
 import { scimTokenCreate, scimTokenEnd, scimTokenList } from './scim-tokens.ts';
 import { tenantCreate, tenantList } from './tenants.ts';
-import { userActivate, userAssignRole, userDeactivate, userList, userShow, userSuspend } from './users.ts';
+import {
+  userActivate,
+  userApprove,
+  userAssignRole,
+  userDeactivate,
+  userEndRole,
+  userList,
+  userShow,
+  userSuspend,
+} from './users.ts';
 
 export const commands: ReadonlyMap<string, Command> = new Map([
   ['tenant list', tenantList],
@@ -26,6 +35,8 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ['user show', userShow],
   ['user suspend', userSuspend],
   ['user assign-role', userAssignRole],
+  ['user end-role', userEndRole],
+  ['user approve', userApprove],
   ['user deactivate', userDeactivate],
   ['user activate', userActivate],
   ['mapping add', mappingAdd],

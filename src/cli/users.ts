@@ -1,6 +1,8 @@
 import type { Reason } from '../core/access.ts';
 import type { Administrator } from '../core/change.ts';
+import { approveUser } from '../operations/approve-user.ts';
 import { assignRole } from '../operations/assign-role.ts';
+import { endRole } from '../operations/end-role.ts';
 import { listUsers } from '../operations/list-users.ts';
 import { readAccess } from '../operations/read-access.ts';
 import { openRequest } from '../operations/request-access.ts';
@@ -114,6 +116,34 @@ export const userAssignRole: Command = {
       text,
       json: { id: subject.subjectId, role: outcome.role, lifted: outcome.lifted, already: outcome.already },
     };
+  },
+};
+
+export const userEndRole: Command = {
+  usage: "user end-role --tenant T --user U --role 'Workspace: Role'",
+  summary: 'take a granted role away; no suspension, what groups map stays',
+  options: { ...who, role: { type: 'string' } },
+  async run(world, values) {
+    const { tenant, subject } = await subjectOf(world, values);
+    const outcome = accepted(
+      await endRole(world.context, tenant, subject, required(values, 'role'), administrator(world)),
+    );
+    return {
+      text: `${subject.name} no longer has ${outcome.role} by a grant.`,
+      json: { id: subject.subjectId, role: outcome.role },
+    };
+  },
+};
+
+export const userApprove: Command = {
+  usage: 'user approve --tenant T --user U',
+  summary: 'let somebody in who registered and waits; gives no role',
+  options: who,
+  async run(world, values) {
+    const { tenant, subject } = await subjectOf(world, values);
+    const outcome = accepted(await approveUser(world.context, tenant, subject, administrator(world)));
+    const text = `${subject.name} ${outcome.already ? 'was approved before' : 'is approved'}.`;
+    return { text, json: { id: subject.subjectId, approved: true, already: outcome.already } };
   },
 };
 

@@ -10,6 +10,7 @@ import type {
   LocalGroupId,
   MembershipId,
   Person,
+  RequestId,
   SubjectId,
   SuspensionId,
   UserId,
@@ -108,6 +109,58 @@ export function decideAssignRole(
   };
 }
 
+export type EndRoleOutcome = { readonly kind: 'ended'; readonly role: string } | Refusal;
+
+/**
+ * Takes a granted role away. That is no suspension: what groups map stays, and a later rule may give the role again. Refuses
+ * `unknown_role` where no grant gives it, and `roles_locked` where the tenant's authorization is external.
+ */
+export function decideEndRole(
+  subject: SubjectStanding,
+  role: Role,
+  policy: Pick<TenantSettings, 'authorization'>,
+  by: Administrator,
+): Decision<EndRoleOutcome> {
+  const { subjectId, kind: subjectKind } = subject;
+  const label = roleLabel(role);
+  const grant = subject.grants.find((one) => one.roleId === role.roleId);
+  const refusal =
+    policy.authorization === 'external'
+      ? refused('roles_locked', 'Roles of this tenant come from its identity provider.')
+      : refused('unknown_role', `No grant gives ${label}. What a group maps ends with the membership or the rule.`);
+  if (grant === undefined || policy.authorization === 'external') {
+    const events = [denied('role.end', subjectKind, subjectId, refusal.code, { role: label })];
+    return { outcome: refusal, changes: [], events };
+  }
+  return {
+    outcome: { kind: 'ended', role: label },
+    changes: [{ kind: 'end_grant', grantId: grant.grantId, by }],
+    events: [done('role.ended', subjectKind, subjectId, { grantId: grant.grantId, role: label })],
+  };
+}
+
+export type ApproveOutcome = { readonly kind: 'approved'; readonly already: boolean } | Refusal;
+
+/**
+ * Lets a person in who registered and waits (R46); their open request is answered with it. It gives no role and lifts no
+ * suspension (T127).
+ */
+export function decideApprove(
+  userId: UserId,
+  approval: 'approved' | 'pending',
+  openRequest: RequestId | null,
+  by: Administrator,
+): Decision<ApproveOutcome> {
+  if (approval === 'approved') return { outcome: { kind: 'approved', already: true }, changes: [], events: [] };
+  const answered: readonly Change[] =
+    openRequest === null ? [] : [{ kind: 'decide_access_request', requestId: openRequest, decision: 'approved', by }];
+  return {
+    outcome: { kind: 'approved', already: false },
+    changes: [{ kind: 'approve_user', userId }, ...answered],
+    events: [done('user.approved', 'user', userId, { requestId: openRequest })],
+  };
+}
+
 export type SetActiveOutcome = { readonly kind: 'set'; readonly active: boolean; readonly already: boolean } | Refusal;
 
 /**
@@ -139,6 +192,8 @@ export type MappingFacts = {
   readonly downwards: boolean;
   /** The target suspended somebody else who was known by what this person is known by: whoever is let in begins suspended (I3). */
   readonly heldSuspension: SuspensionId | null;
+  /** C24 of the target. */
+  readonly revocation: TenantSettings['mappingRevocation'];
   /** Local groups of the target that the guest is in. */
   readonly memberOf: readonly LocalGroupId[];
   /** The guest that this person is, or was, in the target. */
@@ -232,6 +287,12 @@ export function decideUnmapGuest(facts: MappingFacts, by: Administrator): Decisi
       { kind: 'leave_local_groups', subjectId: guestId },
       { kind: 'end_guest', guestId, source },
       { kind: 'end_sessions', subjectId: guestId, subjectKind: 'guest' },
+      // Otherwise tokens of other tenants name the target among the allowed ones until they are refreshed.
+      ...(facts.revocation === 'immediate'
+        ? ([
+            { kind: 'end_sessions', subjectId: source.userId, subjectKind: 'user', inTenant: source.tenantId },
+          ] as const)
+        : []),
     ],
     events: bothEnds('mapping.removed', guestId, source, null),
   };

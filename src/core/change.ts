@@ -146,7 +146,13 @@ export type Change =
   /** Remembers what a person was known by: every key of a suspended person, and any key that is given up. */
   | { readonly kind: 'hold_keys'; readonly subjectId: SubjectId; readonly hashes: readonly KeyHash[] }
   /** Raises the epoch and removes sessions, codes, tokens and grants of the subject. Every bar does it. */
-  | { readonly kind: 'end_sessions'; readonly subjectId: SubjectId; readonly subjectKind: 'user' | 'guest' }
+  | {
+      readonly kind: 'end_sessions';
+      readonly subjectId: SubjectId;
+      readonly subjectKind: 'user' | 'guest';
+      /** Where the subject is of another tenant than the one acted in. */
+      readonly inTenant?: TenantId;
+    }
   | CreateDirectoryUser
   | {
       readonly kind: 'update_directory_user';

@@ -24,7 +24,12 @@ export function assignRole(
     const config = await readConfigInForce(tx);
     const named = findRole(role, config?.roles ?? []);
     if (config === undefined || named === null)
-      return refused('unknown_role', `There is no role ${JSON.stringify(role)} in ${tenant.slug}.`);
+      return refused(
+        'unknown_role',
+        role.trim().toUpperCase() === 'NO_ACCESS'
+          ? 'NO_ACCESS is a state and no role. Suspend the person instead.'
+          : `There is no role ${JSON.stringify(role)} in ${tenant.slug}.`,
+      );
     const decision = decideAssignRole(found.standing, named, config.settings, by, ctx.newId);
     await apply(ctx, tx, decision);
     return decision.outcome;

@@ -91,6 +91,7 @@ async function loadFacts(
       guest?.mapped === true
         ? null
         : await findHeldSuspension(tx, await keysOf(ctx, tx, person), guest?.guestId ?? null),
+    revocation: (await readConfigInForce(tx))?.settings.mappingRevocation ?? 'next_refresh',
     memberOf:
       guestFacts === null ? [] : guestFacts.groups.flatMap((group) => (group.kind === 'local' ? [group.groupId] : [])),
     guest: guest === undefined || found === undefined ? null : { ...found.standing, ...guest },

@@ -1,8 +1,12 @@
 import type { TenantTx } from '../context.ts';
-import type { SubjectId, UserId } from '../core/ids.ts';
+import type { RequestId, SubjectId, UserId } from '../core/ids.ts';
 import type { Email } from '../core/profile.ts';
 
-export type OpenRequest = { readonly requestedAt: number; readonly message: string | null };
+export type OpenRequest = {
+  readonly requestId: RequestId;
+  readonly requestedAt: number;
+  readonly message: string | null;
+};
 
 /** The open access request of a subject, or undefined. Times are epoch milliseconds. */
 export async function findOpenRequest(tx: TenantTx, subjectId: SubjectId): Promise<OpenRequest | undefined> {
@@ -10,7 +14,7 @@ export async function findOpenRequest(tx: TenantTx, subjectId: SubjectId): Promi
     {
       name: 'access_request_of_subject',
       text: `
-select floor(extract(epoch from updated_at) * 1000)::bigint as "requestedAt", message
+select request_id as "requestId", floor(extract(epoch from updated_at) * 1000)::bigint as "requestedAt", message
 from access_requests where tenant_id = $1 and subject_id = $2 and decision is null order by created_at desc limit 1`,
     },
     [tx.tenantId, subjectId],

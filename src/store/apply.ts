@@ -174,14 +174,14 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
       return;
     case 'end_sessions':
       await run(`update subjects set access_epoch = access_epoch + 1 where tenant_id = $1 and subject_id = $2`, [
-        t,
+        change.inTenant ?? t,
         change.subjectId,
       ]);
       await run(
         change.subjectKind === 'user'
           ? `delete from oidc_artifacts where account_tenant_id = $1 and account_user_id = $2`
           : `delete from oidc_artifacts where target_tenant_id = $1 and target_guest_id = $2`,
-        [t, change.subjectId],
+        [change.inTenant ?? t, change.subjectId],
       );
       return;
     case 'create_directory_user':
