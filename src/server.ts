@@ -22,6 +22,7 @@ import { scimRouter } from './scim/router.ts';
 import { readSecret } from './settings.ts';
 import { cleanUpSchedule, cleanUpTasks } from './store/clean-up.ts';
 import { startJobs } from './store/jobs.ts';
+import { SignInError } from './upstream/connector.ts';
 import { beginLogin, type Upstream } from './upstream/flow.ts';
 import { oidcConnector } from './upstream/oidc.ts';
 import { passwords } from './upstream/password.ts';
@@ -75,7 +76,14 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
 
   const connectorWorld = {
     now: () => Date.now() as ReturnType<ReturnType<typeof contextFor>['now']>,
-    readSecret: async (ref: Parameters<typeof readSecret>[0]) => readSecret(ref, settings.configFolder),
+    readSecret: async (ref: Parameters<typeof readSecret>[0]) => {
+      try {
+        return readSecret(ref, settings.configFolder);
+      } catch (error) {
+        log.error({ error }, 'a sign-in needs a secret that cannot be read');
+        throw new SignInError('upstream_unreachable', error instanceof Error ? error.message : 'no secret');
+      }
+    },
     allowPrivateNetwork: settings.dangerouslyAllowPrivateNetwork,
   };
   const upstream: Upstream = {

@@ -2,10 +2,12 @@
 
 import { formatProblem } from './config-files/problem.ts';
 import type { Context } from './context.ts';
+import type { TenantConfig } from './core/config.ts';
 import { applyFirstConfig } from './operations/apply-config.ts';
 import { systemTenant } from './operations/create-tenant.ts';
 import { listTenants } from './operations/name-tenant.ts';
 import { configDrift } from './operations/plan-config.ts';
+import { readSecret } from './settings.ts';
 import { readTenantFiles } from './tenant-files.ts';
 
 /**
@@ -27,6 +29,7 @@ export async function startConfig(ctx: Context, configFolder: string): Promise<'
     if (await isFirstStart(ctx)) throw new Error(problems.join('\n'));
     return later(problems);
   }
+  warnOfMissingSecrets(ctx, read.tenants, configFolder);
   const first = await applyFirstConfig(ctx, read.tenants);
   if (first?.kind === 'impossible')
     throw new Error(first.faults.map((fault) => formatProblem(read.locate(fault))).join('\n'));
@@ -49,4 +52,22 @@ export async function startConfig(ctx: Context, configFolder: string): Promise<'
 
 async function isFirstStart(ctx: Context): Promise<boolean> {
   return (await listTenants(ctx)).every((tenant) => tenant.slug === systemTenant);
+}
+
+/** Sign-ins by such a connection will fail; better said now than to the first person who tries. */
+function warnOfMissingSecrets(ctx: Context, tenants: readonly TenantConfig[], configFolder: string): void {
+  for (const tenant of tenants) {
+    for (const connection of tenant.connections) {
+      if (connection.protocol !== 'oidc' || connection.oidc.clientSecret === null) continue;
+      try {
+        readSecret(connection.oidc.clientSecret, configFolder);
+      } catch (error) {
+        const problem = error instanceof Error ? error.message : 'no secret';
+        ctx.log.warn(
+          { tenant: tenant.slug, connection: connection.key, problem },
+          'Nobody can sign in by a connection.',
+        );
+      }
+    }
+  }
 }
