@@ -140,8 +140,10 @@ export async function buildProvider(options: ProviderOptions): Promise<BuiltProv
 const HEADERS = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
+  'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
   'Referrer-Policy': 'same-origin',
   'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
 };
 
 // What no person looks at.
@@ -229,7 +231,9 @@ function report(provider: Provider, log: Log): void {
   provider.on('end_session_confirm.error', refused('end session'));
   const failed = (error: Error, ctx: KoaContextWithOIDC | undefined) => {
     // Whoever hangs up within a request, or sends what is none, is no failure of ours.
-    const ended = ctx?.req.complete === false || ('code' in error && /^(HPE_|ECONNRESET|ECONNABORTED|EPIPE)/.test(String(error.code)));
+    const ended =
+      ctx?.req.complete === false ||
+      ('code' in error && /^(HPE_|ECONNRESET|ECONNABORTED|EPIPE)/.test(String(error.code)));
     if (ended) log.info({ error: error.message }, 'a request ended before it was whole');
     else log.error({ error }, 'the provider failed');
   };

@@ -27,6 +27,9 @@ function mediaType(accept: string | undefined): string {
 export async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
   const { status, headers = {}, body } = reply;
   response.statusCode = status;
+  // People's data, and text that they chose.
+  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('X-Content-Type-Options', 'nosniff');
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (body === null) {
     response.end();
