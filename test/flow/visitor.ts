@@ -68,7 +68,11 @@ export type Visitor = {
   /** One request to a server of the flow, with this browser's cookies. */
   ask(port: number, path: string, ask?: Ask): Promise<Answer>;
   /** A new authorization: the first answer to it, and the verifier of its code. */
-  authorize(port: number, more?: Readonly<Record<string, string>>): Promise<{ answer: Answer; verifier: string }>;
+  authorize(
+    port: number,
+    more?: Readonly<Record<string, string>>,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<{ answer: Answer; verifier: string }>;
   /** From a fresh authorization through one of acme's connections; stops before our callback or ACS is called. */
   toCallback(port: number, connection?: 'okta' | 'entra'): Promise<Started>;
   /** The callback and what follows, up to an answer that leads to the application or stays. */
@@ -122,7 +126,7 @@ export function visitor(
   };
   const ask: Visitor['ask'] = (port, path, more = {}) => exchange(port, null, path, more);
 
-  const authorize: Visitor['authorize'] = async (port, more = {}) => {
+  const authorize: Visitor['authorize'] = async (port, more = {}, headers = {}) => {
     const verifier = randomBytes(32).toString('base64url');
     const query = new URLSearchParams({
       client_id: app.clientId,
@@ -135,7 +139,7 @@ export function visitor(
       login_hint: who.email,
       ...more,
     });
-    return { answer: await ask(port, `/oidc/auth?${query}`), verifier };
+    return { answer: await ask(port, `/oidc/auth?${query}`, { headers }), verifier };
   };
 
   /** Follows the upstream provider, filling in its form where it asks, until it sends the browser back to us. */
