@@ -2,14 +2,17 @@
 // The command line: the same database as the server's, results on stdout and nothing else there.
 
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BridgeError } from '../core/errors.ts';
 import { openLog } from '../log.ts';
-import { readSettings } from '../settings.ts';
+import { readSettings, type ServerSettings } from '../settings.ts';
 import { openWorld, type World } from '../world.ts';
 import { CliError, type Command } from './command.ts';
 import { commands } from './commands.ts';
+import { shownLines } from './shown.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -24,18 +27,29 @@ async function main(args: readonly string[]): Promise<number> {
     const { values } = parse(command, rest);
     const read = readSettings();
     if (read.kind === 'refused') throw new CliError(read.problems.join('\n'));
+    refuseEmptyFolder(read.settings);
     world = await openWorld({ ...read.settings, databasePoolSize: 2 }, openLog('warn', { toStderr: true }));
     const actor = { kind: 'operator', name: operatorName() } as const;
     const context = world.contextFor({ actor, requestId: randomUUID() });
     const result = await command.run({ context, settings: read.settings, world }, values);
-    process.stdout.write(values.json === true ? `${JSON.stringify(result.json, null, 2)}\n` : `${result.text}\n`);
+    process.stdout.write(
+      values.json === true ? `${JSON.stringify(result.json, null, 2)}\n` : `${shownLines(result.text)}\n`,
+    );
     return 0;
   } catch (error) {
-    process.stderr.write(`${sentence(error)}\n`);
+    process.stderr.write(`${shownLines(sentence(error))}\n`);
     return 1;
   } finally {
     await world?.close();
   }
+}
+
+/** A mistyped folder must not become an installation of its own, in which nobody is found. */
+function refuseEmptyFolder({ databaseUrl, dataFolder }: ServerSettings): void {
+  if (databaseUrl !== null || existsSync(join(dataFolder, 'postgres'))) return;
+  throw new CliError(
+    `There is no database in ${dataFolder}: start the server first, and give the command the same environment.`,
+  );
 }
 
 function find(args: readonly string[]): { command: Command; rest: readonly string[] } {
@@ -43,8 +57,10 @@ function find(args: readonly string[]): { command: Command; rest: readonly strin
     const command = commands.get(args.slice(0, words).join(' '));
     if (command !== undefined) return { command, rest: args.slice(words) };
   }
-  const named = args.slice(0, 2).join(' ');
-  throw new CliError(`There is no command ${JSON.stringify(named)}. Commands: ${[...commands.keys()].join(', ')}.`);
+  const words = args.slice(0, 2).filter((word) => !word.startsWith('-'));
+  const near = [...commands.keys()].filter((name) => name.split(' ')[0] === words[0]);
+  const known = near.length > 0 ? near : [...commands.keys()];
+  throw new CliError(`There is no command ${JSON.stringify(words.join(' '))}; there is ${known.join(', ')}.`);
 }
 
 function parse(command: Command, rest: readonly string[]) {
@@ -56,7 +72,8 @@ function parse(command: Command, rest: readonly string[]) {
       allowPositionals: false,
     });
   } catch (error) {
-    throw new CliError(`${error instanceof Error ? error.message : 'Bad arguments.'} Usage: ${command.usage}`);
+    const [reason = ''] = (error instanceof Error ? error.message : 'Bad arguments').split(/\.( |$)/);
+    throw new CliError(`${reason}. Usage: ${command.usage}`);
   }
 }
 

@@ -3,6 +3,7 @@ import type { AccessDifference } from '../core/plan-access.ts';
 import { type ConnectionSettings, roleLabel } from '../core/tenant.ts';
 import { type ConfigReport, planConfig } from '../operations/plan-config.ts';
 import type { Command } from './command.ts';
+import { shown } from './shown.ts';
 import { filesOf, impossible } from './tenant-files.ts';
 import { reasonText } from './users.ts';
 
@@ -45,7 +46,8 @@ export function reportText(report: ConfigReport): string {
   const people = report.differences.map(differenceText);
   const untold = different - report.differences.length;
   if (untold > 0) people.push(`  … and ${untold} more, all of them in the digest`);
-  const summary = `${different} people differ: ${gaining} gain, ${losing} lose, ${sessionsEnding} are signed out (${examined} looked at).`;
+  const differ = different === 1 ? '1 person differs' : `${different} people differ`;
+  const summary = `${differ}: ${gaining} gain, ${losing} lose, ${sessionsEnding} are signed out (${examined} looked at).`;
   return [...tenants, ...(people.length === 0 ? [] : [['People', ...people].join('\n')]), summary].join('\n\n');
 }
 
@@ -85,8 +87,6 @@ function changeText(change: ConfigChange): string {
 
 const value = (one: string | boolean | null) => (one === null ? 'none' : String(one));
 const rightsText = (rights: readonly string[]) => (rights.length === 0 ? '' : ` (${rights.join(', ')})`);
-// What directories named is shown on a terminal: nothing in it may act there.
-const shown = (text: string) => text.replace(/[\p{Cc}\p{Cf}]/gu, '\ufffd');
 
 function connectionText(connection: ConnectionSettings): string {
   const ways = [connection.protocol, connection.scim ? 'scim' : null].filter((way) => way !== null);
