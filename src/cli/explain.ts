@@ -1,5 +1,6 @@
-import { type Explanation, explainAccess, type RuleTried } from '../operations/explain-access.ts';
+import { type Explanation, explainAccess, type HeldGroup, type RuleTried } from '../operations/explain-access.ts';
 import { accepted, type Command, optional, subjectOf } from './command.ts';
+import { shown } from './shown.ts';
 import { reasonText } from './users.ts';
 
 export const explain: Command = {
@@ -9,7 +10,7 @@ export const explain: Command = {
   async run(world, values) {
     const { tenant, subject } = await subjectOf(world, values);
     const explained = accepted(await explainAccess(world.context, tenant, subject, optional(values, 'role')));
-    const { access, role, version, suspension, barredAtHome } = explained;
+    const { access, role, version, suspension, barredAtHome, held } = explained;
     const json = {
       tenant: tenant.slug,
       user: subject.name,
@@ -19,14 +20,15 @@ export const explain: Command = {
       barredAtHome,
       suspension,
       roles: access.roles,
+      held,
       ...(role === null ? {} : { role }),
     };
     const head = `${subject.name} in ${tenant.slug}: ${stateText(explained)}`;
     const body =
       role === null
         ? access.roles.flatMap((one) => [`  ${one.role}`, ...one.because.map((reason) => `    ${reasonText(reason)}`)])
-        : roleLines(role);
-    return { text: [head, ...body].join('\n'), json };
+        : roleLines(role, held);
+    return { text: [head, ...body, ...held.map((one) => heldText(tenant.slug, one))].map(shown).join('\n'), json };
   },
 };
 
@@ -48,7 +50,7 @@ function stateText({ access, barredAtHome, suspension }: Explanation): string {
   }
 }
 
-function roleLines(role: NonNullable<Explanation['role']>): readonly string[] {
+function roleLines(role: NonNullable<Explanation['role']>, waiting: readonly HeldGroup[]): readonly string[] {
   const held =
     role.held === null
       ? [`  ${role.label} is not held`]
@@ -59,6 +61,7 @@ function roleLines(role: NonNullable<Explanation['role']>): readonly string[] {
       : [];
   const rules = role.rules
     .filter((rule) => role.held === null || rule.groups.length === 0)
+    .filter((rule) => rule.groups.length > 0 || !waiting.some((one) => one.rule === rule.rule))
     .map((rule) => `    ${ruleText(rule)}`);
   const none =
     grants.length + role.rules.length + (role.held?.because.length ?? 0) === 0
@@ -69,9 +72,13 @@ function roleLines(role: NonNullable<Explanation['role']>): readonly string[] {
 
 function ruleText({ rule, match, connection, groups }: RuleTried): string {
   const group = `${match.kind === 'local' ? 'the tenant’s own group' : `the group of ${connection} by ${match.kind}`} "${match.value}"`;
-  const member =
-    groups.length > 0
-      ? 'they are a member, and it does not count now'
-      : 'they are no member, or the group is not bound to it';
+  const member = groups.length > 0 ? 'they are a member, and it does not count now' : 'they are no member';
   return `rule "${rule}" gives it to ${group}: ${member}`;
+}
+
+function heldText(tenant: string, { rule, role, group, groupId }: HeldGroup): string {
+  return (
+    `  rule "${rule}" would give ${role} by the group "${group}", which waits for an administrator: ` +
+    `drawbridge rule approve --tenant ${tenant} --rule '${rule}' --group ${groupId}`
+  );
 }

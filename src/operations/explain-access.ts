@@ -9,7 +9,7 @@ import {
   type Suspension,
 } from '../core/access.ts';
 import { type Refusal, refused } from '../core/errors.ts';
-import { type GroupRef, type MappingRule, ruleMatches } from '../core/mapping.ts';
+import { type GroupRef, type MappingRule, ruleMatches, ruleNames } from '../core/mapping.ts';
 import { findRole, roleLabel } from '../core/tenant.ts';
 import { readConfigInForce } from '../store/config-in-force.ts';
 import { readSubject } from '../store/subject.ts';
@@ -23,6 +23,14 @@ export type RuleTried = {
   readonly groups: readonly GroupRef[];
 };
 
+/** A group of the subject that a rule speaks of by name and that gives nothing until an administrator approves it (T56). */
+export type HeldGroup = {
+  readonly rule: string;
+  readonly role: string;
+  readonly groupId: string;
+  readonly group: string;
+};
+
 export type Explanation = {
   readonly kind: 'explained';
   /** The configuration version that this was decided by. */
@@ -31,6 +39,8 @@ export type Explanation = {
   /** Barred at home rather than in the tenant: a guest is judged at both. */
   readonly barredAtHome: boolean;
   readonly suspension: Suspension | null;
+  /** For the role that was asked about, or for all. */
+  readonly held: readonly HeldGroup[];
   /** Present where one role was asked about. */
   readonly role: {
     readonly label: string;
@@ -60,12 +70,24 @@ export async function explainAccess(
   const role = roleText === null ? null : findRole(roleText, config.roles);
   if (roleText !== null && role === null)
     return refused('unknown_role', `There is no role ${JSON.stringify(roleText)} in ${tenant.slug}.`);
+  const rulesAsked = config.rules.filter((rule) => role === null || rule.roleId === role.roleId);
   return {
     kind: 'explained',
     version: config.version,
     access,
     barredAtHome: isGuest && bar(read.homeFacts) !== null,
     suspension: own.suspension,
+    held: rulesAsked.flatMap((rule) => {
+      const given = config.roles.find((one) => one.roleId === rule.roleId);
+      return own.groups.flatMap((group): readonly HeldGroup[] =>
+        given !== undefined &&
+        group.kind === 'directory' &&
+        ruleNames(rule, group.connectionId, group.displayName) &&
+        !ruleMatches(rule, group)
+          ? [{ rule: rule.key, role: roleLabel(given), groupId: group.groupId, group: group.displayName }]
+          : [],
+      );
+    }),
     role:
       role === null
         ? null
@@ -73,21 +95,19 @@ export async function explainAccess(
             label: roleLabel(role),
             held: access.roles.find((one) => one.roleId === role.roleId) ?? null,
             grants: own.grants.filter((grant) => grant.roleId === role.roleId),
-            rules: config.rules
-              .filter((rule) => rule.roleId === role.roleId)
-              .map((rule): RuleTried => {
-                const { match } = rule;
-                const connection =
-                  match.kind === 'local'
-                    ? undefined
-                    : config.connections.find((one) => one.connectionId === match.connectionId);
-                return {
-                  rule: rule.key,
-                  match,
-                  connection: connection?.key ?? null,
-                  groups: own.groups.filter((group) => ruleMatches(rule, group)),
-                };
-              }),
+            rules: rulesAsked.map((rule): RuleTried => {
+              const { match } = rule;
+              const connection =
+                match.kind === 'local'
+                  ? undefined
+                  : config.connections.find((one) => one.connectionId === match.connectionId);
+              return {
+                rule: rule.key,
+                match,
+                connection: connection?.key ?? null,
+                groups: own.groups.filter((group) => ruleMatches(rule, group)),
+              };
+            }),
           },
   };
 }

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TenantSlug } from '../../src/core/ids.ts';
@@ -43,11 +45,19 @@ afterAll(async () => {
 
 /** The command line as it is run: another process, on the same database. */
 function cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const env = {
+  return cliIn({}, ...args);
+}
+
+function cliIn(
+  settings: NodeJS.ProcessEnv,
+  ...args: string[]
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH ?? '',
     DATABASE_URL: world.url,
     DRAWBRIDGE_MASTER_KEY: masterKey.toString('base64'),
     DRAWBRIDGE_CONFIG: folder.path,
+    ...settings,
   };
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--disable-proto=delete', main, ...args], { env });
@@ -85,7 +95,7 @@ People
     gains Analytics: Editor (rule "editors" maps group "Staff")
     keeps Analytics: Viewer (rule "okta:name:Staff -> Analytics: Viewer" maps group "Staff")
 
-1 people differ: 1 gain, 0 lose, 0 are signed out (1 looked at).
+1 person differs: 1 gain, 0 lose, 0 are signed out (1 looked at).
 
 To apply exactly this: drawbridge apply --digest ${digest}
 `,
@@ -114,7 +124,7 @@ To apply exactly this: drawbridge apply --digest ${digest}
   const why = await cli('explain', '--tenant', 'acme', '--user', 'bob@acme.example', '--role', 'Editor');
   expect(why.stdout).toBe(`bob@acme.example in acme: no access, since nothing gives a role
   Analytics: Editor is not held
-    rule "editors" gives it to the group of okta by name "Staff": they are no member, or the group is not bound to it
+    rule "editors" gives it to the group of okta by name "Staff": they are no member
 `);
 
   const tenant = { tenantId: await tenantIdOf(world, 'acme'), slug: 'acme' as TenantSlug };
@@ -155,4 +165,50 @@ test('what cannot be planned or applied is told on stderr, with a non-zero exit 
       'tenants/acme.yaml:4:9: parent is "nowhere", and the tenant is there below "system"; expected the parent it was made with.\n',
   );
   expect((await cli('apply')).stderr).toBe('--digest is missing.\n');
+});
+
+test('T56 explain names the group that waits for an administrator, and the command that lets it give its role', async () => {
+  folder.write({ acme: acme('  - { connection: okta, group: { name: Crew }, role: "Analytics: Viewer" }\n') });
+  await bringIntoForce(world, folder);
+  // Nothing binds it, as it is with the second group of a name.
+  const later = await pushGroup(world, 'acme', 'okta', 'crew');
+  await pushUser(world, 'acme', 'okta', 'kim@acme.example', [later]);
+  const rule = 'okta:name:Crew -> Analytics: Viewer';
+  const held =
+    `  rule "${rule}" would give Analytics: Viewer by the group "crew", which waits for an administrator: ` +
+    `drawbridge rule approve --tenant acme --rule '${rule}' --group ${later}\n`;
+  const noMember = `    rule "okta:name:Staff -> Analytics: Viewer" gives it to the group of okta by name "Staff": they are no member\n`;
+  const kim = ['explain', '--tenant', 'acme', '--user', 'kim@acme.example'];
+  const head = 'kim@acme.example in acme: no access, since nothing gives a role\n';
+  expect((await cli(...kim)).stdout).toBe(`${head}${held}`);
+  expect((await cli(...kim, '--role', 'Viewer')).stdout).toBe(
+    `${head}  Analytics: Viewer is not held\n${noMember}${held}`,
+  );
+  expect((await cli(...kim, '--role', 'Editor')).stdout).not.toContain('waits for an administrator');
+});
+
+test('what directories named does nothing on the terminal, and begins no line there', async () => {
+  await pushUser(world, 'acme', 'okta', 'mal\u001b]0;x\u0007\u202e@acme.example', []);
+  await pushUser(world, 'acme', 'okta', 'two\nlines@acme.example', []);
+  const { stdout } = await cli('user', 'list', '--tenant', 'acme');
+  expect(stdout).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
+  expect(stdout).toContain('mal\ufffd]0;x\ufffd\ufffd@acme.example');
+  expect(stdout).toContain('two\ufffdlines@acme.example');
+});
+
+test('in a folder without a database nothing is made: a mistyped path is told', async () => {
+  const nowhere = join(folder.path, 'nowhere');
+  const answer = await cliIn({ DATABASE_URL: undefined, DRAWBRIDGE_DATA: nowhere }, 'tenant', 'list');
+  expect(answer).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `There is no database in ${nowhere}: start the server first, and give the command the same environment.\n`,
+  });
+  expect(existsSync(nowhere)).toBe(false);
+});
+
+test('an unknown command names the ones that are near, a stray word the usage', async () => {
+  expect((await cli('tenant')).stderr).toBe('There is no command "tenant"; there is tenant list, tenant create.\n');
+  expect((await cli('tenant', 'list', 'x')).stderr).toBe("Unexpected argument 'x'. Usage: tenant list\n");
+  expect((await cli('tenant', 'list', '--x')).stderr).toBe("Unknown option '--x'. Usage: tenant list\n");
 });
