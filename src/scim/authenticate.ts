@@ -39,6 +39,13 @@ const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
 export function authenticator(): Authenticate {
   const kept = new Map<string, { readonly directory: Directory; readonly at: number }>();
   const wrong = new Map<string, { count: number; readonly until: number }>();
+  // A directory that sends a hundred requests at once asks once: they would stand in everybody's way (FT20).
+  const asking = new Map<string, Promise<Directory | null>>();
+  const ask = (ctx: Context, at: Address, token: string, key: string): Promise<Directory | null> => {
+    const asked = asking.get(key) ?? authenticateDirectory(ctx, at, token).finally(() => asking.delete(key));
+    asking.set(key, asked);
+    return asked;
+  };
 
   return async (ctx, at, authorization, ip) => {
     const token = BEARER.exec(authorization ?? '')?.[1];
@@ -50,7 +57,7 @@ export function authenticator(): Authenticate {
     const proven = known !== undefined && now - known.at < PROVEN_MS;
     const waits = proven ? 0 : waitFor(wrong, ip, now);
     if (waits > 0) return { kind: 'too_many', retryAfterSeconds: waits };
-    const directory = await authenticateDirectory(ctx, at, token);
+    const directory = await ask(ctx, at, token, key);
     if (directory === null) {
       kept.delete(key);
       countWrong(wrong, ip, now);

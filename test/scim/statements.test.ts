@@ -110,3 +110,13 @@ test('a token that was not seen for a second costs one statement more; its use i
   await world.sql(`update scim_credentials set last_used_at = now() - interval '2 minutes'`);
   expect(await read()).toEqual(['scim_credential_find', 'scim_credential_used', 'directory_user_read']);
 });
+
+test('FT20 a hundred requests at once ask for their token together', async () => {
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  world.takeStatements();
+  const answers = await Promise.all(Array.from({ length: 100 }, () => okta.get(`/Users/${user.id}`)));
+  expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200]));
+  // Once a second, however long a slow machine takes for them.
+  const asked = world.takeStatements().filter((statement) => statement === 'scim_credential_find');
+  expect(asked.length).toBeLessThan(10);
+});
