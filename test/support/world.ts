@@ -35,6 +35,8 @@ export async function testWorld(
     onStatement: (statement) => statements.push(statement),
   });
   const owner = new pg.Pool({ connectionString: fresh.url, max: 2 });
+  // A connection that ends as its database is dropped says so to nobody.
+  owner.on('error', () => {});
   const secrets = deriveSecrets(options.masterKey ?? randomBytes(32));
   return {
     url: fresh.url,
