@@ -12,6 +12,7 @@ const connections = (owning: 'exists' | 'not exists') => `exists (
 
 /**
  * Whether the person `u` was made by connections none of which owns the domain of their address: whoever comes in by one of them
- * was never asked for it, and may be waiting there for the address's bearer (T29, T31).
+ * was never asked for it, and may be waiting there for the address's bearer (T29, T31). A directory that owned it when it pushed
+ * them was asked then, so that a domain can move from one connection to the next.
  */
-export const FROM_ELSEWHERE = `(u.origin in ('jit', 'scim', 'signup') and ${connections('not exists')} and not ${connections('exists')})`;
+export const FROM_ELSEWHERE = `((u.origin in ('jit', 'signup') or u.origin = 'scim' and u.email_verified_at is null) and ${connections('not exists')} and not ${connections('exists')})`;

@@ -100,6 +100,14 @@ test('an administrator who gives the other connection the domain vouches for its
   await own(tenants.okta, false);
 });
 
+test('a domain moves from one connection to the next: people whom the old one pushed while it had it are adopted', async () => {
+  const name = fresh();
+  await own(tenants.okta, true);
+  await okta.post('/Users', userBody(name, { externalId: `partner-${name}` }));
+  await own(tenants.okta, false);
+  expect((await entra.post('/Users', userBody(name, { externalId: `entra-${name}` }))).status).toBe(201);
+});
+
 test('T27 T31 JIT makes nobody with an address that another connection of the tenant owns, whatever domainScope says', async () => {
   await changeSettings(world, tenants.acme, { provisioningMode: 'jit', domainScope: 'any' });
   const name = fresh();
