@@ -111,7 +111,12 @@ export const userAssignRole: Command = {
     const outcome = accepted(
       await assignRole(world.context, tenant, subject, required(values, 'role'), administrator(world)),
     );
-    const text = `${subject.name} holds ${outcome.role}${outcome.lifted ? '; the suspension is lifted' : ''}.`;
+    const read = await readAccess(world.context, subject.person, subject.kind === 'guest' ? tenant.slug : null);
+    const held = read?.access.roles.some((role) => role.role === outcome.role) ?? false;
+    const lifted = outcome.lifted ? '; the suspension is lifted' : '';
+    const text = held
+      ? `${subject.name} holds ${outcome.role}${lifted}.`
+      : `${outcome.role} is assigned to ${subject.name}${lifted}; it does not count while they are ${read?.access.state ?? 'gone'}.`;
     return {
       text,
       json: { id: subject.subjectId, role: outcome.role, lifted: outcome.lifted, already: outcome.already },

@@ -187,7 +187,28 @@ test('T56 explain names the group that waits for an administrator, and the comma
   expect((await cli(...kim, '--role', 'Editor')).stdout).not.toContain('waits for an administrator');
 });
 
+test('a role assigned to somebody who is deactivated is told as assigned, not as held', async () => {
+  folder.write({ acme: acme('') });
+  await bringIntoForce(world, folder);
+  await pushUser(world, 'acme', 'okta', 'off@acme.example', [], false);
+  const assign = [
+    'user',
+    'assign-role',
+    '--tenant',
+    'acme',
+    '--user',
+    'off@acme.example',
+    '--role',
+    'Analytics: Viewer',
+  ];
+  expect((await cli(...assign)).stdout).toBe(
+    'Analytics: Viewer is assigned to off@acme.example; it does not count while they are deactivated.\n',
+  );
+});
+
 test('what directories named does nothing on the terminal, and begins no line there', async () => {
+  folder.write({ acme: acme('') });
+  await bringIntoForce(world, folder);
   await pushUser(world, 'acme', 'okta', 'mal\u001b]0;x\u0007\u202e@acme.example', []);
   await pushUser(world, 'acme', 'okta', 'two\nlines@acme.example', []);
   const { stdout } = await cli('user', 'list', '--tenant', 'acme');
