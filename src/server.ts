@@ -64,7 +64,7 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
         response,
         failure.status,
         problemPage({
-          problem: failure.status >= 500 ? 'broken' : failure.status === 404 ? 'not_found' : 'bad_request',
+          problem: failure.status >= 500 ? 'broken' : failure.status === 404 ? 'not_found' : 'application_refused',
           reference: referenceOf(failure.requestId),
           code: failure.error,
           contact: null,

@@ -15,6 +15,7 @@ export type Problem =
   | 'invitation_unknown'
   | 'not_found'
   | 'bad_request'
+  | 'application_refused'
   | 'too_large'
   | 'foreign_form'
   | 'too_many'
@@ -87,6 +88,11 @@ const wordings = {
     text: 'Check the address, or go back to your application.',
   },
   bad_request: { status: 400, title: 'That did not work', text: 'The form could not be read. Go back and try again.' },
+  application_refused: {
+    status: 400,
+    title: 'That did not work',
+    text: 'What the application asked for was not accepted. Start there again; if it happens once more, give whoever runs it the code and the reference below.',
+  },
   too_large: { status: 413, title: 'That did not work', text: 'The form is too large.' },
   foreign_form: {
     status: 403,
