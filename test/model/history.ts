@@ -3,7 +3,15 @@
 import fc from 'fast-check';
 import type { SignInOutcome } from '../../src/operations/sign-in.ts';
 import { expectedAsGuest, expectedAtHome, mayComeIn, type Picture, picture } from './slow-model.ts';
-import { type ConnectionKey, emailOf, type System, subjectOf, type UserRow } from './system.ts';
+import {
+  type ConnectionKey,
+  emailOf,
+  type InitialAccess,
+  type Name,
+  type System,
+  subjectOf,
+  type UserRow,
+} from './system.ts';
 
 export const PERSONS = 3;
 
@@ -22,7 +30,17 @@ export type Step =
       readonly subject: 'known' | 'fresh' | 'foreign';
       readonly verified: boolean;
       readonly domain: 'acme.example' | 'elsewhere.example';
+      readonly groups: readonly string[];
     }
+  | {
+      readonly act: 'rename';
+      readonly connection: ConnectionKey;
+      readonly person: number;
+      readonly what: Name;
+      readonly to: number;
+    }
+  | { readonly act: 'reconnect'; readonly connection: ConnectionKey }
+  | { readonly act: 'setInitialAccess'; readonly access: InitialAccess }
   | {
       readonly act: 'suspend' | 'assignRole' | 'requestAccess' | 'map' | 'unmap' | 'suspendGuest' | 'assignGuest';
       readonly person: number;
@@ -51,6 +69,7 @@ export const steps: fc.Arbitrary<Step> = fc.oneof(
         'acme.example' as const,
         'elsewhere.example' as const,
       ),
+      groups: fc.constantFrom<readonly string[]>([], [], ['Editors'], ['editors-id', 'Others']),
     }),
   },
   {
@@ -58,6 +77,24 @@ export const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       act: of('suspend', 'suspend', 'assignRole', 'requestAccess', 'map', 'unmap', 'suspendGuest', 'assignGuest'),
       person,
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      act: of('rename'),
+      connection,
+      person,
+      what: fc.constantFrom<Name>('externalId', 'userName', 'email'),
+      to: person,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ act: of('reconnect'), connection }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      act: of('setInitialAccess'),
+      access: fc.constantFrom<InitialAccess>('none', 'default_role', 'mapped_roles', 'mapped_roles'),
     }),
   },
   { weight: 2, arbitrary: fc.record({ act: of('setActive'), person, on: fc.boolean() }) },
@@ -82,6 +119,8 @@ type Memory = {
   readonly assignedAt: Map<string, number>;
   readonly adminActive: Map<string, boolean>;
   readonly links: Map<string, string>;
+  /** Since when a row is known by a subject of a connection, whether a directory or a sign-in said so. */
+  readonly subjects: Map<string, Map<string, number>>;
 };
 
 /** Plays the history, and after every step compares the system with the slow model and the history with the invariants. */
@@ -95,6 +134,7 @@ export async function play(system: System, history: readonly Step[]): Promise<vo
     assignedAt: new Map(),
     adminActive: new Map(),
     links: new Map(),
+    subjects: new Map(),
   };
   for (const step of history) {
     memory.clock += 1;
@@ -109,6 +149,18 @@ type Outcome = { readonly row?: UserRow; readonly signIn?: SignInOutcome; readon
 async function perform(system: System, memory: Memory, step: Step, before: Picture): Promise<Outcome> {
   if (step.act === 'setMode') {
     await system.setMode(step.mode);
+    return {};
+  }
+  if (step.act === 'setInitialAccess') {
+    await system.setInitialAccess(step.access);
+    return {};
+  }
+  if (step.act === 'rename') {
+    await system.rename(step.connection, step.person, step.what, step.to);
+    return {};
+  }
+  if (step.act === 'reconnect') {
+    await system.reconnect(step.connection);
     return {};
   }
   if (step.act === 'push') {
@@ -139,6 +191,7 @@ async function perform(system: System, memory: Memory, step: Step, before: Pictu
       subject,
       verified: step.verified,
       domain: step.domain,
+      groups: step.groups,
     });
     return { signIn: outcome };
   }
@@ -239,8 +292,34 @@ async function check(system: System, memory: Memory, step: Step, before: Picture
     must(row.admin_active === memory.adminActive.get(id), 'I2', () => ({ step, id, admin: row.admin_active }));
   }
 
+  checkHumans(memory, step, all, outcome);
   checkLinks(memory, step, before, all);
   checkLiveness(system, step, before, all, outcome);
+}
+
+/**
+ * I1 for the human behind the rows: whoever signs in by a subject by which a suspended row was known is somebody suspended too,
+ * unless that one was let in by an administrator since, or had the subject first.
+ */
+function checkHumans(memory: Memory, step: Step, all: Picture, outcome: Outcome): void {
+  if (step.act === 'signIn' && outcome.signIn?.kind === 'signed_in') {
+    const came = String(outcome.signIn.person.userId);
+    const subject = step.subject === 'known' ? subjectOf(step.connection, step.person) : null;
+    for (const [suspended, at] of memory.suspendedRows) {
+      const since = memory.subjects.get(suspended)?.get(String(subject));
+      if (subject === null || since === undefined || since > at || !isSuspended(all, suspended)) continue;
+      const letIn = (memory.assignedAt.get(came) ?? -1) > at;
+      const first = (memory.subjects.get(came)?.get(subject) ?? Infinity) < since;
+      must(letIn || first || isSuspended(all, came), 'I1 I3 human', () => ({ step, suspended, came }));
+    }
+  }
+  const learn = (row: Record<string, unknown>, subject: unknown) => {
+    const known = memory.subjects.get(String(row.user_id)) ?? new Map<string, number>();
+    if (!known.has(String(subject))) known.set(String(subject), memory.clock);
+    memory.subjects.set(String(row.user_id), known);
+  };
+  for (const row of all.identities ?? []) learn(row, row.subject);
+  for (const row of all.directory_users ?? []) learn(row, row.external_id);
 }
 
 /** I11: a link key belongs to one person for ever; a link by address needs a proof in a domain that the connection owns. */
@@ -265,7 +344,7 @@ function checkLiveness(system: System, step: Step, before: Picture, all: Picture
     must(outcome.ok === true && !isSuspended(all, outcome.row.userId), 'I18 lift', () => ({ step }));
   }
   if (step.act !== 'signIn' || step.subject !== 'known' || outcome.signIn === undefined) return;
-  const connectionId = step.connection === 'okta' ? system.tenants.okta : system.tenants.entra;
+  const connectionId = system.connectionId(step.connection);
   const subject = subjectOf(step.connection, step.person);
   const known =
     (before.identities ?? []).find(

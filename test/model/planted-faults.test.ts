@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { TokenClaims } from '../../src/core/claims.ts';
 import type { TenantSlug } from '../../src/core/ids.ts';
 import { testWorld } from '../support/world.ts';
-import { Broken, play, steps } from './history.ts';
+import { Broken, play, type Step, steps } from './history.ts';
 import { emailOf, realSystem, type System } from './system.ts';
 
 type Fault = (system: System) => Partial<System>;
@@ -158,4 +158,47 @@ describe('the histories find what is planted', () => {
       expect((result.errorInstance as Broken).message).toMatch(caughtBy);
     });
   }
+});
+
+describe('what is too rare for chance is found by a history of its own', () => {
+  const renamed: readonly Step[] = [
+    { act: 'push', connection: 'okta', person: 0 },
+    { act: 'push', connection: 'okta', person: 1 },
+    { act: 'setMember', connection: 'okta', person: 1, on: true },
+    { act: 'suspend', person: 0 },
+    { act: 'remove', connection: 'okta', person: 0 },
+    { act: 'rename', connection: 'okta', person: 1, what: 'externalId', to: 0 },
+    {
+      act: 'signIn',
+      connection: 'okta',
+      person: 0,
+      subject: 'known',
+      verified: true,
+      domain: 'acme.example',
+      groups: ['Editors'],
+    },
+  ];
+  const played = async (history: readonly Step[], fault: Fault) => {
+    const world = await testWorld();
+    try {
+      const system = await realSystem(world);
+      return await play({ ...system, ...fault(system) }, history).then(
+        () => 'holds',
+        (error: unknown) => String(error),
+      );
+    } finally {
+      await world.close();
+    }
+  };
+
+  test('T118 T121 a suspended person’s names go to somebody else, who keeps their access', async () => {
+    const forgets: Fault = (system) => ({
+      async rename(connection, person, what, to) {
+        await system.world.sql('delete from held_keys');
+        await system.rename(connection, person, what, to);
+      },
+    });
+    expect(await played(renamed, forgets)).toMatch(/I1 I3 human/);
+    expect(await played(renamed, () => ({}))).toBe('holds');
+  });
 });

@@ -98,11 +98,44 @@ function mappedLabels(all: Picture, userId: unknown): Set<string> {
   return found;
 }
 
+/** By groups that an assertion named, where no directory of that connection has the person. */
+function assertedLabels(all: Picture, userId: unknown): Set<string> {
+  const found = new Set<string>();
+  for (const asserted of rows(all, 'asserted_groups')) {
+    if (asserted.user_id !== userId) continue;
+    const connection = rows(all, 'connections').find((row) => row.connection_id === asserted.connection_id);
+    if (connection?.enabled !== true || connection.ended_at !== null) continue;
+    const spokenFor = rows(all, 'directory_users').some(
+      (row) => row.user_id === userId && row.connection_id === asserted.connection_id && row.ended_at === null,
+    );
+    if (spokenFor) continue;
+    for (const rule of rows(all, 'mapping_rules')) {
+      if (
+        rule.connection_id === asserted.connection_id &&
+        rule.ended_at === null &&
+        rule.match_value === asserted.value
+      )
+        found.add(label(all, rule.role_id));
+    }
+  }
+  return found;
+}
+
+/** With `initialAccess: none` rules speak only for people whom somebody let in. */
+function rulesSpeak(all: Picture, tenantId: unknown, userId: unknown): boolean {
+  const settings = rows(all, 'tenants').find((row) => row.tenant_id === tenantId)?.settings as {
+    initialAccess?: string;
+  };
+  return settings.initialAccess !== 'none' || grantedLabels(all, tenantId, userId).size > 0;
+}
+
 /** For the person's home tenant. */
 export function expectedAtHome(all: Picture, tenantId: string, userId: string): Expected {
   const barred = stateOf(all, tenantId, userId);
-  const roles =
-    barred === null ? [...new Set([...grantedLabels(all, tenantId, userId), ...mappedLabels(all, userId)])].sort() : [];
+  const mapped = rulesSpeak(all, tenantId, userId)
+    ? [...mappedLabels(all, userId), ...assertedLabels(all, userId)]
+    : [];
+  const roles = barred === null ? [...new Set([...grantedLabels(all, tenantId, userId), ...mapped])].sort() : [];
   return {
     state: barred ?? (roles.length > 0 ? 'active' : 'no_access'),
     roles,

@@ -4,8 +4,18 @@
 import type { PushedUser } from '../../src/core/change.ts';
 import type { Directory } from '../../src/core/directory.ts';
 import type { UpstreamAssertion } from '../../src/core/identity.ts';
-import type { DirectoryUserId, Instant, Person, SubjectId, TenantSlug, UserId } from '../../src/core/ids.ts';
+import type {
+  ConnectionId,
+  DirectoryUserId,
+  Instant,
+  Person,
+  RuleId,
+  SubjectId,
+  TenantSlug,
+  UserId,
+} from '../../src/core/ids.ts';
 import type { Email } from '../../src/core/profile.ts';
+import type { ConnectionSettings, OidcSettings, SamlSettings } from '../../src/core/tenant.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
@@ -22,10 +32,14 @@ import { requestAccess } from '../../src/operations/request-access.ts';
 import { setActive } from '../../src/operations/set-active.ts';
 import { type SignInOutcome, signIn } from '../../src/operations/sign-in.ts';
 import { suspend } from '../../src/operations/suspend.ts';
+import { writeConfigSteps } from '../../src/store/config-changes.ts';
 import { type Acme, acme, addRule, addUser, changeSettings } from '../support/acme.ts';
 import { operator, type TestWorld } from '../support/world.ts';
 
 export type ConnectionKey = 'okta' | 'entra';
+
+export type Name = 'externalId' | 'userName' | 'email';
+export type InitialAccess = 'none' | 'default_role' | 'mapped_roles';
 
 export type UserRow = { readonly userId: UserId; readonly email: string | null };
 
@@ -35,12 +49,22 @@ export type System = {
   readonly tenants: Acme;
   push(connection: ConnectionKey, person: number, externalId: string): Promise<'created' | 'refused'>;
   pushActive(connection: ConnectionKey, person: number, active: boolean): Promise<void>;
+  /** A push of changed names: the person's user is called by those of `to` from now on. */
+  rename(connection: ConnectionKey, person: number, what: Name, to: number): Promise<void>;
   remove(connection: ConnectionKey, person: number): Promise<void>;
+  /** The connection goes and comes back, as when the files lose it: under another id, with its rule, its group and a fresh token. */
+  reconnect(connection: ConnectionKey): Promise<void>;
+  connectionId(connection: ConnectionKey): ConnectionId;
   setMember(connection: ConnectionKey, person: number, member: boolean): Promise<void>;
   signIn(
     connection: ConnectionKey,
     person: number,
-    how: { readonly subject: string; readonly verified: boolean; readonly domain: string },
+    how: {
+      readonly subject: string;
+      readonly verified: boolean;
+      readonly domain: string;
+      readonly groups: readonly string[];
+    },
   ): Promise<SignInOutcome>;
   suspend(row: UserRow): Promise<boolean>;
   assignRole(row: UserRow, role: string): Promise<boolean>;
@@ -51,6 +75,7 @@ export type System = {
   suspendGuest(row: UserRow): Promise<void>;
   assignGuest(row: UserRow): Promise<boolean>;
   setMode(mode: 'jit' | 'invite_only'): Promise<void>;
+  setInitialAccess(access: InitialAccess): Promise<void>;
   /** What the next token would say, for the home tenant or for the child. */
   refresh(row: UserRow, target: 'home' | 'labs'): Promise<AccessRead | null>;
 };
@@ -63,7 +88,8 @@ export async function realSystem(world: TestWorld): Promise<System> {
   const ctx = world.context();
   const directories = new Map<ConnectionKey, Directory>();
   const groups = new Map<ConnectionKey, string>();
-  for (const key of ['okta', 'entra'] as const) {
+  const connectionIds = { okta: tenants.okta, entra: tenants.entra };
+  const connect = async (key: ConnectionKey): Promise<void> => {
     const created = await createScimCredential(ctx, tenants.acme, key, null);
     if (created.kind === 'refused') throw new Error(created.message);
     const directory = await authenticateDirectory(ctx, { tenant: 'acme', connection: key }, created.token);
@@ -83,7 +109,8 @@ export async function realSystem(world: TestWorld): Promise<System> {
     );
     if (group.kind !== 'done') throw new Error(group.kind);
     groups.set(key, group.group.id);
-  }
+  };
+  for (const key of ['okta', 'entra'] as const) await connect(key);
   // Somebody at an address that no connection vouches for: no sign-in may ever reach this account by it.
   for (let number = 0; number < 3; number += 1)
     await addUser(world, tenants.acme, emailOf(number, 'elsewhere.example'));
@@ -125,6 +152,47 @@ export async function realSystem(world: TestWorld): Promise<System> {
         pushed(who, typeof attributes.externalId === 'string' ? attributes.externalId : null, active);
       await updateDirectoryUser(actingFor(directoryOf(key)), directoryOf(key), id, edit, null);
     },
+    async rename(key, who, what, to) {
+      const id = await openRow(key, who);
+      if (id === undefined) return;
+      const names = { externalId: subjectOf(key, to), userName: emailOf(to), email: emailOf(to) };
+      const edit = ({ attributes }: CurrentUser): PushedUser => {
+        const held = attributes as {
+          userName: string;
+          externalId?: string;
+          emails: [{ value: string }];
+          active: boolean;
+        };
+        const now = { userName: held.userName, externalId: held.externalId ?? null, email: held.emails[0].value };
+        return named({ ...now, [what]: names[what] }, who, held.active);
+      };
+      await updateDirectoryUser(actingFor(directoryOf(key)), directoryOf(key), id, edit, null);
+    },
+    async reconnect(key) {
+      const { tenantId } = tenants.acme;
+      const { connectionId } = directoryOf(key);
+      const [rule] = await world.sql<{ id: RuleId }>(
+        `select rule_id as id from mapping_rules where connection_id = $1 and ended_at is null`,
+        [connectionId],
+      );
+      const connection = settingsOf(key);
+      const fresh = ctx.newId<ConnectionId>();
+      await ctx.transaction(tenantId, (tx) =>
+        writeConfigSteps(
+          tx,
+          [
+            { tenantId, kind: 'remove_rule', ruleId: rule?.id as RuleId, key: '', role: '' },
+            { tenantId, kind: 'remove_connection', connectionId, connection },
+            { tenantId, kind: 'add_connection', connectionId: fresh, connection },
+          ],
+          [],
+          operator,
+        ),
+      );
+      connectionIds[key] = fresh;
+      await connect(key);
+    },
+    connectionId: (key) => connectionIds[key],
     async remove(key, who) {
       const id = await openRow(key, who);
       if (id !== undefined) await removeDirectoryUser(actingFor(directoryOf(key)), directoryOf(key), id, null);
@@ -156,7 +224,7 @@ export async function realSystem(world: TestWorld): Promise<System> {
         givenName: null,
         familyName: null,
         displayName: null,
-        groups: { kind: 'absent' },
+        groups: how.groups.length === 0 ? { kind: 'absent' } : { kind: 'named', values: how.groups },
         authenticatedAt: Date.now() as Instant,
       };
       const actor = { kind: 'person', connectionId: assertion.connectionId, name: email } as const;
@@ -193,15 +261,40 @@ export async function realSystem(world: TestWorld): Promise<System> {
       );
     },
     setMode: (provisioningMode) => changeSettings(world, tenants.acme, { provisioningMode }),
+    setInitialAccess: (initialAccess) =>
+      changeSettings(world, tenants.acme, { initialAccess, defaultRole: 'Analytics: Viewer' }),
     refresh: (row, target) => readAccess(ctx, person(row), target === 'labs' ? ('acme-labs' as TenantSlug) : null),
   };
 }
 
+function settingsOf(key: ConnectionKey): ConnectionSettings {
+  const common = {
+    key,
+    displayName: key,
+    enabled: true,
+    scim: true,
+    scimHeld: false,
+    issuer: `https://${key}.acme.example`,
+    domains: ['acme.example'],
+  };
+  // What the protocols need is not looked at here: no connector speaks.
+  return key === 'okta'
+    ? { ...common, protocol: 'oidc', oidc: {} as OidcSettings }
+    : { ...common, protocol: 'saml', saml: {} as SamlSettings };
+}
+
 function pushed(person: number, externalId: string | null, active: boolean): PushedUser {
-  const email = emailOf(person) as Email;
+  return named({ externalId, userName: emailOf(person), email: emailOf(person) }, person, active);
+}
+
+function named(
+  { externalId, userName, email }: { externalId: string | null; userName: string; email: string },
+  person: number,
+  active: boolean,
+): PushedUser {
   const profile = {
-    userName: email,
-    email,
+    userName,
+    email: email as Email,
     givenName: 'Person',
     familyName: String(person),
     displayName: null,
@@ -210,15 +303,15 @@ function pushed(person: number, externalId: string | null, active: boolean): Pus
     timeZone: null,
   };
   const attributes = {
-    userName: email,
+    userName,
     emails: [{ value: email, type: 'work', primary: true }],
     name: { givenName: 'Person', familyName: String(person) },
   };
   return {
     externalId,
-    userName: email,
+    userName,
     active,
-    email,
+    email: email as Email,
     profile,
     attributes: { ...attributes, active, ...(externalId === null ? {} : { externalId }) },
   };
