@@ -13,13 +13,18 @@ export type Ask = {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string | Uint8Array | undefined;
+  /** False for a connection of its own. */
+  readonly keepAlive?: boolean;
 };
 
-const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+// Let go of long before the server would close them: on a busy machine a request could meet that.
+const kept = new Agent({ keepAlive: true, maxSockets: 256, timeout: 15_000 });
+const fresh = new Agent();
 
 /** One request to a port of this machine. `path` goes out as it is, unless Node refuses to write it. */
 export function send(port: number, path: string, ask: Ask = {}): Promise<Answer> {
   const { method = 'GET', headers = {}, body } = ask;
+  const agent = ask.keepAlive === false ? fresh : kept;
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const options = {

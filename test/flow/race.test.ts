@@ -66,7 +66,7 @@ async function play(rounds: number, until?: Violation['kind']): Promise<readonly
   const played: Round[] = [];
   const found = () => until !== undefined && played.some((one) => one.violations.some(({ kind }) => kind === until));
   let left = rounds;
-  await Promise.all(
+  const ended = await Promise.allSettled(
     lanes.map(async (lane) => {
       while (left > 0 && !found()) {
         left -= 1;
@@ -74,6 +74,8 @@ async function play(rounds: number, until?: Violation['kind']): Promise<readonly
       }
     }),
   );
+  // Not before every lane is at rest: whatever comes next is to race with nobody.
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
   return played;
 }
 

@@ -113,7 +113,7 @@ export function visitor(
       ...(cookie === '' ? {} : { cookie }),
       ...ask.headers,
     };
-    const answer = await send(to, path, { ...ask, headers });
+    const answer = await send(to, path, { ...ask, headers, keepAlive: port === null });
     for (const line of answer.headers['set-cookie'] ?? []) {
       const [pair = '', ...attributes] = line.split('; ');
       const at = pair.indexOf('=');
