@@ -13,6 +13,7 @@ import { openWorld, type World } from './world.ts';
 
 // Load balancers that ask every second have heard twice by then.
 const NOTICE_SECONDS = 2.5;
+const SAME_WISH_MILLISECONDS = 500;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 24 || (major === 24 && minor < 16))
@@ -44,11 +45,14 @@ async function run(settings: ServerSettings): Promise<void> {
   log.info({ port, publicUrl: settings.publicUrl }, 'ready');
   if (link.kind === 'link') printLink(settings, link);
 
-  let stopping = false;
+  let stoppingSince: number | null = null;
   const stop = async (signal: string): Promise<void> => {
-    // The second signal is somebody who does not want to wait.
-    if (stopping) process.exit(1);
-    stopping = true;
+    if (stoppingSince !== null) {
+      // `timeout` and supervisors signal the process and its group: that is one wish, told twice. A later one does not want to wait.
+      if (performance.now() - stoppingSince > SAME_WISH_MILLISECONDS) process.exit(1);
+      return;
+    }
+    stoppingSince = performance.now();
     log.info({ signal }, 'draining');
     // A person who presses Ctrl-C has no load balancer in front.
     const noticeSeconds = signal === 'SIGTERM' ? NOTICE_SECONDS : 0;

@@ -152,10 +152,19 @@ describe('SIGTERM', () => {
     await client()(server.port, 'GET', '/livez');
     server.signal('SIGTERM');
     await expect.poll(() => server.output()).toContain('"draining"');
+    await new Promise((resolve) => setTimeout(resolve, 700));
     const began = performance.now();
     server.signal('SIGTERM');
     expect(await server.exited).toBe(1);
     expect(performance.now() - began).toBeLessThan(1_500);
+  });
+
+  test('told twice at once, as `timeout` and supervisors do, it drains all the same', async () => {
+    server.signal('SIGTERM');
+    await expect.poll(() => server.output(), { interval: 10 }).toContain('"draining"');
+    server.signal('SIGTERM');
+    expect(await server.exited).toBe(0);
+    expect(server.output()).toContain('"stopped"');
   });
 });
 
