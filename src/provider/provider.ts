@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import express, { type Request, type Response, type Router } from 'express';
-import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Caller, Context, Log } from '../context.ts';
 import type { Interactions } from '../interactions.ts';
 import { endClientOfSession } from '../operations/end-artifacts.ts';
@@ -175,7 +175,7 @@ function adapt(provider: Provider, system: Context, showError: ConfigurationPart
     },
   });
   provider.use(async (ctx: KoaContextWithOIDC, next) => {
-    await next();
+    await next().catch((error: Error) => failedBeyond(provider, ctx, error, showError));
     const { route, session, params } = ctx.oidc ?? {};
     if (ctx.status === 200 && (route === 'jwks' || route === 'discovery')) {
       ctx.set('cache-control', `public, max-age=${PUBLISHED_SECONDS}`);
@@ -191,14 +191,42 @@ function adapt(provider: Provider, system: Context, showError: ConfigurationPart
 }
 
 /** By itself the library says no more than "Not Found", to a person and to a program. */
-async function nothingHere(ctx: KoaContextWithOIDC, showError: ConfigurationParts['showError']): Promise<void> {
+function nothingHere(ctx: KoaContextWithOIDC, showError: ConfigurationParts['showError']): Promise<void> {
   const out = { error: 'invalid_request', error_description: 'nothing answers at this address by this method' };
+  return refuse(ctx, 404, out, showError);
+}
+
+/** What fails where the library catches nothing: the session could not be read, or not be saved once the answer was ready. */
+function failedBeyond(
+  provider: Provider,
+  ctx: KoaContextWithOIDC,
+  error: Error,
+  showError: ConfigurationParts['showError'],
+): Promise<void> {
+  provider.emit('server_error', ctx, error);
+  // The answer that was ready is not given: its code and its cookie belong to a session that was not kept.
+  for (const name of ['location', 'set-cookie']) ctx.remove(name);
+  const known = error instanceof errors.OIDCProviderError && error.expose;
+  const out = known
+    ? { error: error.error, error_description: error.error_description }
+    : { error: 'server_error', error_description: 'the server failed' };
+  return refuse(ctx, known ? error.statusCode : 500, out, showError);
+}
+
+/** In the form that whoever asked can read. */
+async function refuse(
+  ctx: KoaContextWithOIDC,
+  status: number,
+  out: { error: string; error_description?: string | undefined },
+  showError: ConfigurationParts['showError'],
+): Promise<void> {
   if (ctx.accepts('json', 'html') === 'html') {
-    await showError(ctx, out, Object.assign(new Error(), { statusCode: 404 }));
-    return;
+    await showError(ctx, out, Object.assign(new Error(), { statusCode: status }));
+  } else {
+    ctx.respond = true;
+    ctx.body = out;
   }
-  ctx.body = out;
-  ctx.status = 404;
+  ctx.status = status;
 }
 
 /** Leaves the answer to a page of ours. */
