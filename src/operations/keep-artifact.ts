@@ -9,6 +9,7 @@ import {
   putFirst,
   replaceSession,
   rotateRefreshToken,
+  unrotateRefreshToken,
 } from '../store/oidc-artifacts.ts';
 
 export type { Holder } from '../store/oidc-artifacts.ts';
@@ -46,6 +47,24 @@ export function keepFirstArtifact(
 ): Promise<boolean> {
   const key = artifactKey(model, id);
   return putFirst(ctx.global, key, sealArtifact(ctx, key, payload), ttlSeconds);
+}
+
+/**
+ * Undoes a rotation whose new token was given to nobody: the spent one is good again, with the payload that it had. Nothing happens
+ * where the rotation never came about, or the family ended since.
+ */
+export function restoreRefreshToken(
+  ctx: Context,
+  rotated: { readonly spent: string; readonly next: string },
+  payload: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const key = artifactKey('RefreshToken', rotated.spent);
+  return unrotateRefreshToken(
+    ctx.global,
+    artifactKey('RefreshToken', rotated.next),
+    key,
+    sealArtifact(ctx, key, payload),
+  );
 }
 
 /** Spends a single-use artifact: true once, over all servers, and never for a person who was barred meanwhile. */

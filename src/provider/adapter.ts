@@ -1,12 +1,19 @@
 // Where the library keeps things: every write for a person holds their epoch, every single use is decided by the database.
 
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { parseSub } from '../core/ids.ts';
 import { endArtifact, endGranted, endSession } from '../operations/end-artifacts.ts';
 import { type FoundArtifact, findArtifact, findSession } from '../operations/find-artifact.ts';
 import type { ClientRow } from '../operations/find-client.ts';
-import { type Holder, keepArtifact, keepFirstArtifact, spendArtifact } from '../operations/keep-artifact.ts';
+import {
+  type Holder,
+  keepArtifact,
+  keepFirstArtifact,
+  restoreRefreshToken,
+  spendArtifact,
+} from '../operations/keep-artifact.ts';
 import { recordRefusal } from '../operations/record-refusal.ts';
 import { clientMetadata } from './clients.ts';
 import { translated } from './failures.ts';
@@ -46,6 +53,28 @@ function noteRotation(state: RequestState, id: string): void {
   state.response.once('close', () => unanswered.delete(family));
 }
 
+// A database that comes back needs a moment until the pool has noticed.
+const TAKE_BACK_TRIES = 4;
+
+/**
+ * Takes back this request's rotation, for an answer that is a failure: the application is told to try again, and all that it has
+ * is the old token, which would then look stolen. Where the database stays away nothing can be taken back; nothing is thrown then.
+ */
+export async function takeBackRotation(): Promise<void> {
+  const { context, rotated, found } = requestState();
+  const before = rotated === null ? undefined : found.get(`RefreshToken ${rotated.spent}`);
+  if (rotated === null || before === undefined) return;
+  for (let tries = 1; tries <= TAKE_BACK_TRIES; tries += 1) {
+    try {
+      return await restoreRefreshToken(context, rotated, before.payload);
+    } catch (error) {
+      if (tries === TAKE_BACK_TRIES)
+        context.log.warn({ error }, 'a refresh token that nobody was answered with is spent');
+      else await sleep(tries * 50);
+    }
+  }
+}
+
 async function clientById(
   findClient: (clientId: string) => Promise<ClientRow | undefined>,
   id: string,
@@ -78,7 +107,7 @@ async function sessionByUid(uid: string): Promise<AdapterPayload | undefined> {
 
 function note(state: RequestState, model: string, id: string, found: FoundArtifact): void {
   const grantId = typeof found.payload.grantId === 'string' ? found.payload.grantId : null;
-  state.found.set(`${model} ${id}`, { holder: found.holder, grantId });
+  state.found.set(`${model} ${id}`, { holder: found.holder, grantId, payload: found.payload });
   if (found.holder !== null) noteHolder(state, found.holder, tenantOf(model, id, found.payload));
   if (found.grant !== null && grantId !== null) state.grants.set(grantId, found.grant);
   if (model === 'Session') state.sessionId = id;
@@ -100,6 +129,7 @@ async function keep(model: string, id: string, payload: AdapterPayload, ttl: num
     return;
   }
   const rotating = model === 'RefreshToken' ? state.rotating : null;
+  if (rotating !== null) state.rotated = { spent: rotating, next: id };
   const kept = await keepArtifact(state.context, {
     model,
     id,

@@ -8,7 +8,7 @@ import type { Caller, Context, Log } from '../context.ts';
 import type { Interactions } from '../interactions.ts';
 import { endClientOfSession } from '../operations/end-artifacts.ts';
 import { type KeyTiming, keyTiming, type SigningKey } from '../operations/signing-keys.ts';
-import { newRefreshTokenId } from './adapter.ts';
+import { newRefreshTokenId, takeBackRotation } from './adapter.ts';
 import { clientFinder, compareSecretHashes } from './clients.ts';
 import { type ConfigurationParts, configurationOf } from './configuration.ts';
 import { interactionsOf } from './interactions.ts';
@@ -180,6 +180,7 @@ function adapt(provider: Provider, system: Context, showError: ConfigurationPart
     if (ctx.status === 200 && (route === 'jwks' || route === 'discovery')) {
       ctx.set('cache-control', `public, max-age=${PUBLISHED_SECONDS}`);
     }
+    if (ctx.status >= 500) await takeBackRotation();
     if (ctx.status === 503) ctx.set('retry-after', '2');
     if (ctx.status === 404 && ctx.body === undefined && requestState().page === null) await nothingHere(ctx, showError);
     // "Stay signed in" after an application asked for the logout: that application is logged out all the same.

@@ -16,7 +16,10 @@ export type RequestState = {
   /** Epochs by `sub` and tenant, the first that this request saw: whoever was barred since then gets nothing. */
   readonly holders: Map<string, Holder>;
   /** What was found, so that it is spent under the epochs that it was found with. */
-  readonly found: Map<string, { readonly holder: Holder | null; readonly grantId: string | null }>;
+  readonly found: Map<
+    string,
+    { readonly holder: Holder | null; readonly grantId: string | null; readonly payload: Payload }
+  >;
   /** Grants that came along with a token. */
   readonly grants: Map<string, Payload>;
   /** The access that this request's tokens are made from. */
@@ -25,6 +28,8 @@ export type RequestState = {
   sessionId: string | null;
   /** A refresh token that is spent when the next one of its family is written. */
   rotating: string | null;
+  /** The rotation of a refresh token that this request made, or may have made. */
+  rotated: { readonly spent: string; readonly next: string } | null;
   /** Writes the page that answers this request, once the library is done: it still saves the session after it asked for the page. */
   page: (() => unknown) | null;
 };
@@ -42,6 +47,7 @@ export function runRequest<T>(context: Context, response: Response, act: () => T
     access: null,
     sessionId: null,
     rotating: null,
+    rotated: null,
     page: null,
   };
   return storage.run(state, act);

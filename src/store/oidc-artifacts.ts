@@ -215,6 +215,18 @@ export async function rotateRefreshToken(query: Query, row: ArtifactRow, spent: 
   return rows.length === 1;
 }
 
+/** Makes a spent refresh token the good one of its family again, if `current` still is. */
+export async function unrotateRefreshToken(
+  query: Query,
+  current: ArtifactKey,
+  spent: ArtifactKey,
+  payload: Uint8Array,
+): Promise<void> {
+  const text = `update oidc_artifacts set token_hash = $3, payload_sealed = $4, rotated_at = null
+    where model = 'RefreshToken' and id_hash = $1 and token_hash = $2`;
+  await query.run({ name: 'oidc_unrotate', text }, [current.idHash, current.tokenHash, spent.tokenHash, payload]);
+}
+
 const SPEND: Statement = {
   name: 'oidc_spend',
   text: `${HELD}
