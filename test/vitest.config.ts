@@ -11,7 +11,7 @@ export default defineConfig({
     pool: 'forks',
     // As the server runs: nothing may depend on `__proto__`.
     execArgv: ['--disable-proto=delete', '--disable-warning=ExperimentalWarning'],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 90_000,
   },
 });

@@ -21,6 +21,8 @@ export type Database = {
 export type DatabaseOptions = {
   readonly url: string;
   readonly poolSize?: number;
+  /** The longest wait for a connection, in milliseconds. */
+  readonly waitMs?: number;
   /** Called for each statement sent, with its name or text: statement counts in tests, query metrics. */
   readonly onStatement?: (statement: string) => void;
 };
@@ -48,7 +50,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const config: pg.PoolConfig = {
     connectionString: options.url,
     max: poolSize,
-    connectionTimeoutMillis: WAIT_MS,
+    connectionTimeoutMillis: options.waitMs ?? WAIT_MS,
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,
     application_name: 'drawbridge',

@@ -33,7 +33,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('D8 R45 T84 the first administrator sets an address and a password by the printed link, once, and signs in with them', async () => {
+test('D8 R45 T84 the first administrator sets an address and a password by the printed link, once, and signs in with them', {
+  timeout: 120_000,
+}, async () => {
   const browser = newBrowser();
   const link = String(server.firstLink);
   expect(link).toMatch(/^http:\/\/localhost:\d+\/t\/system\/invitation\/[\w-]{43}$/);
@@ -85,7 +87,9 @@ test('D8 R45 T84 the first administrator sets an address and a password by the p
   });
 });
 
-test('R2 R9 a tenant made by the command line is empty, invite-only and active; the last owner cannot be suspended (D12)', async () => {
+test('R2 R9 a tenant made by the command line is empty, invite-only and active; the last owner cannot be suspended (D12)', {
+  timeout: 120_000,
+}, async () => {
   expect(await cli(installation, 'tenant', 'create', '--tenant', 'north', '--name', 'North')).toMatchObject({
     id: 'north',
     parent: 'system',

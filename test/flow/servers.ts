@@ -19,7 +19,7 @@ import { type TestWorld, testWorld } from '../support/world.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const flags = ['--disable-proto=delete', '--disable-warning=ExperimentalWarning'];
-const READY_WITHIN_MS = 25_000;
+const READY_WITHIN_MS = 60_000;
 
 export type ServerProcess = {
   readonly port: number;

@@ -73,7 +73,7 @@ async function enqueue(...mails: Mail[]): Promise<void> {
 }
 const jobs = () =>
   world.sql<{ task: string; attempts: number; due: number }>(
-    `select task_identifier as task, attempts, extract(epoch from run_at - now())::float8 as due from graphile_worker.jobs order by id`,
+    `select task_identifier as task, attempts, extract(epoch from run_at - greatest(updated_at, created_at))::float8 as due from graphile_worker.jobs order by id`,
   );
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   for (let waited = 0; waited < 10_000; waited += 50) {

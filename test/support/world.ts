@@ -32,6 +32,8 @@ export async function testWorld(
   const database = openDatabase({
     url: fresh.url,
     poolSize: 6,
+    // A machine that is busy with other tests is no finding.
+    waitMs: 20_000,
     onStatement: (statement) => statements.push(statement),
   });
   const owner = new pg.Pool({ connectionString: fresh.url, max: 2 });
