@@ -386,7 +386,7 @@ async function story(): Promise<void> {
     screen.title('Left running');
     screen.say(`server          ${publicUrl}`);
     screen.say(`first admin     ${server.firstLink}`);
-    screen.say(`application     ${application.redirectUri} (client ${registered.clientId})`);
+    screen.say(`application     ${application.start}: sign in, and read your token`);
     screen.say(
       `sign in as      ${[dana, omar, lin, eve].map((who) => who.email).join(', ')} with the password "${password}" at the provider`,
     );

@@ -8,6 +8,8 @@ import { type Browser, browser, type Page } from '../browser.ts';
 export type Tokens = { readonly access: JWTPayload; readonly refreshToken: string };
 
 export type Application = {
+  /** Where a person begins by hand. */
+  readonly start: string;
   readonly redirectUri: string;
   readonly resource: string;
   /** Once the application is registered. */
@@ -24,7 +26,32 @@ export type Arrival = { readonly page: Page; readonly verifier: string; readonly
 export async function startApplication(port: number): Promise<Application> {
   const redirectUri = `http://localhost:${port}/callback`;
   const resource = 'https://api.acme.example';
-  const server: Server = createServer((_request, response) => response.end('back at the application'));
+  const start = `http://localhost:${port}/`;
+  // Sign-ins that a person began here by hand; the story's own go through `arrive`.
+  const begun = new Map<string, string>();
+  const server: Server = createServer((request, response) => {
+    answer(new URL(request.url ?? '/', start)).then(
+      ({ location, text }) =>
+        location === undefined
+          ? response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end(text)
+          : response.writeHead(303, { location }).end(),
+      (error: Error) => response.writeHead(400, { 'content-type': 'text/plain' }).end(`${error.message}\n`),
+    );
+  });
+  const answer = async (url: URL): Promise<{ location?: string; text?: string }> => {
+    if (url.pathname === '/') {
+      const verifier = oidc.randomPKCECodeVerifier();
+      const state = oidc.randomState();
+      begun.set(state, verifier);
+      return { location: (await authorizationUrl(verifier, state)).href };
+    }
+    const state = url.searchParams.get('state') ?? '';
+    const verifier = begun.get(state);
+    if (verifier === undefined || !begun.delete(state)) return { text: 'back at the application\n' };
+    const checks = { pkceCodeVerifier: verifier, expectedState: state };
+    const { access } = await checked(await oidc.authorizationCodeGrant(connected(), url, checks, { resource }));
+    return { text: `Your access token says:\n\n${JSON.stringify(access, null, 2)}\n` };
+  };
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   let config: oidc.Configuration | undefined;
   let keys: ReturnType<typeof createRemoteJWKSet> | undefined;
@@ -45,7 +72,19 @@ export async function startApplication(port: number): Promise<Application> {
     return { access: payload, refreshToken: answer.refresh_token ?? '' };
   };
 
+  const authorizationUrl = async (verifier: string, state: string, tenant?: string): Promise<URL> =>
+    oidc.buildAuthorizationUrl(connected(), {
+      redirect_uri: redirectUri,
+      scope: 'openid email offline_access',
+      resource,
+      code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+      state,
+      ...(tenant === undefined ? {} : { acr_values: `tenant:${tenant}` }),
+    });
+
   return {
+    start,
     redirectUri,
     resource,
     async connect(issuer, clientId, clientSecret) {
@@ -57,16 +96,7 @@ export async function startApplication(port: number): Promise<Application> {
     async authorize(person, tenant) {
       const verifier = oidc.randomPKCECodeVerifier();
       const state = oidc.randomState();
-      const url = oidc.buildAuthorizationUrl(connected(), {
-        redirect_uri: redirectUri,
-        scope: 'openid email offline_access',
-        resource,
-        code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
-        code_challenge_method: 'S256',
-        state,
-        ...(tenant === undefined ? {} : { acr_values: `tenant:${tenant}` }),
-      });
-      return { page: await person.open(url), verifier, state };
+      return { page: await person.open(await authorizationUrl(verifier, state, tenant)), verifier, state };
     },
     async arrive({ verifier, state }, page) {
       if (!page.url.href.startsWith(redirectUri)) return { page };
