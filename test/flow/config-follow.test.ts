@@ -32,7 +32,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => flow?.close());
 
-test('an applied plan holds at every server within a second, always as a whole, and nobody’s session ends for it', {
+test('I17 an applied plan holds at every server within a second, always as a whole, and nobody’s session ends for it', {
   timeout: 60_000,
 }, async () => {
   const [one = 0, two = 0] = flow.servers.map(({ port }) => port);

@@ -178,7 +178,7 @@ const halves = {
 };
 
 const kills = ['server', 'server and database', 'server'] as const;
-test('FT1 FT2 kill -9 at any moment under SCIM writes loses nothing that was acknowledged, and leaves nothing half done', {
+test('I20 FT1 FT2 kill -9 at any moment under SCIM writes loses nothing that was acknowledged, and leaves nothing half done', {
   timeout: 90_000,
 }, async () => {
   for (const [round, kill] of kills.entries()) {
@@ -234,7 +234,7 @@ test('and people sign in as before, with the roles of their groups', async () =>
   expect(claimsOf(id_token).roles).toEqual(['Analytics: Viewer']);
 });
 
-test('a first start that is killed again and again, wherever it was, is taken up by the next', {
+test('I20 FT1 a first start that is killed again and again, wherever it was, is taken up by the next', {
   timeout: 90_000,
 }, async () => {
   const fresh = join(folder, 'fresh');

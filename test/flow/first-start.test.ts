@@ -12,13 +12,14 @@ const name = `first_start_${randomBytes(4).toString('hex')}`;
 const folder = mkdtempSync(join(tmpdir(), 'drawbridge-first-start-'));
 let url: string;
 beforeAll(async () => {
-  url = await createDatabase(inject('testServer').url, name, name);
+  // Under the owner of the other databases: the role that the server works as is one for them all.
+  const { url: server, templateUrl } = inject('testServer');
+  url = await createDatabase(server, name, decodeURIComponent(new URL(templateUrl).username));
 });
 afterAll(async () => {
   const client = new pg.Client({ connectionString: inject('testServer').url });
   await client.connect();
   await client.query(`drop database if exists ${name} with (force)`);
-  await client.query(`drop role if exists ${name}`);
   await client.end();
   rmSync(folder, { recursive: true, force: true });
 });

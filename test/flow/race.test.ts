@@ -13,7 +13,7 @@ import { type Flow, startFlow } from './servers.ts';
 import { codeIn, newApplication, pathOf, visitor } from './visitor.ts';
 
 // Some hundreds of rounds; more with RACE_ROUNDS. The seed fixes the delays and the choices, not what the machine makes of them.
-const ROUNDS = Number(process.env.RACE_ROUNDS ?? 200);
+const ROUNDS = Number(process.env.RACE_ROUNDS ?? 160);
 const SEED = Number(process.env.RACE_SEED ?? 22);
 const emailAttribute = 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress';
 const names = ['ann', 'ben', 'cid', 'dee', 'eve', 'fay'];

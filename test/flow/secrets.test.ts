@@ -265,7 +265,7 @@ function findIn(text: string): readonly string[] {
   return [...secrets].filter(([, secret]) => writings(secret).some((one) => text.includes(one))).map(([name]) => name);
 }
 
-test('T113 A16.2 no secret is in the log at its loudest, in the audit trail, in a refusal, or at rest in clear', {
+test('T113 no secret is in the log at its loudest, in the audit trail, in a refusal, or at rest in clear', {
   timeout: 60_000,
 }, async () => {
   await pushPeople();

@@ -32,7 +32,7 @@ describe('pages and what identity providers call', () => {
     'UTF-16': (text) => Buffer.from(text, 'utf16le').toString('base64'),
   };
 
-  test('T1 T2 T9 hostile XML at the ACS, in an honest flow, is refused on a page, and nobody is signed in', {
+  test('T4 T6 T7 hostile XML at the ACS, in an honest flow, is refused on a page, and nobody is signed in', {
     timeout: 60_000,
   }, async () => {
     const { ann, port, flow } = stage;
@@ -131,7 +131,7 @@ describe('pages and what identity providers call', () => {
     body,
   });
 
-  test('T82 T83 T101 interactions and one-time links refuse strangers, stale tabs, other sites’ forms and garbage', async () => {
+  test('T83 T101 interactions and one-time links refuse strangers, stale tabs, other sites’ forms and garbage', async () => {
     const uid = 'x'.repeat(21);
     const cookies = [
       `drawbridge_interaction=${uid}`,
@@ -214,7 +214,7 @@ describe('pages and what identity providers call', () => {
     );
   });
 
-  test('a real page’s own forms refuse what no browser would send from it', async () => {
+  test('T60 a real page’s own forms refuse what no browser would send from it', async () => {
     const ann = stage.ann.again();
     const { answer } = await ann.authorize(stage.port);
     const at = pathOf(answer);

@@ -18,7 +18,7 @@ describe('the OpenID provider', () => {
   });
   const own = () => ({ client_id: stage.app.clientId, client_secret: stage.app.secret });
 
-  test('T66 T71 the token endpoint refuses every wrong grant, client and body in OAuth’s form', async () => {
+  test('T60 T65 the token endpoint refuses every wrong grant, client and body in OAuth’s form', async () => {
     const far = await newApplication(stage.flow, 'globex');
     const off = await newApplication(stage.flow, 'acme');
     await setClientEnabled(stage.flow.world.context(), await stage.flow.tenant('acme'), off.clientId, false);
@@ -161,7 +161,7 @@ describe('the OpenID provider', () => {
     await expectRefusals(stage.flow, tries);
   });
 
-  test('T63 T64 T65 the authorization endpoint sends nobody to an address that is not registered, and says the rest to the application', async () => {
+  test('T60 the authorization endpoint sends nobody to an address that is not registered, and says the rest to the application', async () => {
     const good: Record<string, string> = {
       client_id: stage.app.clientId,
       response_type: 'code',
@@ -233,7 +233,7 @@ describe('the OpenID provider', () => {
     for (const path of pages) expect((await stage.page(path)).headers.location, path).toBeUndefined();
   });
 
-  test('the other endpoints refuse in their form: userinfo, revocation, pushed requests, logout, keys', async () => {
+  test('T60 T64 the other endpoints refuse in their form: userinfo, revocation, pushed requests, logout, keys', async () => {
     const idToken = 'eyJhbGciOiJub25lIn0.e30.';
     const tries: readonly (readonly [Form, string, Ask?])[] = [
       ['oauth', '/oidc/userinfo'],
