@@ -73,8 +73,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }, 30_000);
 
-const postmaster = (at: string) =>
-  Number(readFileSync(join(at, 'postgres/cluster/postmaster.pid'), 'utf8').split('\n')[0]);
+/** The database's process. Never 0 or less, which would name a whole group of processes. */
+function postmaster(at: string): number {
+  const pid = Number(readFileSync(join(at, 'postgres/cluster/postmaster.pid'), 'utf8').split('\n')[0]);
+  if (!(pid > 1)) throw new Error(`no process runs the database of ${at}`);
+  return pid;
+}
 
 /** Where a test failed, the database that its killed server left behind. */
 function endDatabase(at: string): void {
