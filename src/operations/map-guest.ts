@@ -12,7 +12,7 @@ import { refused } from '../core/errors.ts';
 import type { Person } from '../core/ids.ts';
 import { findRole, type Role } from '../core/tenant.ts';
 import { apply } from '../store/apply.ts';
-import { readConfigInForce } from '../store/config-in-force.ts';
+import { type ConfigInForce, readConfigInForce } from '../store/config-in-force.ts';
 import { findHeldSuspension } from '../store/held-keys.ts';
 import { findGuest, findLocalGroup } from '../store/people.ts';
 import { lockSubject, readSubject } from '../store/subject.ts';
@@ -34,10 +34,10 @@ export function mapGuest(
   by: Administrator,
 ): Promise<MapOutcome> {
   return ctx.transaction(target.tenantId, async (tx) => {
-    const facts = await loadFacts(ctx, tx, target, person);
-    if (facts === undefined) return refused('unknown_user', 'There is no such person.');
     const config = await readConfigInForce(tx);
     if (config === undefined) return refused('unknown_tenant', 'There is no such tenant.');
+    const facts = await loadFacts(ctx, tx, target, config, person);
+    if (facts === undefined) return refused('unknown_user', 'There is no such person.');
     const roles: Role[] = [];
     for (const name of gift.roles === 'all' ? [] : gift.roles) {
       const role = findRole(name, config.roles);
@@ -60,7 +60,9 @@ export function mapGuest(
 /** Removes the mapping. The target leaves `allowed_tenants` at the next refresh; what was issued for the target dies now. */
 export function unmapGuest(ctx: Context, target: TenantRef, person: Person, by: Administrator): Promise<UnmapOutcome> {
   return ctx.transaction(target.tenantId, async (tx) => {
-    const facts = await loadFacts(ctx, tx, target, person);
+    const config = await readConfigInForce(tx);
+    if (config === undefined) return refused('unknown_tenant', 'There is no such tenant.');
+    const facts = await loadFacts(ctx, tx, target, config, person);
     if (facts === undefined) return refused('unknown_user', 'There is no such person.');
     const decision = decideUnmapGuest(facts, by);
     await apply(ctx, tx, decision);
@@ -72,6 +74,7 @@ async function loadFacts(
   ctx: Context,
   tx: TenantTx,
   target: TenantRef,
+  config: ConfigInForce,
   person: Person,
 ): Promise<MappingFacts | undefined> {
   const home: TenantTx = { ...tx, tenantId: person.tenantId };
@@ -91,7 +94,7 @@ async function loadFacts(
       guest?.mapped === true
         ? null
         : await findHeldSuspension(tx, await keysOf(ctx, tx, person), guest?.guestId ?? null),
-    revocation: (await readConfigInForce(tx))?.settings.mappingRevocation ?? 'next_refresh',
+    revocation: config.settings.mappingRevocation,
     memberOf:
       guestFacts === null ? [] : guestFacts.groups.flatMap((group) => (group.kind === 'local' ? [group.groupId] : [])),
     guest: guest === undefined || found === undefined ? null : { ...found.standing, ...guest },
