@@ -240,7 +240,9 @@ export type Mail =
       readonly template: 'access_requested';
       readonly to: Email;
       readonly tenant: TenantSlug;
-      readonly person: string;
+      /** What the person calls themselves; null: nothing. Never enough to know them by. */
+      readonly person: string | null;
+      readonly address: string;
       readonly message: string | null;
     }
   | {

@@ -44,8 +44,8 @@ const MOST_LISTED = 20;
 function accessRequested(mails: readonly [Of<'access_requested'>, ...Of<'access_requested'>[]], site: string): Message {
   const { tenant } = mails[0];
   // A person who asked twice meanwhile is one person, with the message of the last time.
-  const people = [...new Map(mails.map((mail) => [mail.person, mail])).values()];
-  const listed = people.slice(0, MOST_LISTED).map((mail) => plain(mail.person) + quote(mail.message));
+  const people = [...new Map(mails.map((mail) => [mail.address, mail])).values()];
+  const listed = people.slice(0, MOST_LISTED).map((mail) => who(mail) + quote(mail.message));
   const more = people.length > MOST_LISTED ? [`… and ${people.length - MOST_LISTED} more`] : [];
   return {
     subject:
@@ -56,6 +56,11 @@ function accessRequested(mails: readonly [Of<'access_requested'>, ...Of<'access_
       'Assign a role to let them in. They are not told if you do not.',
     ),
   };
+}
+
+/** The address always: anybody can call themselves what a colleague is called. */
+function who({ person, address }: Of<'access_requested'>): string {
+  return person === null || person === address ? plain(address) : `${plain(person)} (${plain(address)})`;
 }
 
 function quote(text: string | null): string {

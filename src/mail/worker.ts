@@ -91,7 +91,8 @@ const mailSchema: z.ZodType<Mail> = z.discriminatedUnion('template', [
   z.strictObject({
     template: z.literal('access_requested'),
     ...common,
-    person: z.string(),
+    person: z.string().nullable(),
+    address: z.string(),
     message: z.string().nullable(),
   }),
   z.strictObject({ template: z.literal('invitation'), ...common, link: z.url(), expiresAt: instant }),

@@ -23,18 +23,19 @@ export function requestAccess(
   return inTenantOf(ctx, person, target, async (tx, subject, read) => {
     const config = await configInForce(tx, subject.configVersion);
     const open = await findOpenRequest(tx, subject.subjectId);
-    const name = read.profile.displayName ?? read.profile.email ?? read.profile.userName;
+    const { displayName, email, userName } = read.profile;
+    const asker = { person: displayName, address: email ?? userName };
     const facts = {
       subjectId: subject.subjectId,
       kind: subject.kind,
       state: read.access.state,
-      email: read.profile.email ?? read.profile.userName,
+      email: asker.address,
       hasOpenRequest: open !== undefined,
     };
     const decision = decideRequestAccess(facts, message, ctx.newId<RequestId>());
     const notices =
       decision.outcome.kind === 'requested' && !decision.outcome.again
-        ? await noticesOfRequest(tx, config, name, message)
+        ? await noticesOfRequest(tx, config, asker, message)
         : [];
     await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });
     return decision.outcome;
@@ -86,7 +87,7 @@ async function inTenantOf<T>(
 export async function noticesOfRequest(
   tx: TenantTx,
   config: ConfigInForce,
-  person: string,
+  asker: { readonly person: string | null; readonly address: string },
   message: string | null,
 ): Promise<readonly Change[]> {
   const notices: Change[] = [];
@@ -102,7 +103,7 @@ export async function noticesOfRequest(
     if (!effectiveRights(access, config.roles).has('CreateUser')) continue;
     notices.push({
       kind: 'send_mail',
-      mail: { template: 'access_requested', to: email, tenant: config.slug, person, message },
+      mail: { template: 'access_requested', to: email, tenant: config.slug, ...asker, message },
     });
   }
   return notices;

@@ -103,7 +103,12 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
   const decision = admitNew(ctx, tx.tenantId, assertion, config, step.approval, inherits, keys);
   const notices =
     step.approval === 'pending'
-      ? await noticesOfRequest(tx, config, assertion.displayName ?? assertion.email ?? '', null)
+      ? await noticesOfRequest(
+          tx,
+          config,
+          { person: assertion.displayName, address: assertion.email ?? assertion.subject },
+          null,
+        )
       : [];
   await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });
   return signedIn(tx, decision.outcome);

@@ -5,10 +5,11 @@ import type { Email } from '../../src/core/profile.ts';
 import { message, plain } from '../../src/mail/messages.ts';
 
 const common = { to: 'admin@acme.example' as Email, tenant: 'acme' as TenantSlug };
-const asked = (person: string, text: string | null = null): Mail => ({
+const asked = (address: string, text: string | null = null, person: string | null = null): Mail => ({
   template: 'access_requested',
   ...common,
   person,
+  address,
   message: text,
 });
 const site = 'bridge.example';
@@ -31,6 +32,14 @@ describe('access requested', () => {
         .replace('Please', 'Please.')
         .replace('today', 'today.'),
     });
+  });
+
+  test('T97 T98 it names the address beside the name, which anybody can choose', () => {
+    const { text } = message([asked('eve@acme.example', null, 'Dana Ito')], site);
+    expect(text).toContain('  - Dana Ito (eve@acme.example)\n');
+    expect(message([asked('eve@acme.example', null, 'eve@acme.example')], site).text).toContain(
+      '  - eve@acme.example\n',
+    );
   });
 
   test('T97 several who waited are told together, each once, and a crowd is counted', () => {

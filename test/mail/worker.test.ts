@@ -50,11 +50,12 @@ async function work(
   stops.push(stop);
   return stop;
 }
-const asked = (person: string, to = 'admin@acme.example'): Mail => ({
+const asked = (address: string, to = 'admin@acme.example'): Mail => ({
   template: 'access_requested',
   to: to as Email,
   tenant: tenants.acme.slug,
-  person,
+  person: null,
+  address,
   message: null,
 });
 const invitation = (link: string): Mail => ({
