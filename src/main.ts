@@ -21,10 +21,14 @@ if (major < 24 || (major === 24 && minor < 16))
 
 const read = readSettings();
 if (read.kind === 'refused') fail(read.problems.join('\n'));
-else await run(read.settings).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));
+else
+  await run(read.settings, read.warnings).catch((error: unknown) =>
+    fail(error instanceof Error ? error.message : String(error)),
+  );
 
-async function run(settings: ServerSettings): Promise<void> {
+async function run(settings: ServerSettings, warnings: readonly string[]): Promise<void> {
   const log = openLog(settings.logLevel);
+  for (const warning of warnings) log.warn({}, warning);
   const metrics = openMetrics();
   const world = await openWorld(settings, log, { onStatement: metrics.countStatement });
   const link = await firstStart(world);
@@ -67,6 +71,8 @@ async function run(settings: ServerSettings): Promise<void> {
   };
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
+  // The terminal was closed: without this the embedded database would stay.
+  process.on('SIGHUP', () => void stop('SIGHUP'));
   process.on('unhandledRejection', (error) =>
     log.error({ error: String(error) }, 'a promise was rejected that nobody waited for'),
   );

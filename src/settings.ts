@@ -35,7 +35,7 @@ export type ServerSettings = {
 };
 
 export type SettingsResult =
-  | { readonly kind: 'read'; readonly settings: ServerSettings }
+  | { readonly kind: 'read'; readonly settings: ServerSettings; readonly warnings: readonly string[] }
   | { readonly kind: 'refused'; readonly problems: readonly string[] };
 
 const text = (expected: string, test: (value: string) => boolean) => z.string(expected).refine(test, expected);
@@ -172,7 +172,25 @@ export function readSettings(env: Env = process.env, folder: string = process.cw
     problems.push('DRAWBRIDGE_MAIL_FROM is missing; with SMTP_URL a sender is required.');
   if (settings.metricsPort === settings.port)
     problems.push('DRAWBRIDGE_METRICS_PORT is the port of the server itself; expected another one.');
-  return problems.length > 0 ? { kind: 'refused', problems } : { kind: 'read', settings };
+  return problems.length > 0
+    ? { kind: 'refused', problems }
+    : { kind: 'read', settings, warnings: unknownVariables(env) };
+}
+
+const variables: ReadonlySet<string> = new Set([
+  'DRAWBRIDGE_CONFIG',
+  ...Object.values(fields).flatMap((field) =>
+    field.type === 'secret' ? [field.env, `${field.env}_FILE`] : [field.env],
+  ),
+]);
+// Where a service of the cluster is called drawbridge, Kubernetes sets these for every container beside it.
+const OF_KUBERNETES = /^DRAWBRIDGE_(SERVICE_|PORT(_|$))/;
+
+/** A mistyped variable would leave its setting at the default. Not refused: the prefix is not ours alone. */
+function unknownVariables(env: Env): readonly string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith('DRAWBRIDGE_') && !variables.has(name) && !OF_KUBERNETES.test(name))
+    .map((name) => `The variable ${name} is no setting of this server, and has no effect.`);
 }
 
 function readServerFile(file: string, problems: string[]): YamlText | null {

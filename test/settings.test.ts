@@ -48,6 +48,19 @@ test('without a variable or a file every setting has its default', () => {
   });
 });
 
+test('a mistyped variable is told, what Kubernetes sets for a service of this name is not', () => {
+  const env = {
+    DRAWBRIDGE_PUBLIC_URI: 'https://a.example',
+    DRAWBRIDGE_PORT: 'tcp://10.0.0.1:80',
+    DRAWBRIDGE_SERVICE_HOST: 'x',
+  };
+  const result = readSettings({ ...env, DRAWBRIDGE_MASTER_KEY_FILE: '', DRAWBRIDGE_DATA: folder }, folder);
+  expect(result).toMatchObject({
+    kind: 'read',
+    warnings: ['The variable DRAWBRIDGE_PUBLIC_URI is no setting of this server, and has no effect.'],
+  });
+});
+
 test('config/server.yaml of the project names every setting with its default and its variable', async () => {
   const file = await readFile(new URL('../config/server.yaml', import.meta.url), 'utf8');
   expect(settings(withFile(file))).toEqual({ ...settings({}), configFolder: expect.any(String) });
