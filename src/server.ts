@@ -93,14 +93,15 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
   };
   const local = passwords();
   const pages = { contextFor, publicUrl, log };
-  const limit = rateLimit({ tries: 120, perSeconds: 60 });
+  // A sign-in is four or five pages, and a whole office may stand behind one address.
+  const limit = rateLimit({ tries: 600, perSeconds: 60 });
 
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple').set('trust proxy', settings.trustProxyHops);
   const parts: readonly RequestHandler[] = [
     drain.middleware,
     metrics.observe,
-    named,
+    named(publicUrl),
     healthRouter({
       ping: () => world.database.global.run({ name: 'ping', text: 'select 1' }, []),
       isDraining: drain.isDraining,
@@ -167,12 +168,20 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
   };
 }
 
-/** Every request has an id of ours, which its answer, its log lines and its audit rows carry. A client's is never taken over. */
-const named: RequestHandler = (_request, response, next) => {
-  const requestId = randomUUID();
-  response.locals.requestId = requestId;
-  response.set('x-request-id', requestId);
-  next();
+/**
+ * Every request has an id of ours, which its answer, its log lines and its audit rows carry; a client's is never taken over. Browsers
+ * are told to come by https alone, where that is our address.
+ */
+const named = (publicUrl: string): RequestHandler => {
+  // Only for the host that this server is: what runs beside it under the same domain is somebody else's.
+  const strict = publicUrl.startsWith('https:') ? 'max-age=31536000' : null;
+  return (_request, response, next) => {
+    const requestId = randomUUID();
+    response.locals.requestId = requestId;
+    response.set('x-request-id', requestId);
+    if (strict !== null) response.set('strict-transport-security', strict);
+    next();
+  };
 };
 
 function mount(path: string, router: RequestHandler): Express {

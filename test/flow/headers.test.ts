@@ -125,7 +125,7 @@ describe('headers', () => {
     }
   });
 
-  test('behind https every cookie is Secure, and the session’s belongs to this host alone', async () => {
+  test('behind https every cookie is Secure, the session’s belongs to this host alone, and browsers come by https only', async () => {
     const env = await stage.flow.envOfAnother({ DRAWBRIDGE_PUBLIC_URL: 'https://login.acme.example' });
     const server = await startServer(env);
     try {
@@ -136,6 +136,8 @@ describe('headers', () => {
       const cookies = headers['set-cookie'] ?? [];
       expect(cookies.length).toBeGreaterThan(1);
       for (const cookie of cookies) expect(cookie).toMatch(/^__(Secure|Host)-.*; secure/i);
+      expect(headers['strict-transport-security']).toBe('max-age=31536000');
+      expect((await send(stage.port, path)).headers['strict-transport-security']).toBeUndefined();
       const said = await send(server.port, '/oidc/.well-known/openid-configuration');
       expect(JSON.parse(said.text).token_endpoint).toBe('https://login.acme.example/oidc/token');
     } finally {
