@@ -14,7 +14,8 @@ export const apply: Command = {
     if (outcome.kind === 'impossible') throw impossible(files, outcome.faults);
     const { report } = accepted(outcome);
     const { gaining, losing, sessionsEnding } = report.counts;
-    const text = `Applied: ${report.changes.length} changes; ${gaining} people gained, ${losing} lost, ${sessionsEnding} were signed out.`;
+    const changes = report.changes.length === 1 ? '1 change' : `${report.changes.length} changes`;
+    const text = `Applied: ${changes}; gained: ${gaining}, lost: ${losing}, signed out: ${sessionsEnding}.`;
     return { text, json: { applied: true, ...reportJson(report) } };
   },
 };

@@ -1,7 +1,9 @@
+import type { TenantConfig } from '../core/config.ts';
 import type { ConfigChange } from '../core/config-change.ts';
 import type { AccessDifference } from '../core/plan-access.ts';
-import { type ConnectionSettings, roleLabel } from '../core/tenant.ts';
+import { type ConnectionSettings, roleLabel, type SecretRef } from '../core/tenant.ts';
 import { type ConfigReport, planConfig } from '../operations/plan-config.ts';
+import { readSecret } from '../settings.ts';
 import type { Command } from './command.ts';
 import { shown } from './shown.ts';
 import { filesOf, impossible } from './tenant-files.ts';
@@ -20,9 +22,32 @@ export const plan: Command = {
       report.changes.length === 0
         ? 'Nothing to change: what is in force is what the files say.'
         : `${reportText(report)}\n\n${end}`;
-    return { text, json: reportJson(report) };
+    const warnings = missingSecrets(files.tenants, world.settings.configFolder);
+    const warned = warnings.map((warning) => `\n! ${warning}`).join('');
+    return { text: `${text}${warned}`, json: { ...reportJson(report), warnings } };
   },
 };
+
+/** Only what this process sees: the server may be started with other variables, so it is no reason to refuse. */
+function missingSecrets(tenants: readonly TenantConfig[], configFolder: string): readonly string[] {
+  return tenants.flatMap(({ slug, connections }) =>
+    connections.flatMap((connection) => {
+      const secret = connection.protocol === 'oidc' ? connection.oidc.clientSecret : null;
+      if (secret === null || canRead(secret, configFolder)) return [];
+      const source = 'env' in secret ? `variable ${secret.env} is not set` : `file ${secret.file} cannot be read`;
+      return [`The client secret of the connection ${connection.key} in ${slug} is missing here: the ${source}.`];
+    }),
+  );
+}
+
+function canRead(secret: SecretRef, configFolder: string): boolean {
+  try {
+    readSecret(secret, configFolder);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export function reportJson({ digest, changes, bindings, differences, counts }: ConfigReport): object {
   return { digest, changes, bindings, people: differences, counts };

@@ -68,6 +68,16 @@ function cliIn(
   });
 }
 
+test('plan tells of a client secret that is not to be had where it runs', async () => {
+  const oidc = '    oidc: { issuer: https://idp.example, clientId: a, clientSecret: { env: NOBODY_SET_THIS } }\n';
+  folder.write({ acme: `tenant: acme\nname: Acme\nconnections:\n  okta:\n${oidc}` });
+  const missing =
+    'The client secret of the connection okta in acme is missing here: the variable NOBODY_SET_THIS is not set.';
+  expect((await cli('plan')).stdout).toContain(`\n! ${missing}\n`);
+  expect(JSON.parse((await cli('plan', '--json')).stdout)).toMatchObject({ warnings: [missing] });
+  expect((await cliIn({ NOBODY_SET_THIS: 'x' }, 'plan')).stdout).not.toContain('!');
+});
+
 test('plan says what would change and for whom, apply does exactly that, and explain says why', async () => {
   folder.write({ acme: acme('') });
   await bringIntoForce(world, folder);
@@ -110,7 +120,7 @@ To apply exactly this: drawbridge apply --digest ${digest}
   expect(applied).toEqual({
     code: 0,
     stderr: '',
-    stdout: 'Applied: 1 changes; 1 people gained, 0 lost, 0 were signed out.\n',
+    stdout: 'Applied: 1 change; gained: 1, lost: 0, signed out: 0.\n',
   });
   expect((await cli('plan')).stdout).toBe('Nothing to change: what is in force is what the files say.\n');
 
