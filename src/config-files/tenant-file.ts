@@ -6,25 +6,9 @@ import { isNoAccess } from '../core/config.ts';
 import { isReservedSlug, parseTenantSlug } from '../core/ids.ts';
 import { parseDomain, parseEmail } from '../core/profile.ts';
 import { defaultTenantSettings, rights } from '../core/tenant.ts';
+import { directoryFields } from './directory-fields.ts';
+import { choice, fields, fits, flag, isLine, whole } from './fields.ts';
 
-// Every message is the phrase after "expected".
-const fits = (expected: string, test: (value: string) => boolean, description = expected) =>
-  z.string(expected).refine(test, expected).meta({ description });
-const flag = z.boolean('true or false');
-const choice = <const T extends readonly [string, ...string[]]>(values: T) =>
-  z.enum(values, `one of ${values.join(', ')}`);
-
-/** A mapping with these keys and no others. */
-const fields = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `one of ${Object.keys(shape).join(', ')}`
-        : `a mapping with ${Object.keys(shape).join(', ')}`,
-  });
-
-const isLine = (value: string, most: number) =>
-  value.length > 0 && value.length <= most && value === value.trim() && !/\p{C}/u.test(value);
 const slug = fits('a Tenant ID: 2 to 63 of a-z, 0-9 and single hyphens', (value) => parseTenantSlug(value) !== null);
 const ownSlug = slug.refine((value) => {
   const parsed = parseTenantSlug(value);
@@ -117,11 +101,7 @@ const saml = fields({
   trustsEmail: flag.default(false),
   insecureAllowUnsolicited: flag.default(false),
   insecureAllowSha1: flag.default(false),
-  clockSkewSeconds: z
-    .int('a whole number from 0 to 300')
-    .min(0, 'a whole number from 0 to 300')
-    .max(300, 'a whole number from 0 to 300')
-    .default(60),
+  clockSkewSeconds: whole(0, 300).default(60),
 }).superRefine((value, check) => {
   for (const key of ['issuer', 'signOnUrl', 'certificates'] as const) {
     if (value.metadataFile !== undefined && value[key] !== undefined) {
@@ -140,6 +120,7 @@ const connection = fields({
   saml: saml.optional(),
   scim: flag.default(false),
   scimHeld: flag.default(false),
+  directory: directoryFields.prefault({}),
   domains: z.array(domain, 'a list of domains').max(500, 'at most 500 domains').default([]),
 }).superRefine((value, check) => {
   if (value.oidc !== undefined && value.saml !== undefined) {

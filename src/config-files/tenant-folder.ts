@@ -13,6 +13,7 @@ import {
 } from '../core/config.ts';
 import type { TenantSlug } from '../core/ids.ts';
 import { builtInRoles, type ConnectionSettings, type SamlSettings } from '../core/tenant.ts';
+import { directoryOf } from './directory-fields.ts';
 import { type ConfigPath, type ConfigProblem, problemAt, problemsOf, quote } from './problem.ts';
 import { parseCertificate, type TenantFile, tenantFile } from './tenant-file.ts';
 import { readYamlText, type YamlText } from './yaml-text.ts';
@@ -164,8 +165,16 @@ async function toTenantConfig(
 ): Promise<TenantConfig> {
   const connections: ConnectionSettings[] = [];
   for (const [key, connection] of Object.entries(file.connections)) {
-    const { name, enabled, scim, scimHeld, domains, oidc, saml } = connection;
-    const common = { key, displayName: name ?? key, enabled, scim, scimHeld, domains };
+    const { name, enabled, scim, scimHeld, directory, domains, oidc, saml } = connection;
+    const common = {
+      key,
+      displayName: name ?? key,
+      enabled,
+      scim,
+      scimHeld,
+      directory: directoryOf(directory),
+      domains,
+    };
     if (oidc !== undefined) {
       const { issuer, ...settings } = oidc;
       connections.push({ ...common, issuer, protocol: 'oidc', oidc: settings });

@@ -2,6 +2,7 @@
 // role, lift a suspension or touch an administrator's switch.
 
 import { type AuditEvent, type Change, type Decision, denied, done, type PushedUser } from './change.ts';
+import type { DirectorySettings } from './directory-settings.ts';
 import { type Refusal, refused } from './errors.ts';
 import { emailKeyText, externalIdKeyText } from './identity.ts';
 import type {
@@ -24,6 +25,7 @@ export type Directory = {
   readonly connectionId: ConnectionId;
   readonly connectionKey: string;
   readonly credentialId: CredentialId;
+  readonly settings: DirectorySettings;
 };
 
 /** The connection's own part in a decision; `domains` are those that it owns. */

@@ -182,8 +182,17 @@ function diffConnections(wanted: TenantConfig, current: TenantInForce | undefine
 }
 
 function connectionSettings(connection: ConnectionSettings): ConnectionSettings {
-  const { key, displayName, enabled, scim, scimHeld, issuer } = connection;
-  const common = { key, displayName, enabled, scim, scimHeld, issuer, domains: [...connection.domains].sort() };
+  const { key, displayName, enabled, scim, scimHeld, directory, issuer } = connection;
+  const common = {
+    key,
+    displayName,
+    enabled,
+    scim,
+    scimHeld,
+    directory,
+    issuer,
+    domains: [...connection.domains].sort(),
+  };
   if (connection.protocol === 'oidc') return { ...common, protocol: 'oidc', oidc: connection.oidc };
   if (connection.protocol === 'saml') return { ...common, protocol: 'saml', saml: connection.saml };
   return { ...common, protocol: connection.protocol };

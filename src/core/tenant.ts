@@ -1,5 +1,6 @@
 // A tenant's settings: the administrators' standing decisions about their space. Each names the source conflict it settles.
 
+import type { DirectorySettings } from './directory-settings.ts';
 import type { ConnectionId, RoleId, TenantId, TenantSlug } from './ids.ts';
 
 /** Rights that roles bundle. A right is only ever held in a tenant, through a role. */
@@ -136,6 +137,7 @@ export type ConnectionSettings = {
   readonly scim: boolean;
   /** A held directory's pushes land and grant nothing. */
   readonly scimHeld: boolean;
+  readonly directory: DirectorySettings;
   /** OIDC issuer or SAML entity ID of the IdP. */
   readonly issuer: string | null;
   readonly domains: readonly string[];

@@ -195,10 +195,10 @@ async function endRoles(
 }
 
 function connectionRow(tenantId: TenantId, connectionId: string, connection: ConnectionSettings): object {
-  const { key, displayName, protocol, issuer, scim, scimHeld, enabled } = connection;
+  const { key, displayName, protocol, issuer, scim, scimHeld, directory, enabled } = connection;
   const settings =
     connection.protocol === 'oidc' ? connection.oidc : connection.protocol === 'saml' ? connection.saml : {};
-  return { tenantId, connectionId, key, displayName, protocol, issuer, settings, scim, scimHeld, enabled };
+  return { tenantId, connectionId, key, displayName, protocol, issuer, settings, scim, scimHeld, directory, enabled };
 }
 
 async function writeConnections(
@@ -206,14 +206,14 @@ async function writeConnections(
   steps: readonly (Of<'add_connection'> | Of<'change_connection'>)[],
 ): Promise<void> {
   const columns = `jsonb_to_recordset($1) as x ("tenantId" uuid, "connectionId" uuid, key text, "displayName" text, protocol text, issuer text,
-    settings jsonb, scim boolean, "scimHeld" boolean, enabled boolean)`;
+    settings jsonb, scim boolean, "scimHeld" boolean, directory jsonb, enabled boolean)`;
   await each(
     tx,
     steps
       .filter((step) => step.kind === 'change_connection')
       .map((step) => connectionRow(step.tenantId, step.connectionId, step.to)),
     `update connections c set display_name = x."displayName", protocol = x.protocol, issuer = x.issuer, settings = x.settings, scim = x.scim,
-       scim_held = x."scimHeld", enabled = x.enabled from ${columns}
+       scim_held = x."scimHeld", directory = x.directory, enabled = x.enabled from ${columns}
      where c.tenant_id = x."tenantId" and c.connection_id = x."connectionId" and c.managed_by = 'config'`,
   );
   await each(
@@ -221,8 +221,8 @@ async function writeConnections(
     steps
       .filter((step) => step.kind === 'add_connection')
       .map((step) => connectionRow(step.tenantId, step.connectionId, step.connection)),
-    `insert into connections (tenant_id, connection_id, key, display_name, protocol, issuer, settings, scim, scim_held, enabled, managed_by)
-     select x."tenantId", x."connectionId", x.key, x."displayName", x.protocol, x.issuer, x.settings, x.scim, x."scimHeld", x.enabled, 'config'
+    `insert into connections (tenant_id, connection_id, key, display_name, protocol, issuer, settings, scim, scim_held, directory, enabled, managed_by)
+     select x."tenantId", x."connectionId", x.key, x."displayName", x.protocol, x.issuer, x.settings, x.scim, x."scimHeld", x.directory, x.enabled, 'config'
      from ${columns}`,
   );
 }

@@ -3,6 +3,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Query, Statement, TenantTx } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
+import { type DirectorySettings, defaultDirectorySettings } from '../core/directory-settings.ts';
 import type { ConnectionId, CredentialId, Instant, TenantId, TenantSlug } from '../core/ids.ts';
 
 /** A token's parts: `prefix` finds the credential, `secretHash` (hex) proves it. */
@@ -42,7 +43,7 @@ export const LIVE = `live as (
 const FIND: Statement = {
   name: 'scim_credential_find',
   text: `
-select t.tenant_id, t.slug, c.connection_id, c.key, k.credential_id, k.secret_hash,
+select t.tenant_id, t.slug, c.connection_id, c.key, c.directory, k.credential_id, k.secret_hash,
   k.last_used_at is null or k.last_used_at < now() - interval '1 minute' as unmarked
 from tenants t
 join connections c on c.tenant_id = t.tenant_id and c.key = $2 and c.enabled and c.scim and c.ended_at is null
@@ -56,6 +57,7 @@ type FoundRow = {
   slug: TenantSlug;
   connection_id: ConnectionId;
   key: string;
+  directory: Partial<DirectorySettings>;
   credential_id: CredentialId;
   secret_hash: Buffer;
   unmarked: boolean;
@@ -82,6 +84,7 @@ export async function findCredential(
       connectionId: row.connection_id,
       connectionKey: row.key,
       credentialId: row.credential_id,
+      settings: { ...defaultDirectorySettings, ...row.directory },
     },
     unmarked: row.unmarked,
   };

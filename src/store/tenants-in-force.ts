@@ -2,6 +2,7 @@
 
 import type { Query } from '../context.ts';
 import type { ManagedBy, TenantInForce } from '../core/config-change.ts';
+import { type DirectorySettings, defaultDirectorySettings } from '../core/directory-settings.ts';
 import type { ConnectionId, DirectoryGroupId, RoleId, RuleId, TenantId, TenantSlug } from '../core/ids.ts';
 import type { MappingRule } from '../core/mapping.ts';
 import { type Connection, defaultTenantSettings, type Right, type TenantSettings } from '../core/tenant.ts';
@@ -34,6 +35,7 @@ type ConnectionRow = {
   settings: object;
   scim: boolean;
   scim_held: boolean;
+  directory: Partial<DirectorySettings>;
   enabled: boolean;
   managed_by: ManagedBy;
   domains: string[];
@@ -57,7 +59,7 @@ from tenants t left join tenants p on p.tenant_id = t.parent_id order by t.slug`
 const ROLES = `
 select tenant_id, role_id, workspace, name, rights, managed_by from roles where ended_at is null order by tenant_id, role_id`;
 const CONNECTIONS = `
-select c.tenant_id, c.connection_id, c.key, c.display_name, c.protocol, c.issuer, c.settings, c.scim, c.scim_held, c.enabled, c.managed_by,
+select c.tenant_id, c.connection_id, c.key, c.display_name, c.protocol, c.issuer, c.settings, c.scim, c.scim_held, c.directory, c.enabled, c.managed_by,
   array(select d.domain from connection_domains d where d.tenant_id = c.tenant_id and d.connection_id = c.connection_id order by d.domain) as domains
 from connections c where c.ended_at is null order by c.tenant_id, c.key`;
 const RULES = `
@@ -123,6 +125,7 @@ function connectionOf(row: ConnectionRow): Connection {
     enabled,
     scim,
     scimHeld,
+    directory: { ...defaultDirectorySettings, ...row.directory },
     issuer,
     domains,
     protocol,

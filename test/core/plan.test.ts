@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { canonical, sameValue } from '../../src/core/canonical.ts';
 import type { TenantConfig } from '../../src/core/config.ts';
 import type { TenantInForce } from '../../src/core/config-change.ts';
+import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
 import type { ConnectionId, DirectoryGroupId, RoleId, RuleId, TenantId, TenantSlug } from '../../src/core/ids.ts';
 import { planChanges } from '../../src/core/plan.ts';
 import { bindNewRules } from '../../src/core/plan-access.ts';
@@ -13,6 +14,7 @@ const okta = {
   enabled: true,
   scim: true,
   scimHeld: false,
+  directory: defaultDirectorySettings,
   issuer: 'https://a.example',
   domains: ['b.example', 'a.example'],
   protocol: 'oidc',

@@ -3,6 +3,7 @@
 
 import type { PushedUser } from '../../src/core/change.ts';
 import type { Directory } from '../../src/core/directory.ts';
+import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
 import type { UpstreamAssertion } from '../../src/core/identity.ts';
 import type {
   ConnectionId,
@@ -274,6 +275,7 @@ function settingsOf(key: ConnectionKey): ConnectionSettings {
     enabled: true,
     scim: true,
     scimHeld: false,
+    directory: defaultDirectorySettings,
     issuer: `https://${key}.acme.example`,
     domains: ['acme.example'],
   };

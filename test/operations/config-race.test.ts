@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Directory } from '../../src/core/directory.ts';
+import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
 import type { CredentialId, Person, TenantId, TenantSlug } from '../../src/core/ids.ts';
 import { viewInForce } from '../../src/core/plan.ts';
 import { type AccessDifference, accessDifference, accessUnder } from '../../src/core/plan-access.ts';
@@ -65,6 +66,7 @@ async function directory(): Promise<Directory> {
     connectionId,
     connectionKey: 'okta',
     credentialId: row.credential_id,
+    settings: defaultDirectorySettings,
   };
 }
 

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Context, TenantTx } from '../../src/context.ts';
 import type { Directory } from '../../src/core/directory.ts';
+import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
 import type { Person, TenantId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { createDirectoryUser, updateDirectoryUser } from '../../src/operations/provision-user.ts';
@@ -277,7 +278,14 @@ describe('T130 a suspension between the statement that reads and the one that wr
     );
     if (row === undefined) throw new Error('no credential');
     const { tenantId, slug } = tenants.acme;
-    return { tenantId, tenant: slug, connectionId: tenants.okta, connectionKey: 'okta', credentialId: row.id };
+    return {
+      tenantId,
+      tenant: slug,
+      connectionId: tenants.okta,
+      connectionKey: 'okta',
+      credentialId: row.id,
+      settings: defaultDirectorySettings,
+    };
   };
   const suspendNow = (person: Person) => suspend(world.context(operator), tenants.acme, ref(person), null);
 

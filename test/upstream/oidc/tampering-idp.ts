@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { OAuth2Issuer, OAuth2Service } from 'oauth2-mock-server';
+import { defaultDirectorySettings } from '../../../src/core/directory-settings.ts';
 import type { ConnectionId, Instant, TenantId, TenantSlug } from '../../../src/core/ids.ts';
 import type { Connection, OidcSettings } from '../../../src/core/tenant.ts';
 import {
@@ -98,6 +99,7 @@ export function connectionTo(issuer: string | null, settings: Partial<OidcSettin
     enabled: true,
     scim: false,
     scimHeld: false,
+    directory: defaultDirectorySettings,
     issuer,
     domains: ['acme.example'],
     protocol: 'oidc',

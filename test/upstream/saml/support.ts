@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { defaultDirectorySettings } from '../../../src/core/directory-settings.ts';
 import type { ConnectionId, Instant, TenantId, TenantSlug } from '../../../src/core/ids.ts';
 import type { Connection, SamlSettings } from '../../../src/core/tenant.ts';
 import type { ConnectionUrls, FlowSecrets, LoginAnswer } from '../../../src/upstream/connector.ts';
@@ -27,6 +28,7 @@ export function samlConnection(settings: Partial<SamlSettings> = {}, of: TestIdp
     enabled: true,
     scim: false,
     scimHeld: false,
+    directory: defaultDirectorySettings,
     issuer: of.entityId,
     domains: ['corp.example'],
     protocol: 'saml',
