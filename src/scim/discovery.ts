@@ -1,15 +1,9 @@
 // What the server says of itself (RFC 7643 §5-7, RFC 7644 §4). Nothing is advertised that does not work: what the router can do
 // is an argument, what the schema has comes from the schema.
 
+import { type DirectorySchemas, directorySchemas } from './directory-schemas.ts';
 import { listResponse, MAX_COUNT } from './list.ts';
-import {
-  type AttributeDefinition,
-  findSchema,
-  groupSchema,
-  type ResourceSchema,
-  type Schema,
-  userSchema,
-} from './schema.ts';
+import { type AttributeDefinition, findSchema, type ResourceSchema, type Schema } from './schema.ts';
 
 export type Features = {
   /** Limits of /Bulk, or null where it is not served. */
@@ -44,17 +38,18 @@ export function serviceProviderConfig(baseUrl: string, features: Features): stri
   });
 }
 
-export const resourceSchemas: readonly ResourceSchema[] = Object.freeze([userSchema, groupSchema]);
+const standard = directorySchemas([]);
+const resourcesOf = ({ user, group }: DirectorySchemas): readonly ResourceSchema[] => [user, group];
 
 /** /ResourceTypes as JSON text. */
-export function resourceTypes(baseUrl: string, resources = resourceSchemas): string {
-  const all = resources.map((resource) => JSON.stringify(describeResource(resource, baseUrl)));
+export function resourceTypes(baseUrl: string, of = standard): string {
+  const all = resourcesOf(of).map((resource) => JSON.stringify(describeResource(resource, baseUrl)));
   return listResponse(all, { totalResults: all.length, startIndex: 1 });
 }
 
 /** /ResourceTypes/{id} as JSON text, or null where there is none of that id. */
-export function resourceType(id: string, baseUrl: string, resources = resourceSchemas): string | null {
-  const found = resources.find((resource) => resource.resource === id);
+export function resourceType(id: string, baseUrl: string, of = standard): string | null {
+  const found = resourcesOf(of).find((resource) => resource.resource === id);
   return found === undefined ? null : JSON.stringify(describeResource(found, baseUrl));
 }
 
@@ -75,16 +70,16 @@ function describeResource({ resource, core, extensions }: ResourceSchema, baseUr
 }
 
 /** /Schemas as JSON text. */
-export function schemas(baseUrl: string, resources = resourceSchemas): string {
-  const all = resources
+export function schemas(baseUrl: string, of = standard): string {
+  const all = resourcesOf(of)
     .flatMap(({ core, extensions }) => [core, ...extensions.values()])
     .map((schema) => JSON.stringify(describeSchema(schema, baseUrl)));
   return listResponse(all, { totalResults: all.length, startIndex: 1 });
 }
 
 /** /Schemas/{urn} as JSON text, or null where there is none of that URN. */
-export function schemaByUrn(urn: string, baseUrl: string, resources = resourceSchemas): string | null {
-  for (const resource of resources) {
+export function schemaByUrn(urn: string, baseUrl: string, of = standard): string | null {
+  for (const resource of resourcesOf(of)) {
     const found = findSchema(resource, urn);
     if (found !== undefined) return JSON.stringify(describeSchema(found, baseUrl));
   }

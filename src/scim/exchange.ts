@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { IfMatch, Unauthenticated } from '../operations/precondition.ts';
+import type { DirectorySchemas } from './directory-schemas.ts';
 import { ScimError, scimRefusal } from './errors.ts';
 import { readEntityTags } from './meta.ts';
 import type { Notes } from './quirks.ts';
@@ -13,6 +14,8 @@ import type { Reply } from './respond.ts';
 export type Exchange = {
   readonly ctx: Context;
   readonly directory: Directory;
+  /** What resources of this directory are: those of the standard with its own extensions. */
+  readonly schemas: DirectorySchemas;
   readonly request: IncomingMessage;
   readonly query: URLSearchParams;
   /** Address of the directory, without a slash at the end. */

@@ -14,7 +14,6 @@ import { etag } from './meta.ts';
 import { readPatch } from './patch-message.ts';
 import type { Projection } from './projection.ts';
 import type { Reply } from './respond.ts';
-import { groupSchema } from './schema.ts';
 
 const groupLimits: JsonLimits = { ...defaultLimits, bytes: 10 * 1024 * 1024 };
 
@@ -22,10 +21,11 @@ type Row = GroupRow & { readonly id: DirectoryGroupId; readonly version: number 
 
 export const listGroups: Handler = async (exchange) => {
   const { ctx, directory, query, baseUrl, notes } = exchange;
-  const { projection, filter, startIndex, count } = parseListQuery(query, groupSchema, notes);
+  const schema = exchange.schemas.group;
+  const { projection, filter, startIndex, count } = parseListQuery(query, schema, notes);
   const condition = filter === null ? null : filterSql(filter, 'Group', firstFilterParam);
   const listed = unlessRefused(await listDirectoryGroups(ctx, directory, { filter: condition, startIndex, count }));
-  const encoder = groupEncoder({ baseUrl, projection });
+  const encoder = groupEncoder({ baseUrl, projection, schema });
   const { rows, totalResults } = listed;
   if (!encoder.wantsMembers || rows.length === 0) {
     const resources = rows.map((row) => encoder.encode(row, null));
@@ -51,7 +51,10 @@ export const getGroup: Handler = async (exchange, id) => {
 export const postGroup: Handler = async (exchange) => {
   const { ctx, directory, notes, baseUrl } = exchange;
   const projection = projectionOf(exchange);
-  const { members, ...names } = decodeGroup(await readBody(exchange.request, groupLimits), { notes });
+  const { members, ...names } = decodeGroup(await readBody(exchange.request, groupLimits), {
+    notes,
+    schema: exchange.schemas.group,
+  });
   const { group } = unlessRefused(await createDirectoryGroup(ctx, directory, names, members ?? []));
   const reply = answer(exchange, group, projection, members !== null && members.length > 0);
   return { ...reply, status: 201, headers: { ...reply.headers, Location: `${baseUrl}/Groups/${group.id}` } };
@@ -60,7 +63,10 @@ export const postGroup: Handler = async (exchange) => {
 /** PUT replaces: a body without members empties the group. */
 export const putGroup: Handler = async (exchange, id) => {
   const { ctx, directory, notes } = exchange;
-  const { members, ...names } = decodeGroup(await readBody(exchange.request, groupLimits), { notes });
+  const { members, ...names } = decodeGroup(await readBody(exchange.request, groupLimits), {
+    notes,
+    schema: exchange.schemas.group,
+  });
   const edit = { names, members: { kind: 'replace', to: members ?? [] } } as const;
   unlessRefused(await updateDirectoryGroup(ctx, directory, id, edit, ifMatch(exchange)));
   const { row } = unlessRefused(await readDirectoryGroup(ctx, directory, id));
@@ -70,7 +76,10 @@ export const putGroup: Handler = async (exchange, id) => {
 /** 204: nobody wants a hundred thousand members back for having added one. A request that names `attributes` gets those. */
 export const patchGroup: Handler = async (exchange, id) => {
   const { ctx, directory, notes, query } = exchange;
-  const plan = decodeGroupPatch(readPatch(await readBody(exchange.request, groupLimits), notes), { notes });
+  const plan = decodeGroupPatch(readPatch(await readBody(exchange.request, groupLimits), notes), {
+    notes,
+    schema: exchange.schemas.group,
+  });
   if (plan.claimedId !== null && plan.claimedId !== id) throw readOnlyId();
   const edit = { names: plan.names, members: plan.members };
   unlessRefused(await updateDirectoryGroup(ctx, directory, id, edit, ifMatch(exchange)));
@@ -85,12 +94,12 @@ export const deleteGroup: Handler = async (exchange, id) => {
   return { status: 204, body: null };
 };
 
-function projectionOf({ query }: Exchange): Projection | null {
-  return parseProjection(query, groupSchema);
+function projectionOf({ query, schemas }: Exchange): Projection | null {
+  return parseProjection(query, schemas.group);
 }
 
 function answer(exchange: Exchange, row: Row, projection: Projection | null, members: boolean): Reply {
-  const encoder = groupEncoder({ baseUrl: exchange.baseUrl, projection });
+  const encoder = groupEncoder({ baseUrl: exchange.baseUrl, projection, schema: exchange.schemas.group });
   const headers = { ETag: etag(row.version) };
   if (!members || !encoder.wantsMembers) return { status: 200, headers, body: encoder.encode(row, null) };
   return { status: 200, headers, body: withMembers(exchange, encoder, [row], ['', '']) };

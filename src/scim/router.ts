@@ -7,6 +7,7 @@ import { type Request, type Response, Router } from 'express';
 import type { Caller, Context, Log } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import { type Authenticate, authenticator } from './authenticate.ts';
+import { directorySchemas } from './directory-schemas.ts';
 import { resourceType, resourceTypes, schemaByUrn, schemas, serviceProviderConfig } from './discovery.ts';
 import { ScimError } from './errors.ts';
 import { CredentialEnded, type Exchange, type Handler, notImplemented } from './exchange.ts';
@@ -26,10 +27,11 @@ type Methods = Readonly<Partial<Record<'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELET
 type Endpoint = { readonly name: string; readonly takesId: boolean; readonly methods: Methods };
 
 const features = { bulk: null, sort: false } as const;
-const describe = (text: (baseUrl: string, id: string) => string | null): Methods => ({
-  GET: ({ baseUrl, query }, id) => {
-    if (query.has('filter')) throw new ScimError(403, null, 'What the server says of itself cannot be filtered.');
-    const body = text(baseUrl, id);
+const describe = (text: (exchange: Exchange, id: string) => string | null): Methods => ({
+  GET: (exchange, id) => {
+    if (exchange.query.has('filter'))
+      throw new ScimError(403, null, 'What the server says of itself cannot be filtered.');
+    const body = text(exchange, id);
     if (body === null) throw new ScimError(404, null, 'There is no such description.');
     return { status: 200, body };
   },
@@ -50,12 +52,24 @@ const endpoints: readonly Endpoint[] = [
   {
     name: 'ServiceProviderConfig',
     takesId: false,
-    methods: describe((baseUrl) => serviceProviderConfig(baseUrl, features)),
+    methods: describe(({ baseUrl }) => serviceProviderConfig(baseUrl, features)),
   },
-  { name: 'ResourceTypes', takesId: false, methods: describe((baseUrl) => resourceTypes(baseUrl)) },
-  { name: 'ResourceTypes', takesId: true, methods: describe((baseUrl, id) => resourceType(id, baseUrl)) },
-  { name: 'Schemas', takesId: false, methods: describe((baseUrl) => schemas(baseUrl)) },
-  { name: 'Schemas', takesId: true, methods: describe((baseUrl, id) => schemaByUrn(id, baseUrl)) },
+  {
+    name: 'ResourceTypes',
+    takesId: false,
+    methods: describe((exchange) => resourceTypes(exchange.baseUrl, exchange.schemas)),
+  },
+  {
+    name: 'ResourceTypes',
+    takesId: true,
+    methods: describe((exchange, id) => resourceType(id, exchange.baseUrl, exchange.schemas)),
+  },
+  { name: 'Schemas', takesId: false, methods: describe((exchange) => schemas(exchange.baseUrl, exchange.schemas)) },
+  {
+    name: 'Schemas',
+    takesId: true,
+    methods: describe((exchange, id) => schemaByUrn(id, exchange.baseUrl, exchange.schemas)),
+  },
   { name: 'Bulk', takesId: false, methods: later },
   { name: 'Me', takesId: false, methods: later },
   { name: '.search', takesId: false, methods: later },
@@ -119,6 +133,7 @@ async function handle(
       const exchange: Exchange = {
         ctx: contextFor({ actor: { kind: 'directory', connectionId, name }, requestId }),
         directory,
+        schemas: directorySchemas(directory.settings.schemas),
         request,
         query: ask.query,
         baseUrl: `${publicUrl}/scim/v2/${ask.tenant}/${ask.connection}`,

@@ -96,7 +96,8 @@ function define(source: Attribute, overrides: ReadonlyMap<string, Override>, par
   });
 }
 
-function mapByName(attributes: readonly AttributeDefinition[]): ReadonlyMap<string, AttributeDefinition> {
+/** Attributes by their names as clients' names are looked up. */
+export function mapByName(attributes: readonly AttributeDefinition[]): ReadonlyMap<string, AttributeDefinition> {
   return new Map(attributes.map((attribute) => [nameKey(attribute.name), attribute]));
 }
 

@@ -17,18 +17,18 @@ import { etag } from './meta.ts';
 import { readPatch } from './patch-message.ts';
 import { type Projection, wants } from './projection.ts';
 import type { Reply } from './respond.ts';
-import { userSchema } from './schema.ts';
 import { decodeUser, pushedUser, type UserRow, userEncoder } from './user-codec.ts';
 import { applyUserPatch } from './user-patch.ts';
 
-export const listUsers: Handler = async ({ ctx, directory, query, baseUrl, notes }) => {
-  const { projection, filter, startIndex, count } = parseListQuery(query, userSchema, notes);
+export const listUsers: Handler = async ({ ctx, directory, schemas, query, baseUrl, notes }) => {
+  const schema = schemas.user;
+  const { projection, filter, startIndex, count } = parseListQuery(query, schema, notes);
   const condition = filter === null ? null : filterSql(filter, 'User', firstFilterParam);
   const request = { filter: condition, startIndex, count };
   const listed = unlessRefused(
     await listDirectoryUsers(ctx, directory, request, { groups: wants(projection, 'groups') }),
   );
-  const resources = listed.rows.map(userEncoder({ baseUrl, projection }));
+  const resources = listed.rows.map(userEncoder({ baseUrl, projection, schema }));
   return { status: 200, body: listResponse(resources, { totalResults: listed.totalResults, startIndex }) };
 };
 
@@ -41,8 +41,9 @@ export const getUser: Handler = async (exchange, id) => {
 };
 
 export const postUser: Handler = async (exchange) => {
+  const { notes, schemas } = exchange;
   const projection = projectionOf(exchange);
-  const pushed = decodeUser(await readBody(exchange.request, userLimits), { notes: exchange.notes });
+  const pushed = decodeUser(await readBody(exchange.request, userLimits), { notes, schema: schemas.user });
   const { user } = unlessRefused(await createDirectoryUser(exchange.ctx, exchange.directory, pushed));
   const reply = answer(exchange, user, projection);
   return { ...reply, status: 201, headers: { ...reply.headers, Location: `${exchange.baseUrl}/Users/${user.id}` } };
@@ -50,21 +51,22 @@ export const postUser: Handler = async (exchange) => {
 
 /** PUT replaces; only `active` stays as it is where the body does not speak of it, so that no PUT lets somebody in by silence. */
 export const putUser: Handler = async (exchange, id) => {
-  const { notes } = exchange;
+  const { notes, schemas } = exchange;
   const body = await readBody(exchange.request, userLimits);
   return update(exchange, id, ({ attributes }) =>
-    decodeUser(body, { notes, activeIfAbsent: attributes.active !== false }),
+    decodeUser(body, { notes, schema: schemas.user, activeIfAbsent: attributes.active !== false }),
   );
 };
 
 export const patchUser: Handler = async (exchange, id) => {
   const { notes, baseUrl } = exchange;
+  const schema = exchange.schemas.user;
   const operations = readPatch(await readBody(exchange.request, userLimits), notes);
   const encode = userEncoder({ baseUrl });
   return update(exchange, id, ({ row, attributes }) => {
     const { id: sameId, meta, groups = [] } = JSON.parse(encode({ ...row, attributes: '{}' })) as JsonObject;
     const readOnly = { id: sameId, meta, groups } as JsonObject;
-    return pushedUser(applyUserPatch(attributes as JsonObject, operations, { notes, readOnly }).attributes);
+    return pushedUser(applyUserPatch(attributes as JsonObject, operations, { notes, schema, readOnly }).attributes);
   });
 };
 
@@ -79,14 +81,15 @@ export const deleteUser: Handler = async (exchange, id) => {
   return { status: 204, body: null };
 };
 
-function projectionOf({ query }: Exchange): Projection | null {
-  return parseProjection(query, userSchema);
+function projectionOf({ query, schemas }: Exchange): Projection | null {
+  return parseProjection(query, schemas.user);
 }
 
 function answer(
-  { baseUrl }: Exchange,
+  { baseUrl, schemas }: Exchange,
   row: UserRow & { readonly version: number },
   projection: Projection | null,
 ): Reply {
-  return { status: 200, headers: { ETag: etag(row.version) }, body: userEncoder({ baseUrl, projection })(row) };
+  const encode = userEncoder({ baseUrl, projection, schema: schemas.user });
+  return { status: 200, headers: { ETag: etag(row.version) }, body: encode(row) };
 }
