@@ -274,7 +274,14 @@ test('T113 no secret is in the log at its loudest, in the audit trail, in a refu
   await signInBySaml();
   await signInByPassword();
   // Mail to a server that takes no such password: its failure is logged.
-  const mail = { template: 'access_requested', to: 'root@acme.example', tenant: 'acme', person: 'Bob', message: null };
+  const mail = {
+    template: 'access_requested',
+    to: 'root@acme.example',
+    tenant: 'acme',
+    person: 'Bob',
+    address: 'bob@acme.example',
+    message: null,
+  };
   await flow.world.sql(`select enqueue_job('send_mail', $1::jsonb)`, [JSON.stringify(mail)]);
   await expect.poll(() => server.output(), { timeout: 5_000 }).toContain('Invalid login');
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
 import type { Instant } from '../../src/core/ids.ts';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
@@ -33,6 +34,7 @@ test('T51 a token opens its own directory, and is kept only as a hash', async ()
     connectionId: tenants.okta,
     connectionKey: 'okta',
     credentialId,
+    settings: defaultDirectorySettings,
   });
   const stored = JSON.stringify(
     await world.sql(`select *, encode(secret_hash, 'escape') as hash from scim_credentials`),
