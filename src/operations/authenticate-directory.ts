@@ -1,23 +1,29 @@
 import type { Context } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
-import { findCredential, markUsed, parseToken } from '../store/scim-credentials.ts';
+import { isScimAccessToken } from '../core/scim-client.ts';
+import { findByAccessToken } from '../store/scim-clients.ts';
+import { type FoundDirectory, findCredential, markUsed, parseToken } from '../store/scim-credentials.ts';
+
+type Address = { readonly tenant: string; readonly connection: string };
 
 /**
- * The directory that a bearer token opens at an address, or null: a text that is no token of ours, no such tenant or connection,
- * another directory's token, an ended or expired one, a disabled connection, an inactive tenant. All are the same to the caller.
+ * The directory that a bearer token opens at an address, or null: a text that is no token of ours for SCIM, no such tenant or
+ * connection, another directory's token, an ended or expired one, one of an ended client, a disabled connection, an inactive tenant.
+ * All are the same to the caller. The token is one of the directory's own, or was issued to its OAuth client.
  *
  * What it answers may be kept for a moment to find ids by; every act asks anew whether the credential may still be used.
  */
-export async function authenticateDirectory(
-  ctx: Context,
-  at: { readonly tenant: string; readonly connection: string },
-  token: string,
-): Promise<Directory | null> {
-  const parts = parseToken(token);
-  if (parts === null) return null;
-  const found = await findCredential(ctx.global, at, parts);
+export async function authenticateDirectory(ctx: Context, at: Address, token: string): Promise<Directory | null> {
+  const found = await find(ctx, at, token);
   if (found === undefined) return null;
   const { directory, unmarked } = found;
   if (unmarked) await markUsed(ctx.hot(directory.tenantId), directory.credentialId);
   return directory;
+}
+
+/** By its form a token is of one kind, and only that kind is looked for. */
+async function find(ctx: Context, at: Address, token: string): Promise<FoundDirectory | undefined> {
+  if (isScimAccessToken(token)) return findByAccessToken(ctx.global, at, token);
+  const parts = parseToken(token);
+  return parts === null ? undefined : findCredential(ctx.global, at, parts);
 }

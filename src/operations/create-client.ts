@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import { done } from '../core/change.ts';
 import { type ClientSettings, checkClient, isClientId } from '../core/client.ts';
 import { type Refusal, refused } from '../core/errors.ts';
+import { SCIM_CLIENT_PREFIX } from '../core/scim-client.ts';
 import { apply } from '../store/apply.ts';
 import { insertClient, newClientSecret } from '../store/clients.ts';
 import { clientSecretHash } from './find-client.ts';
@@ -29,6 +30,8 @@ export function createClient(
     const id = clientId ?? ctx.newId<string & { brand: 'ClientId' }>();
     if (!isClientId(id))
       return refused('invalid', 'A client id has 1 to 100 letters, digits, dots, hyphens or underscores.');
+    if (id.startsWith(SCIM_CLIENT_PREFIX))
+      return refused('invalid', `Client ids that begin with ${SCIM_CLIENT_PREFIX} are those of directories.`);
     const secret = settings.kind === 'web' && settings.publicKeys === null ? newClientSecret() : null;
     const inserted = await insertClient(tx, id, secret === null ? null : clientSecretHash(ctx, id, secret), checked);
     if (!inserted) return refused('invalid', `The client id ${id} is taken.`);

@@ -30,7 +30,7 @@ export function createScimCredential(
 ): Promise<CreateCredentialOutcome> {
   return ctx.transaction(tenant.tenantId, async (tx): Promise<CreateCredentialOutcome> => {
     if (expiresAt !== null && expiresAt <= ctx.now()) return refused('invalid', 'The token would be expired already.');
-    const connection = await lockConnection(tx, connectionKey);
+    const connection = await lockConnection(tx, connectionKey, 'token');
     if (connection === undefined || !connection.scim) {
       return refused(
         'unknown_connection',

@@ -13,7 +13,7 @@ export function endScimCredential(
   credentialId: CredentialId,
 ): Promise<{ readonly kind: 'ended' } | Refusal> {
   return ctx.transaction(tenant.tenantId, async (tx) => {
-    const connectionId = await findOpenCredential(tx, credentialId);
+    const connectionId = await findOpenCredential(tx, credentialId, 'token');
     if (connectionId === undefined) return refused('invalid', `There is no token ${credentialId} in ${tenant.slug}.`);
     await apply(ctx, tx, {
       changes: [{ kind: 'end_scim_credential', credentialId }],

@@ -40,11 +40,14 @@ export const LIVE = `live as (
   join tenants t on t.tenant_id = k.tenant_id and t.active and t.ended_at is null
   where k.tenant_id = $1 and k.credential_id = $2 and k.ended_at is null and (k.expires_at is null or k.expires_at > now()))`;
 
+/** What is read of a credential `k` of a connection `c` of a tenant `t`, as {@link foundDirectory} takes it. */
+export const FOUND = `t.tenant_id, t.slug, c.connection_id, c.key, c.directory, k.credential_id,
+  k.last_used_at is null or k.last_used_at < now() - interval '1 minute' as unmarked`;
+
 const FIND: Statement = {
   name: 'scim_credential_find',
   text: `
-select t.tenant_id, t.slug, c.connection_id, c.key, c.directory, k.credential_id, k.secret_hash,
-  k.last_used_at is null or k.last_used_at < now() - interval '1 minute' as unmarked
+select ${FOUND}, k.secret_hash
 from tenants t
 join connections c on c.tenant_id = t.tenant_id and c.key = $2 and c.enabled and c.scim and c.ended_at is null
 join scim_credentials k on k.tenant_id = c.tenant_id and k.connection_id = c.connection_id and k.prefix = $3 and k.ended_at is null
@@ -52,31 +55,20 @@ join scim_credentials k on k.tenant_id = c.tenant_id and k.connection_id = c.con
 where t.slug = $1 and t.active and t.ended_at is null`,
 };
 
-type FoundRow = {
+export type FoundRow = {
   tenant_id: TenantId;
   slug: TenantSlug;
   connection_id: ConnectionId;
   key: string;
   directory: Partial<DirectorySettings>;
   credential_id: CredentialId;
-  secret_hash: Buffer;
   unmarked: boolean;
 };
 
-const NOBODY = Buffer.alloc(32);
+/** `unmarked`: its last use lies a minute back. */
+export type FoundDirectory = { readonly directory: Directory; readonly unmarked: boolean };
 
-/**
- * The directory that a token opens at an address, or undefined: no such tenant, connection, token, or one that may not be used,
- * all the same. The comparison takes the same time whatever is wrong (T52). `unmarked`: its last use lies a minute back.
- */
-export async function findCredential(
-  query: Query,
-  at: { readonly tenant: string; readonly connection: string },
-  parts: TokenParts,
-): Promise<{ readonly directory: Directory; readonly unmarked: boolean } | undefined> {
-  const [row] = await query.run<FoundRow>(FIND, [at.tenant, at.connection, parts.prefix]);
-  const same = timingSafeEqual(Buffer.from(parts.secretHash, 'hex'), row?.secret_hash ?? NOBODY);
-  if (row === undefined || !same) return undefined;
+export function foundDirectory(row: FoundRow): FoundDirectory {
   return {
     directory: {
       tenantId: row.tenant_id,
@@ -88,6 +80,22 @@ export async function findCredential(
     },
     unmarked: row.unmarked,
   };
+}
+
+const NOBODY = Buffer.alloc(32);
+
+/**
+ * The directory that a token opens at an address, or undefined: no such tenant, connection, token, or one that may not be used,
+ * all the same. The comparison takes the same time whatever is wrong (T52).
+ */
+export async function findCredential(
+  query: Query,
+  at: { readonly tenant: string; readonly connection: string },
+  parts: TokenParts,
+): Promise<FoundDirectory | undefined> {
+  const [row] = await query.run<FoundRow & { secret_hash: Buffer }>(FIND, [at.tenant, at.connection, parts.prefix]);
+  const same = timingSafeEqual(Buffer.from(parts.secretHash, 'hex'), row?.secret_hash ?? NOBODY);
+  return row === undefined || !same ? undefined : foundDirectory(row);
 }
 
 /** Notes that a credential was used; at most once a minute, so that requests do not wait for one row. */
@@ -108,8 +116,15 @@ export type CredentialFacts = {
   readonly live: number;
 };
 
-/** The open connection of a key, its row locked: two tokens made at once must both be counted. */
-export async function lockConnection(tx: TenantTx, connectionKey: string): Promise<CredentialFacts | undefined> {
+/** A token of a directory, or its OAuth client. */
+export type CredentialKind = 'token' | 'client';
+
+/** The open connection of a key, its row locked: two credentials made at once must both be counted. `live` are those of the kind. */
+export async function lockConnection(
+  tx: TenantTx,
+  connectionKey: string,
+  kind: CredentialKind,
+): Promise<CredentialFacts | undefined> {
   const [row] = await tx.run<{ connection_id: ConnectionId; scim: boolean }>(
     {
       name: null,
@@ -121,10 +136,10 @@ export async function lockConnection(tx: TenantTx, connectionKey: string): Promi
   const live = await tx.run(
     {
       name: null,
-      text: `select 1 from scim_credentials where tenant_id = $1 and connection_id = $2 and ended_at is null
+      text: `select 1 from scim_credentials where tenant_id = $1 and connection_id = $2 and kind = $3 and ended_at is null
   and (expires_at is null or expires_at > now())`,
     },
-    [tx.tenantId, row.connection_id],
+    [tx.tenantId, row.connection_id, kind],
   );
   return { connectionId: row.connection_id, scim: row.scim, live: live.length };
 }
@@ -139,8 +154,8 @@ export type ScimCredential = {
   readonly live: boolean;
 };
 
-/** The open credentials of a tenant, expired ones included. */
-export async function listCredentials(tx: TenantTx): Promise<readonly ScimCredential[]> {
+/** The open credentials of a kind of a tenant, expired ones included. */
+export async function listCredentials(tx: TenantTx, kind: CredentialKind): Promise<readonly ScimCredential[]> {
   return tx.run<ScimCredential>(
     {
       name: null,
@@ -149,20 +164,24 @@ select k.credential_id as "credentialId", c.key as "connectionKey", k.prefix, ${
   ${instant('k.expires_at')} as "expiresAt", ${instant('k.last_used_at')} as "lastUsedAt",
   k.expires_at is null or k.expires_at > now() as live
 from scim_credentials k join connections c on c.tenant_id = k.tenant_id and c.connection_id = k.connection_id
-where k.tenant_id = $1 and k.ended_at is null order by c.key, k.created_at limit 1000`,
+where k.tenant_id = $1 and k.kind = $2 and k.ended_at is null order by c.key, k.created_at limit 1000`,
     },
-    [tx.tenantId],
+    [tx.tenantId, kind],
   );
 }
 
 /** An open credential's connection, or undefined. */
-export async function findOpenCredential(tx: TenantTx, credentialId: CredentialId): Promise<ConnectionId | undefined> {
+export async function findOpenCredential(
+  tx: TenantTx,
+  credentialId: CredentialId,
+  kind: CredentialKind,
+): Promise<ConnectionId | undefined> {
   const [row] = await tx.run<{ connection_id: ConnectionId }>(
     {
       name: null,
-      text: `select connection_id from scim_credentials where tenant_id = $1 and credential_id = $2 and ended_at is null for update`,
+      text: `select connection_id from scim_credentials where tenant_id = $1 and credential_id = $2 and kind = $3 and ended_at is null for update`,
     },
-    [tx.tenantId, credentialId],
+    [tx.tenantId, credentialId, kind],
   );
   return row?.connection_id;
 }
