@@ -5,8 +5,10 @@ import type { Context } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { IfMatch, Unauthenticated } from '../operations/precondition.ts';
+import { readBody } from './body.ts';
 import type { DirectorySchemas } from './directory-schemas.ts';
-import { ScimError, scimRefusal } from './errors.ts';
+import { ScimError, scimRefusal, tooLarge } from './errors.ts';
+import type { JsonLimits, JsonValue } from './json.ts';
 import { readEntityTags } from './meta.ts';
 import type { Notes } from './quirks.ts';
 import type { Reply } from './respond.ts';
@@ -22,6 +24,8 @@ export type Exchange = {
   readonly baseUrl: string;
   /** What was normalised, for the request log. */
   readonly notes: Notes;
+  /** Set where this is one operation of a bulk: then its data and version stand for the request's body and If-Match. */
+  readonly operation?: { readonly data: JsonValue; readonly bytes: number; readonly version: string | null };
 };
 
 export type Handler = (exchange: Exchange, id: string) => Promise<Reply> | Reply;
@@ -38,9 +42,16 @@ export function unlessRefused<T extends { readonly kind: string }>(
   return outcome as Exclude<T, Refusal | Unauthenticated>;
 }
 
-/** The versions of an If-Match header; null without one. */
-export function ifMatch({ request }: Exchange): IfMatch {
-  return readEntityTags(request.headers['if-match']);
+/** The JSON value that is sent: the body of the request, or the data of a bulk's operation. */
+export async function readSent({ request, operation }: Exchange, limits: JsonLimits): Promise<JsonValue> {
+  if (operation === undefined) return readBody(request, limits);
+  if (operation.bytes > limits.bytes) throw tooLarge(`The operation is larger than ${limits.bytes} bytes.`);
+  return operation.data;
+}
+
+/** The versions of an If-Match header, or of a bulk's operation; null without one. */
+export function ifMatch({ request, operation }: Exchange): IfMatch {
+  return readEntityTags(operation === undefined ? request.headers['if-match'] : (operation.version ?? undefined));
 }
 
 /** True if the client has this version already (If-None-Match). */

@@ -3,8 +3,7 @@
 import type { DirectoryGroupId } from '../core/ids.ts';
 import { createDirectoryGroup, removeDirectoryGroup, updateDirectoryGroup } from '../operations/provision-group.ts';
 import { firstFilterParam, listDirectoryGroups, membersOf, readDirectoryGroup } from '../operations/read-directory.ts';
-import { readBody } from './body.ts';
-import { CredentialEnded, type Exchange, type Handler, ifMatch, isKnown, unlessRefused } from './exchange.ts';
+import { CredentialEnded, type Exchange, type Handler, ifMatch, isKnown, readSent, unlessRefused } from './exchange.ts';
 import { filterSql } from './filter-sql.ts';
 import { decodeGroup, type GroupEncoder, type GroupMemberRow, type GroupRow, groupEncoder } from './group-codec.ts';
 import { decodeGroupPatch, readOnlyId } from './group-patch.ts';
@@ -51,7 +50,7 @@ export const getGroup: Handler = async (exchange, id) => {
 export const postGroup: Handler = async (exchange) => {
   const { ctx, directory, notes, baseUrl } = exchange;
   const projection = projectionOf(exchange);
-  const { members, ...names } = decodeGroup(await readBody(exchange.request, groupLimits), {
+  const { members, ...names } = decodeGroup(await readSent(exchange, groupLimits), {
     notes,
     schema: exchange.schemas.group,
   });
@@ -63,7 +62,7 @@ export const postGroup: Handler = async (exchange) => {
 /** PUT replaces: a body without members empties the group. */
 export const putGroup: Handler = async (exchange, id) => {
   const { ctx, directory, notes } = exchange;
-  const { members, ...names } = decodeGroup(await readBody(exchange.request, groupLimits), {
+  const { members, ...names } = decodeGroup(await readSent(exchange, groupLimits), {
     notes,
     schema: exchange.schemas.group,
   });
@@ -76,7 +75,7 @@ export const putGroup: Handler = async (exchange, id) => {
 /** 204: nobody wants a hundred thousand members back for having added one. A request that names `attributes` gets those. */
 export const patchGroup: Handler = async (exchange, id) => {
   const { ctx, directory, notes, query } = exchange;
-  const plan = decodeGroupPatch(readPatch(await readBody(exchange.request, groupLimits), notes), {
+  const plan = decodeGroupPatch(readPatch(await readSent(exchange, groupLimits), notes), {
     notes,
     schema: exchange.schemas.group,
   });

@@ -8,16 +8,15 @@ import {
   updateDirectoryUser,
 } from '../operations/provision-user.ts';
 import { firstFilterParam, listDirectoryUsers, readDirectoryUser } from '../operations/read-directory.ts';
-import { readBody } from './body.ts';
-import { type Exchange, type Handler, ifMatch, isKnown, unlessRefused } from './exchange.ts';
+import { type Exchange, type Handler, ifMatch, isKnown, readSent, unlessRefused } from './exchange.ts';
 import { filterSql } from './filter-sql.ts';
-import { type JsonObject, userLimits } from './json.ts';
+import { type JsonObject, type JsonValue, userLimits } from './json.ts';
 import { listResponse, parseListQuery, parseProjection } from './list.ts';
 import { etag } from './meta.ts';
 import { readPatch } from './patch-message.ts';
 import { type Projection, wants } from './projection.ts';
 import type { Reply } from './respond.ts';
-import { decodeUser, pushedUser, type UserRow, userEncoder } from './user-codec.ts';
+import { type DecodedUser, decodeUser, pushedUser, type UserRow, userEncoder } from './user-codec.ts';
 import { applyUserPatch } from './user-patch.ts';
 
 export const listUsers: Handler = async ({ ctx, directory, schemas, query, baseUrl, notes }) => {
@@ -41,18 +40,22 @@ export const getUser: Handler = async (exchange, id) => {
 };
 
 export const postUser: Handler = async (exchange) => {
-  const { notes, schemas } = exchange;
   const projection = projectionOf(exchange);
-  const pushed = decodeUser(await readBody(exchange.request, userLimits), { notes, schema: schemas.user });
+  const pushed = newUser(exchange, await readSent(exchange, userLimits));
   const { user } = unlessRefused(await createDirectoryUser(exchange.ctx, exchange.directory, pushed));
   const reply = answer(exchange, user, projection);
   return { ...reply, status: 201, headers: { ...reply.headers, Location: `${exchange.baseUrl}/Users/${user.id}` } };
 };
 
+/** The user that a POST asks for, sent by itself or in a bulk. */
+export function newUser({ notes, schemas }: Exchange, body: JsonValue): DecodedUser {
+  return decodeUser(body, { notes, schema: schemas.user });
+}
+
 /** PUT replaces; only `active` stays as it is where the body does not speak of it, so that no PUT lets somebody in by silence. */
 export const putUser: Handler = async (exchange, id) => {
   const { notes, schemas } = exchange;
-  const body = await readBody(exchange.request, userLimits);
+  const body = await readSent(exchange, userLimits);
   return update(exchange, id, ({ attributes }) =>
     decodeUser(body, { notes, schema: schemas.user, activeIfAbsent: attributes.active !== false }),
   );
@@ -61,7 +64,7 @@ export const putUser: Handler = async (exchange, id) => {
 export const patchUser: Handler = async (exchange, id) => {
   const { notes, baseUrl } = exchange;
   const schema = exchange.schemas.user;
-  const operations = readPatch(await readBody(exchange.request, userLimits), notes);
+  const operations = readPatch(await readSent(exchange, userLimits), notes);
   const encode = userEncoder({ baseUrl });
   return update(exchange, id, ({ row, attributes }) => {
     const { id: sameId, meta, groups = [] } = JSON.parse(encode({ ...row, attributes: '{}' })) as JsonObject;
