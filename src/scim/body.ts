@@ -12,9 +12,14 @@ const TYPES: ReadonlySet<string> = new Set(['application/scim+json', 'applicatio
  * so that the connection can be used again.
  */
 export async function readBody(request: IncomingMessage, limits: JsonLimits): Promise<JsonValue> {
-  checkType(request.headers);
-  if (Number(request.headers['content-length'] ?? 0) > limits.bytes) throw bodyTooLarge(limits.bytes);
   return parseJson(await readBytes(request, limits.bytes), limits);
+}
+
+/** The bytes of the body, refused as {@link readBody} does; one over `limit` with what `refuse` says. */
+export async function readBytes(request: IncomingMessage, limit: number, refuse = bodyTooLarge): Promise<Buffer> {
+  checkType(request.headers);
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw refuse(limit);
+  return gather(request, limit, refuse);
 }
 
 function checkType(headers: IncomingMessage['headers']): void {
@@ -32,7 +37,7 @@ function checkType(headers: IncomingMessage['headers']): void {
 
 const bodyTooLarge = (limit: number) => tooLarge(`The request body is larger than ${limit} bytes.`);
 
-function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
+function gather(request: IncomingMessage, limit: number, refuse: typeof bodyTooLarge): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -48,7 +53,7 @@ function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
       if (size <= limit) return;
       stop();
       request.resume();
-      reject(bodyTooLarge(limit));
+      reject(refuse(limit));
     };
     const end = () => {
       stop();

@@ -37,16 +37,29 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits): JsonValue {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   const json = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   const written = countMembers(json, limits.depth);
-  let value: JsonValue;
+  const value = jsonOf(json);
+  checkValue(value, { json, written }, limits);
+  return value;
+}
+
+/** The value of JSON text, unchecked. Refuses with 400 invalidSyntax text that is not JSON. Its nesting must be bounded before. */
+export function jsonOf(json: string): JsonValue {
   try {
-    value = JSON.parse(json) as JsonValue;
+    return JSON.parse(json) as JsonValue;
   } catch {
     throw invalidSyntax('The request body is not JSON.');
   }
+}
+
+/** Refuses what {@link parseJson} refuses in a value; `written` is how many members its text names. */
+export function checkValue(
+  value: JsonValue,
+  { json, written }: { readonly json: string; readonly written: number },
+  limits: Pick<JsonLimits, 'keys'>,
+): void {
   // Only an escape can bring in what valid UTF-8 and JSON's own grammar keep out.
   const escapes = json.includes('\\u');
   if (countKeys(value, limits.keys, escapes) !== written) throw invalidSyntax('The request body names a member twice.');
-  return value;
 }
 
 /** Members as written: colons outside strings. The nesting is bounded here, before anything recurses over it. */
