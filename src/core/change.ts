@@ -1,6 +1,7 @@
 // Everything that can ever be changed, as data. A decision names its changes and its audit events together, so that nothing can
 // be done unrecorded; `store/apply.ts` is the one switch over Change.
 
+import type { BlastGuard } from './directory-settings.ts';
 import type {
   ConnectionId,
   CredentialId,
@@ -232,6 +233,14 @@ export type Change =
     }
   | { readonly kind: 'end_scim_credential'; readonly credentialId: CredentialId }
   | { readonly kind: 'change_settings'; readonly settings: Partial<TenantSettings> }
+  /** Until an administrator resumes it or discards what it asked for: then it is `unpause_directory`, and it is counted anew. */
+  | {
+      readonly kind: 'pause_directory';
+      readonly connectionId: ConnectionId;
+      readonly line: 'people' | 'percent';
+      readonly people: number;
+    }
+  | { readonly kind: 'unpause_directory'; readonly connectionId: ConnectionId }
   | { readonly kind: 'send_mail'; readonly mail: Mail };
 
 /** A message to be, by name and facts; it is worded where it is sent. Enqueued in the change's own transaction. */
@@ -252,7 +261,18 @@ export type Mail =
       readonly link: string;
       readonly expiresAt: Instant;
     }
-  | { readonly template: 'sso_linked'; readonly to: Email; readonly tenant: TenantSlug; readonly connection: string };
+  | { readonly template: 'sso_linked'; readonly to: Email; readonly tenant: TenantSlug; readonly connection: string }
+  | {
+      readonly template: 'directory_paused';
+      readonly to: Email;
+      readonly tenant: TenantSlug;
+      readonly connection: string;
+      readonly line: 'people' | 'percent';
+      readonly people: number;
+      readonly guard: BlastGuard;
+    }
+  /** To the address that a person keeps, after a directory pushed another one for them (T40). */
+  | { readonly template: 'address_kept'; readonly to: Email; readonly tenant: TenantSlug; readonly connection: string };
 
 /** One row of the audit trail: what was done, or refused where authority was asked for. Who and in which request is added once. */
 export type AuditEvent = {

@@ -102,6 +102,14 @@ function adopt(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, mean
       "A person of the tenant has this address. To link them, let an administrator add the address's domain to this connection.",
     );
   }
+  // Adopting them would prove their address and end what was set up under it: a held directory's word is not enough for that.
+  if (directory.held && !person.emailVerified) {
+    const refusal = refused(
+      'email_taken',
+      'A person of the tenant has this address and has not confirmed it, and this directory is held. Let an administrator activate the directory; then send the user again.',
+    );
+    return refuse(refusal, denied('user.adopt', 'user', person.userId, 'held'));
+  }
   // Whoever comes in by the other connection would come into the account of this address's bearer (T29, T31).
   if (facts.holderFromElsewhere) {
     const refusal = refused(

@@ -30,9 +30,12 @@ export type Directory = {
 
 /** The connection's own part in a decision; `domains` are those that it owns. */
 export type DirectoryFacts = {
+  readonly tenant: TenantSlug;
   readonly connectionId: ConnectionId;
   readonly connectionKey: string;
   readonly domains: readonly string[];
+  /** What it says of people gives them nothing, until an administrator activates it. */
+  readonly held: boolean;
 };
 
 /** A person as a directory may meet them. */
@@ -73,7 +76,7 @@ export type Means = {
 /**
  * The person's own profile follows the directory that made them. Their address only where nobody could lose a way in by it: no
  * password, no other tenants, free, and proved only if the connection owns its domain; otherwise it stays a fact of the directory
- * alone (T40).
+ * alone (T40): who has something to lose by it is told at the address that they keep.
  */
 export function follow(
   next: PushedUser,
@@ -90,7 +93,8 @@ export function follow(
     moves && !mayMove
       ? [done('user.email_kept', 'user', userId, { hasPassword: person.hasPassword, free: addressFree })]
       : [];
-  if (!person.madeHere) return { changes: [], events };
+  const notice = moves && !mayMove ? keptNotice(person, directory) : [];
+  if (!person.madeHere) return { changes: notice, events };
   const profile: Partial<Record<keyof Profile, string | null>> = {};
   for (const field of Object.keys(held) as (keyof Profile)[]) {
     if (field !== 'email' && next.profile[field] !== held[field]) profile[field] = next.profile[field];
@@ -109,8 +113,16 @@ export function follow(
       events,
     };
   }
-  if (Object.keys(profile).length === 0) return { changes: [], events };
-  return { changes: [{ kind: 'update_profile', userId, profile: profile as Partial<Profile> }], events };
+  if (Object.keys(profile).length === 0) return { changes: notice, events };
+  return { changes: [{ kind: 'update_profile', userId, profile: profile as Partial<Profile> }, ...notice], events };
+}
+
+/** To the address that stays. A plain person of this directory, whose new address is only taken, has nothing to be warned of. */
+function keptNotice(person: PersonFacts, directory: DirectoryFacts): readonly Change[] {
+  const to = person.profile.email;
+  if (to === null || (person.madeHere && !person.hasPassword && !person.mappedAcrossTenants)) return [];
+  const { tenant, connectionKey: connection } = directory;
+  return [{ kind: 'send_mail', mail: { template: 'address_kept', to, tenant, connection } }];
 }
 
 /** Texts by which a pushed user may be recognised again: externalId, and every address, also one used as userName (T123). */

@@ -28,6 +28,7 @@ export const bridgeErrorCodes = [
   'domain_not_allowed',
   'domain_taken',
   'deactivated',
+  'directory_paused',
   'stale_plan',
   'too_many_requests',
   'unavailable',

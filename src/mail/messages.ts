@@ -27,6 +27,15 @@ const words: { readonly [T in Mail['template']]: (mails: readonly [Of<T>, ...Of<
       'If that was not you, tell your administrator at once.',
     ),
   }),
+  directory_paused: directoryPaused,
+  address_kept: ([mail], site) => ({
+    subject: `Your address in ${mail.tenant} stays as it is`,
+    text: paragraphs(
+      `The directory ${plain(mail.connection)} now has another address for you in ${mail.tenant} at ${site}.`,
+      'Your account keeps this one: how you sign in and where letters to you go has not changed.',
+      'If you did not expect it, tell your administrator.',
+    ),
+  }),
 };
 
 /**
@@ -54,6 +63,30 @@ function accessRequested(mails: readonly [Of<'access_requested'>, ...Of<'access_
       `${people.length === 1 ? 'Somebody asks' : `${people.length} people ask`} for access to ${tenant} at ${site}:`,
       list([...listed, ...more]),
       'Assign a role to let them in. They are not told if you do not.',
+    ),
+  };
+}
+
+function directoryPaused(mails: readonly [Of<'directory_paused'>, ...Of<'directory_paused'>[]], site: string): Message {
+  const { tenant } = mails[0];
+  // A directory that was paused twice meanwhile is told with what it did last.
+  const paused = [...new Map(mails.map((mail) => [mail.connection, mail])).values()];
+  const one = paused.length === 1;
+  const command = (name: string, connection: string) =>
+    `drawbridge directory ${name} --tenant ${tenant} --connection ${plain(connection)}`;
+  return {
+    subject: one
+      ? `The directory ${plain(mails[0].connection)} of ${tenant} is paused`
+      : `${paused.length} directories of ${tenant} are paused`,
+    text: paragraphs(
+      `${one ? 'A directory' : 'Directories'} of ${tenant} at ${site} would have taken access from too many people at once. Nothing of the request that went too far was done, and no other change is taken until you decide:`,
+      list(
+        paused.map(({ connection, people, guard: { people: most, percent, minutes } }) => {
+          const line = `${most} people or ${percent} percent of its users within ${minutes} minutes`;
+          return `${plain(connection)}: ${people} people, the line is ${line}\n    ${command('plan', connection)}`;
+        }),
+      ),
+      'That command shows who would be deactivated or leave a group, and what they would lose. Then resume the directory, which does it, or discard what it asked for.',
     ),
   };
 }

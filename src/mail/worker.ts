@@ -97,5 +97,15 @@ const mailSchema: z.ZodType<Mail> = z.discriminatedUnion('template', [
   }),
   z.strictObject({ template: z.literal('invitation'), ...common, link: z.url(), expiresAt: instant }),
   z.strictObject({ template: z.literal('sso_linked'), ...common, connection: z.string() }),
+  z.strictObject({
+    template: z.literal('directory_paused'),
+    ...common,
+    connection: z.string(),
+    line: z.enum(['people', 'percent']),
+    people: z.number(),
+    guard: z.strictObject({ people: z.number(), percent: z.number(), minutes: z.number() }),
+  }),
+  z.strictObject({ template: z.literal('address_kept'), ...common, connection: z.string() }),
 ]);
-const addressSchema = z.strictObject({ ...common, template: z.enum(['access_requested', 'invitation', 'sso_linked']) });
+const templates = ['access_requested', 'invitation', 'sso_linked', 'directory_paused', 'address_kept'] as const;
+const addressSchema = z.strictObject({ ...common, template: z.enum(templates) });

@@ -1,6 +1,7 @@
 // What a directory pushes about its groups. Members are written as sets, in one statement whatever their number.
 
 import type { Context, TenantTx } from '../context.ts';
+import { isMapped, losesMapping, refusePaused } from '../core/blast-guard.ts';
 import type { Directory } from '../core/directory.ts';
 import {
   decideCreateGroup,
@@ -15,6 +16,7 @@ import {
 import { BridgeError, type Refusal, refused } from '../core/errors.ts';
 import { type DirectoryGroupId, type DirectoryUserId, isUuid } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
+import type { Leaving } from '../store/blast-guard.ts';
 import { configInForce } from '../store/config-in-force.ts';
 import {
   type DirectoryGroupRow,
@@ -28,6 +30,7 @@ import {
   writeMembers,
   writeNewGroup,
 } from '../store/directory-groups.ts';
+import { enterGuard, guarded, type Harm, refuseWhilePaused } from './guard-directory.ts';
 import { lostRace, raced, untilWon } from './lost-race.ts';
 import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
 
@@ -55,6 +58,7 @@ export function createDirectoryGroup(
     const tx = ctx.hot(directory.tenantId);
     const loaded = await readGroupFacts(tx, directory, null, pushed);
     if (loaded === undefined) return unauthenticated;
+    if (loaded.paused) return refusePaused();
     const { outcome, changes, events } = decideCreateGroup(pushed, groupId, await factsOf(tx, directory, loaded));
     if (outcome.kind === 'refused') return outcome;
     const plain = plainGroup(changes);
@@ -79,6 +83,7 @@ function createBound(
     await lockConfig(tx);
     const loaded = await readGroupFacts(tx, directory, null, pushed);
     if (loaded === undefined) return unauthenticated;
+    if (loaded.paused) return refusePaused();
     const decision = decideCreateGroup(pushed, groupId, await factsOf(tx, directory, loaded));
     await apply(ctx, tx, decision);
     if (decision.outcome.kind === 'refused') return decision.outcome;
@@ -128,7 +133,7 @@ export async function updateDirectoryGroup(
   if (!isUuid(id)) return unknownGroup();
   const groupId = id as DirectoryGroupId;
   const once = await updateOnce(ctx, directory, groupId, edit, ifMatch).catch(raced);
-  // Somebody else is at this group, or its names change: wait in line for it.
+  // Somebody else is at this group, its names change, or the guard has a say: wait in line for it.
   return once.kind === 'lost_race' ? untilWon(() => updateTogether(ctx, directory, groupId, edit, ifMatch)) : once;
 }
 
@@ -148,7 +153,9 @@ async function updateOnce(
   if (loaded === undefined) return unauthenticated;
   if (loaded.group === null) return unknownGroup();
   if (!meets(ifMatch, loaded.group.version)) return versionMismatch();
-  if (namesAs(loaded.group, names) !== null) return lostRace;
+  if (loaded.paused || namesAs(loaded.group, names) !== null) return lostRace;
+  if (!adds && directory.settings.guard !== null && (await mapped(tx, directory, loaded, loaded.group)))
+    return lostRace;
   if (!editsMembers(members)) return { kind: 'done', changed: false };
   return editMembers(ctx, tx, directory, groupId, adds ? null : loaded.group.version, members);
 }
@@ -169,6 +176,8 @@ async function editMembers(
       return unknownGroup();
     case 'unknown_member':
       return unknownMember();
+    case 'paused':
+      return refusePaused();
     case 'lost_race':
       return lostRace;
     case 'written':
@@ -188,7 +197,7 @@ function namesAs(group: DirectoryGroupRow, names: Partial<GroupNames>): GroupNam
   return next.displayName === group.displayName && next.externalId === group.externalId ? null : next;
 }
 
-/** Under the locks of the configuration and of the group. */
+/** Under the locks of the directory's guard, of the configuration and of the group. */
 function updateTogether(
   ctx: Context,
   directory: Directory,
@@ -197,6 +206,7 @@ function updateTogether(
   ifMatch: IfMatch,
 ): Promise<UpdateGroupResult> {
   return ctx.transaction(directory.tenantId, async (tx): Promise<UpdateGroupResult> => {
+    const guard = await enterGuard(tx, directory, false);
     if (Object.keys(names).length > 0) await lockConfig(tx);
     await lockGroup(tx, groupId);
     const loaded = await readGroupFacts(tx, directory, groupId, asked(names));
@@ -204,14 +214,53 @@ function updateTogether(
     if (loaded.group === null) return unknownGroup();
     if (!meets(ifMatch, loaded.group.version)) return versionMismatch();
     const next = namesAs(loaded.group, names);
-    if (next !== null) {
-      const decision = decideUpdateGroup(next, storedOf(loaded.group), await factsOf(tx, directory, loaded));
-      if (decision.outcome.kind === 'refused') return decision.outcome;
-      await apply(ctx, tx, decision);
-    }
+    const harm = await harmOf(tx, directory, loaded, loaded.group, next, members);
+    if (guard.paused || loaded.paused) return refuseWhilePaused(tx, directory, harm?.asked ?? null);
+    const decision =
+      next === null ? null : decideUpdateGroup(next, storedOf(loaded.group), await factsOf(tx, directory, loaded));
+    if (decision?.outcome.kind === 'refused') return decision.outcome;
+    const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
+    if (stopped !== null) return stopped;
+    if (decision !== null) await apply(ctx, tx, decision);
     const changed = editsMembers(members) && (await writeWithin(ctx, tx, directory, groupId, members));
     return { kind: 'done', changed: changed || next !== null };
   });
+}
+
+/** Only groups that rules speak of: to leave another takes nothing from anybody. */
+async function harmOf(
+  tx: TenantTx,
+  directory: Directory,
+  loaded: LoadedGroup,
+  group: DirectoryGroupRow,
+  next: GroupNames | null,
+  members: MemberEdit,
+): Promise<Harm | null> {
+  const leaving = leavingBy(members);
+  if (leaving === null && next === null) return null;
+  const { rules } = await factsOf(tx, directory, loaded);
+  const [here, there] = [{ connectionId: directory.connectionId, held: loaded.held }, storedOf(group)];
+  const harmed = { kind: 'members', groupId: group.id } as const;
+  // New names are not recorded: the identity provider sends a refused push again.
+  if (next !== null && losesMapping(rules, here, there, next))
+    return { harmed: { ...harmed, leaving: { kind: 'all' } }, asked: null };
+  if (leaving === null || !isMapped(rules, here, there)) return null;
+  return { harmed: { ...harmed, leaving }, asked: { kind: 'leave_group', groupId: group.id, leaving } };
+}
+
+function leavingBy(members: MemberEdit): Leaving | null {
+  if (members.kind === 'replace') return { kind: 'others', ids: members.to };
+  return members.remove.length === 0 ? null : { kind: 'these', ids: members.remove };
+}
+
+async function mapped(
+  tx: TenantTx,
+  directory: Directory,
+  loaded: LoadedGroup,
+  group: DirectoryGroupRow,
+): Promise<boolean> {
+  const { rules } = await factsOf(tx, directory, loaded);
+  return isMapped(rules, { connectionId: directory.connectionId, held: loaded.held }, storedOf(group));
 }
 
 function storedOf({ id, displayName, externalId, version }: DirectoryGroupRow): StoredGroup {
@@ -228,11 +277,18 @@ export async function removeDirectoryGroup(
   if (!isUuid(id)) return unknownGroup();
   const groupId = id as DirectoryGroupId;
   return ctx.transaction(directory.tenantId, async (tx) => {
+    const guard = await enterGuard(tx, directory, false);
     await lockGroup(tx, groupId);
     const loaded = await readGroupFacts(tx, directory, groupId, noNames);
     if (loaded === undefined) return unauthenticated;
     if (loaded.group === null) return unknownGroup();
     if (!meets(ifMatch, loaded.group.version)) return versionMismatch();
+    const asked = { kind: 'remove_group', groupId } as const;
+    const harmed = { kind: 'members', groupId, leaving: { kind: 'all' } } as const;
+    const harm = (await mapped(tx, directory, loaded, loaded.group)) ? { harmed, asked } : null;
+    if (guard.paused || loaded.paused) return refuseWhilePaused(tx, directory, harm?.asked ?? null);
+    const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
+    if (stopped !== null) return stopped;
     const decision = decideEndGroup(storedOf(loaded.group));
     await apply(ctx, tx, decision);
     return decision.outcome;

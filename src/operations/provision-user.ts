@@ -2,9 +2,10 @@
 // rows of the people whom they touch, read again and decide in a transaction.
 
 import type { Context, TenantTx } from '../context.ts';
+import { refusePaused } from '../core/blast-guard.ts';
 import type { Change, PushedUser } from '../core/change.ts';
-import { type Directory, knownBy, type PersonFacts, type StoredUser } from '../core/directory.ts';
-import { type CreateFacts, decideCreate } from '../core/directory-create.ts';
+import { type Directory, isActiveElsewhere, knownBy, type PersonFacts, type StoredUser } from '../core/directory.ts';
+import { type CreateFacts, type CreateOutcome, decideCreate } from '../core/directory-create.ts';
 import { changesKeys, decideEnd, decideUpdate, keysBrought, type UpdateFacts } from '../core/directory-update.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import { type DirectoryUserId, isUuid, type KeyHash, type SubjectId } from '../core/ids.ts';
@@ -16,6 +17,7 @@ import { type LoadedUser, plainUpdate, readUserFacts, writeUserUpdate } from '..
 import { isLastOwner } from '../store/people.ts';
 import { lockSubject } from '../store/subject.ts';
 import { readSuspendedOthers } from '../store/suspended-namesakes.ts';
+import { enterGuard, guarded, type Harm, refuseWhilePaused } from './guard-directory.ts';
 import { lostRace, untilWon } from './lost-race.ts';
 import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
 
@@ -33,6 +35,7 @@ export function createDirectoryUser(ctx: Context, directory: Directory, pushed: 
     const tx = ctx.hot(directory.tenantId);
     const read = await readNewcomer(tx, directory, pushed, hashes);
     if (read === undefined) return unauthenticated;
+    if (read.facts.paused) return refusePaused();
     const { outcome, changes, events } = decideCreate(pushed, read.facts, ctx);
     if (outcome.kind === 'refused') return outcome;
     const plain = read.met ? null : plainCreate(changes);
@@ -50,8 +53,10 @@ function createTogether(
   hashes: readonly KeyHash[],
 ): Promise<ProvisionOutcome> {
   return ctx.transaction(directory.tenantId, async (tx): Promise<ProvisionOutcome> => {
+    if (!pushed.active) await enterGuard(tx, directory, false);
     const seen = await readCreateFacts(tx, directory, pushed, hashes);
     if (seen === undefined) return unauthenticated;
+    if (seen.paused) return refusePaused();
     const locked = touched(seen);
     for (const subjectId of locked) await lockSubject(tx, subjectId);
     const facts = await readCreateFacts(tx, directory, pushed, hashes);
@@ -60,11 +65,26 @@ function createTogether(
       throw new LostRace('somebody else came to have the keys of a pushed user');
     }
     const decision = decideCreate(pushed, await withOwners(tx, facts), ctx);
+    const harm = adoptsAsInactive(pushed, facts, decision.outcome);
+    const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
+    if (stopped !== null) return stopped;
     await apply(ctx, tx, decision);
     if (decision.outcome.kind === 'refused') return decision.outcome;
     const id = decision.outcome.directoryUserId;
     return created(pushed, { ...(await readWritten(tx, id)), id });
   });
+}
+
+/** Nothing of it is recorded: there is no directory user yet, and the identity provider sends a refused creation again. */
+function adoptsAsInactive(pushed: PushedUser, { byEmail }: CreateFacts, outcome: CreateOutcome): Harm | null {
+  if (pushed.active || byEmail === null || outcome.kind === 'refused' || outcome.as !== 'adopted') return null;
+  return isActiveElsewhere(byEmail, null) || isBarredByDirectories(byEmail)
+    ? null
+    : { harmed: { kind: 'user', userId: byEmail.userId }, asked: null };
+}
+
+function isBarredByDirectories({ directoryUsers }: PersonFacts): boolean {
+  return directoryUsers.length > 0 && !directoryUsers.some((one) => one.active && !one.ended);
 }
 
 /** In one order for everybody, so that two pushes about the same people never wait for each other. */
@@ -98,7 +118,8 @@ export type CurrentUser = {
 
 /**
  * A push of a user whom the directory has: `edit` says what they are to be, from what they are; it may run again if somebody else
- * wrote meanwhile, and may throw the edge's own refusals. At most two statements unless keys change or an administrator is met.
+ * wrote meanwhile, and may throw the edge's own refusals. At most two statements unless keys change, an administrator is met, or the
+ * directory's guard has to count.
  * Refuses `unknown_user`, `version_mismatch`, names that are taken, and what {@link decideUpdate} refuses.
  */
 export async function updateDirectoryUser(
@@ -115,7 +136,8 @@ export async function updateDirectoryUser(
     const step = await prepare(tx, directory, directoryUserId, edit, ifMatch);
     if (step.kind !== 'ready') return step;
     const { loaded, stored, next } = step;
-    if (changesKeys(stored, next) || loaded.person.administers)
+    const counts = directory.settings.guard !== null && stored.active && !next.active;
+    if (changesKeys(stored, next) || loaded.person.administers || counts || loaded.paused)
       return updateTogether(ctx, directory, loaded, edit, ifMatch);
     const facts: UpdateFacts = { ...loaded, stored, addressFree: false, suspended: [] };
     const { outcome, changes, events } = decideUpdate(next, facts, ctx);
@@ -163,7 +185,7 @@ function storedOf({ row, named }: LoadedUser): StoredUser {
   return { ...named, directoryUserId: row.id, version: row.version, attributes: JSON.parse(row.attributes) };
 }
 
-/** Under the person's lock: what a suspension goes by is about to change, or an administrator is. */
+/** Under the person's lock: what a suspension goes by is about to change, or an administrator is, or the guard has a say. */
 function updateTogether(
   ctx: Context,
   directory: Directory,
@@ -172,6 +194,7 @@ function updateTogether(
   ifMatch: IfMatch,
 ): Promise<ProvisionOutcome> {
   return ctx.transaction(directory.tenantId, async (tx): Promise<ProvisionOutcome> => {
+    const guard = await enterGuard(tx, directory, before.paused);
     await lockSubject(tx, before.person.userId);
     const step = await prepare(tx, directory, before.row.id, edit, ifMatch);
     if (step.kind !== 'ready') return step;
@@ -183,11 +206,30 @@ function updateTogether(
     const hashes = keys.map((text) => ctx.keyHash(text));
     const suspended = await readSuspendedOthers(tx, connectionId, person.userId, { hashes, userName });
     const decision = decideUpdate(next, { ...loaded, person, stored, addressFree, suspended }, ctx);
+    if (decision.outcome.kind === 'updated') {
+      const harm = harmOf(stored, next, person, decision.changes);
+      if (guard.paused || loaded.paused) return refuseWhilePaused(tx, directory, harm?.asked ?? null);
+      const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
+      if (stopped !== null) return stopped;
+    }
     await apply(ctx, tx, decision);
     if (decision.outcome.kind === 'refused') return decision.outcome;
     if (!decision.outcome.changed) return { kind: 'done', user: loaded.row, changed: false };
     return updated(loaded, next, await readWritten(tx, loaded.row.id));
   });
+}
+
+/** Deactivated, or suspended by somebody else's keys: what has no record, since the identity provider sends a refused push again. */
+function harmOf(
+  stored: StoredUser,
+  next: PushedUser,
+  { userId }: PersonFacts,
+  changes: readonly Change[],
+): Harm | null {
+  const harmed = { kind: 'user', userId } as const;
+  const { directoryUserId } = stored;
+  if (stored.active && !next.active) return { harmed, asked: { kind: 'deactivate_user', directoryUserId } };
+  return changes.some((change) => change.kind === 'suspend') ? { harmed, asked: null } : null;
 }
 
 function updated({ row }: LoadedUser, next: PushedUser, written: WrittenRow): ProvisionOutcome {
@@ -208,12 +250,22 @@ export async function removeDirectoryUser(
     const before = await readUserFacts(tx, directory, id as DirectoryUserId);
     if (before === undefined) return unauthenticated;
     if (before === null) return unknownUser();
+    const guard = await enterGuard(tx, directory, before.paused);
     await lockSubject(tx, before.person.userId);
     const loaded = await readUserFacts(tx, directory, id as DirectoryUserId);
     if (loaded === undefined) return unauthenticated;
     if (loaded === null) return unknownUser();
     if (!meets(ifMatch, loaded.row.version)) return versionMismatch();
-    const decision = decideEnd({ person: await withOwner(tx, loaded.person), stored: storedOf(loaded) });
+    const stored = storedOf(loaded);
+    const decision = decideEnd({ person: await withOwner(tx, loaded.person), stored });
+    if (decision.outcome.kind === 'ended') {
+      const { directoryUserId, active } = stored;
+      const asked = { kind: 'remove_user', directoryUserId } as const;
+      if (guard.paused || loaded.paused) return refuseWhilePaused(tx, directory, asked);
+      const harm: Harm | null = active ? { harmed: { kind: 'user', userId: loaded.person.userId }, asked } : null;
+      const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
+      if (stopped !== null) return stopped;
+    }
     await apply(ctx, tx, decision satisfies { readonly changes: readonly Change[] });
     return decision.outcome;
   });

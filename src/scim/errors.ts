@@ -66,6 +66,7 @@ export const scimErrors = {
   domain_not_allowed: [400, 'invalidValue'],
   domain_taken: [409, 'uniqueness'],
   deactivated: [403, null],
+  directory_paused: [503, null],
   stale_plan: [409, null],
   too_many_requests: [429, null],
   unavailable: [503, null],
@@ -89,6 +90,7 @@ export function encodeError(error: Pick<ScimError, 'status' | 'scimType' | 'deta
 
 export const invalidSyntax = (detail: string): ScimError => new ScimError(400, 'invalidSyntax', detail);
 export const invalidValue = (detail: string): ScimError => new ScimError(400, 'invalidValue', detail);
+export const invalidCount = (detail: string): ScimError => new ScimError(400, 'invalidCount', detail);
 export const invalidPath = (detail: string): ScimError => new ScimError(400, 'invalidPath', detail);
 export const invalidFilter = (detail: string): ScimError => new ScimError(400, 'invalidFilter', detail);
 export const noTarget = (detail: string): ScimError => new ScimError(400, 'noTarget', detail);

@@ -60,6 +60,8 @@ function drained(response: ServerResponse): Promise<void> {
 
 /** Seconds after which a client may try again what failed for want of the database. */
 const RETRY_SECONDS = 1;
+/** A pause lasts until somebody has looked. */
+const PAUSED_SECONDS = '300';
 
 /**
  * What a failure is on the wire. Refusals say their fixed sentence; a database that is away is 503 with Retry-After; anything
@@ -67,7 +69,9 @@ const RETRY_SECONDS = 1;
  */
 export function failureReply(error: unknown, requestId: string, log: Log): Reply | null {
   if (error instanceof ClientGone) return null;
-  if (error instanceof ScimError) return errorReply(error);
+  // Refused as a whole until an administrator decides: a paused directory.
+  if (error instanceof ScimError)
+    return errorReply(error, error.status === 503 ? { 'Retry-After': PAUSED_SECONDS } : {});
   if (error instanceof BridgeError) {
     log.warn({ requestId, code: error.code, detail: error.detail }, 'scim request refused');
     const reply = errorReply(scimRefusal(error));

@@ -28,18 +28,21 @@ from jsonb_to_recordset($5) as e (tenant_id uuid, event_id uuid, kind text, outc
 
 /** The events as one JSON value, for statements that record them beside their changes. */
 export function eventRows(ctx: Context, events: readonly AuditEvent[]): string {
-  return JSON.stringify(
-    events.map((event) => ({
-      tenant_id: event.inTenant ?? null,
-      event_id: ctx.newId(),
-      kind: event.kind,
-      outcome: event.outcome,
-      object_kind: event.objectKind,
-      object_id: event.objectId,
-      reason: event.reason,
-      detail: event.detail,
-    })),
-  );
+  return JSON.stringify(events.map((event) => eventRow(ctx, event)));
+}
+
+/** An event as one of the rows of {@link eventRows}. */
+export function eventRow(ctx: Context, event: AuditEvent): object {
+  return {
+    tenant_id: event.inTenant ?? null,
+    event_id: ctx.newId(),
+    kind: event.kind,
+    outcome: event.outcome,
+    object_kind: event.objectKind,
+    object_id: event.objectId,
+    reason: event.reason,
+    detail: event.detail,
+  };
 }
 
 export function actorConnection(ctx: Context): string | null {
@@ -191,6 +194,8 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
     case 'update_group':
     case 'end_group':
     case 'bind_rule':
+    case 'pause_directory':
+    case 'unpause_directory':
       return applyDirectoryChange(tx, change satisfies DirectoryChange);
     case 'create_guest':
       return createGuest(tx, change);

@@ -16,7 +16,9 @@ export type DirectoryChange = Extract<
       | 'create_group'
       | 'update_group'
       | 'end_group'
-      | 'bind_rule';
+      | 'bind_rule'
+      | 'pause_directory'
+      | 'unpause_directory';
   }
 >;
 
@@ -144,6 +146,23 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
            on conflict (tenant_id, rule_id, group_id) do update set state = excluded.state
          ) ${raiseConfigVersion}`,
         [t, change.ruleId, change.groupId, change.state],
+      );
+      return;
+    case 'pause_directory':
+      await run(
+        `with stale as (delete from directory_guard_acts where tenant_id = $1 and connection_id = $2)
+         update directory_guards set paused_at = clock_timestamp(), crossed = $3, people = $4, overflowed = false
+         where tenant_id = $1 and connection_id = $2`,
+        [t, change.connectionId, change.line, change.people],
+      );
+      return;
+    case 'unpause_directory':
+      await run(
+        `with forgotten as (delete from directory_guard_acts where tenant_id = $1 and connection_id = $2),
+           anew as (delete from directory_guard_people where tenant_id = $1 and connection_id = $2)
+         update directory_guards set paused_at = null, crossed = null, people = null, overflowed = false
+         where tenant_id = $1 and connection_id = $2`,
+        [t, change.connectionId],
       );
       return;
   }

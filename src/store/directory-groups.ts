@@ -8,6 +8,7 @@ import type { DirectoryGroupId, DirectoryUserId, Instant } from '../core/ids.ts'
 import { groupNameKey } from '../core/profile.ts';
 import { actorConnection, eventRows } from './apply.ts';
 import { countInSlot } from './directory-changes.ts';
+import { HELD, PAUSED } from './directory-person.ts';
 import { instant, LIVE } from './scim-credentials.ts';
 
 /** A group as answers are made from it. */
@@ -28,7 +29,7 @@ const FACTS: Statement = {
   name: 'directory_group_facts',
   text: `
 with ${LIVE}
-select l.config_version, ${GROUP_COLUMNS},
+select l.config_version, ${HELD} as held, ${PAUSED} as paused, ${GROUP_COLUMNS},
   exists (select 1 from directory_groups o where o.tenant_id = $1 and o.connection_id = l.connection_id and o.display_name_key = $4
     and o.ended_at is null and o.group_id is distinct from $3) as name_taken,
   exists (select 1 from directory_groups o where o.tenant_id = $1 and o.connection_id = l.connection_id and o.external_id = $5
@@ -39,6 +40,9 @@ left join directory_groups g on g.tenant_id = $1 and g.connection_id = l.connect
 
 export type LoadedGroup = {
   readonly configVersion: number;
+  readonly held: boolean;
+  /** What the directory pushes is refused until an administrator looks. */
+  readonly paused: boolean;
   /** Null: the directory has no group of this id. */
   readonly group: DirectoryGroupRow | null;
   readonly nameTaken: boolean;
@@ -57,12 +61,20 @@ export async function readGroupFacts(
 ): Promise<LoadedGroup | undefined> {
   const { displayName, externalId } = names;
   const [row] = await tx.run<
-    DirectoryGroupRow & { config_version: number; name_taken: boolean; external_id_taken: boolean }
+    DirectoryGroupRow & {
+      config_version: number;
+      held: boolean;
+      paused: boolean;
+      name_taken: boolean;
+      external_id_taken: boolean;
+    }
   >(FACTS, [tx.tenantId, directory.credentialId, groupId, displayName && groupNameKey(displayName), externalId]);
   if (row === undefined) return undefined;
-  const { config_version, name_taken, external_id_taken, ...group } = row;
+  const { config_version, held, paused, name_taken, external_id_taken, ...group } = row;
   return {
     configVersion: config_version,
+    held,
+    paused,
     group: group.id === null ? null : group,
     nameTaken: name_taken,
     externalIdTaken: external_id_taken,
@@ -155,12 +167,12 @@ const editMembers = (removed: string) => `
 with ${LIVE}, ${wanted('$5', '(select connection_id from live)')}, state as (
   select exists (select 1 from directory_groups g where g.tenant_id = $1 and g.connection_id = l.connection_id and g.group_id = $3
       and g.ended_at is null) as found,
-    (select count(*) from wanted) = (select count(*) from known) as complete
+    (select count(*) from wanted) = (select count(*) from known) as complete, ${PAUSED} as paused
   from live l
 ), target as (
   select g.group_id from directory_groups g join live l on l.connection_id = g.connection_id
   where g.tenant_id = $1 and g.group_id = $3 and g.ended_at is null and ($4::bigint is null or g.version = $4)
-    and (select complete from state)
+    and (select complete and not paused from state)
   for no key update of g
 ), removed as (${removed}
 ), added as (
@@ -177,7 +189,7 @@ with ${LIVE}, ${wanted('$5', '(select connection_id from live)')}, state as (
     'addedIds', ${idsOf('added')}, 'removedIds', ${idsOf('removed')})
   from written
 )
-select s.found, s.complete, exists (select 1 from target) as held, w.* from state s left join written w on true`;
+select s.found, s.complete, s.paused, exists (select 1 from target) as held, w.* from state s left join written w on true`;
 
 const EDITS = {
   add: {
@@ -208,7 +220,7 @@ export function onlyAdds(edit: MemberEdit): boolean {
 }
 
 export type MembersWritten =
-  | { readonly kind: 'unauthenticated' | 'unknown_group' | 'unknown_member' | 'lost_race' }
+  | { readonly kind: 'unauthenticated' | 'unknown_group' | 'unknown_member' | 'paused' | 'lost_race' }
   /** `group` is null where nothing changed. */
   | { readonly kind: 'written'; readonly group: DirectoryGroupRow | null };
 
@@ -225,21 +237,25 @@ export async function writeMembers(
   edit: MemberEdit,
 ): Promise<MembersWritten> {
   const statement = edit.kind === 'replace' ? EDITS.replace : edit.remove.length === 0 ? EDITS.add : EDITS.change;
-  const [row] = await tx.run<DirectoryGroupRow & { found: boolean; complete: boolean; held: boolean }>(statement, [
-    tx.tenantId,
-    directory.credentialId,
-    groupId,
-    version,
-    edit.kind === 'replace' ? edit.to : edit.add,
-    ctx.newId(),
-    JSON.stringify(ctx.caller.actor),
-    actorConnection(ctx),
-    ctx.caller.requestId,
-    ...(statement === EDITS.change && edit.kind === 'change' ? [edit.remove] : []),
-  ]);
+  const [row] = await tx.run<DirectoryGroupRow & { found: boolean; complete: boolean; paused: boolean; held: boolean }>(
+    statement,
+    [
+      tx.tenantId,
+      directory.credentialId,
+      groupId,
+      version,
+      edit.kind === 'replace' ? edit.to : edit.add,
+      ctx.newId(),
+      JSON.stringify(ctx.caller.actor),
+      actorConnection(ctx),
+      ctx.caller.requestId,
+      ...(statement === EDITS.change && edit.kind === 'change' ? [edit.remove] : []),
+    ],
+  );
   if (row === undefined) return { kind: 'unauthenticated' };
-  const { found, complete, held, ...group } = row;
+  const { found, complete, paused, held, ...group } = row;
   if (!found) return { kind: 'unknown_group' };
+  if (paused) return { kind: 'paused' };
   if (!complete) return { kind: 'unknown_member' };
   if (!held) return { kind: 'lost_race' };
   return { kind: 'written', group: group.id === null ? null : group };

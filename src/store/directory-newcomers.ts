@@ -2,13 +2,20 @@
 
 import type { Context, Statement, TenantTx } from '../context.ts';
 import type { Change, Decision, PushedUser } from '../core/change.ts';
-import type { Directory, DirectoryFacts } from '../core/directory.ts';
+import type { Directory } from '../core/directory.ts';
 import type { CreateFacts } from '../core/directory-create.ts';
 import type { KeyHash } from '../core/ids.ts';
 import { userNameKey } from '../core/profile.ts';
 import { eventRows } from './apply.ts';
 import { countInSlot } from './directory-changes.ts';
-import { DOMAINS_OF_LIVE, PERSON, type PersonRow, type WrittenRow } from './directory-person.ts';
+import {
+  DIRECTORY_OF_LIVE,
+  type DirectoryRow,
+  directoryFacts,
+  PERSON,
+  type PersonRow,
+  type WrittenRow,
+} from './directory-person.ts';
 import { FROM_ELSEWHERE } from './from-elsewhere.ts';
 import { instant, LIVE } from './scim-credentials.ts';
 import { suspendedNamesakes } from './suspended-namesakes.ts';
@@ -28,7 +35,7 @@ const NEWCOMER: Statement = {
   name: 'directory_newcomer',
   text: `
 with ${LIVE}
-select l.connection_id, l.key, ${DOMAINS_OF_LIVE} as domains, ${TAKEN},
+select ${DIRECTORY_OF_LIVE}, ${TAKEN},
   exists (select 1 ${FORMER}) or exists (select 1 ${HOLDER}) or exists (select 1 ${suspendedNamesakes('$6')}) as met
 from live l`,
 };
@@ -37,7 +44,7 @@ const CREATE_FACTS: Statement = {
   name: 'directory_user_create_facts',
   text: `
 with ${LIVE}
-select l.connection_id, l.key, ${DOMAINS_OF_LIVE} as domains, ${TAKEN},
+select ${DIRECTORY_OF_LIVE}, ${TAKEN},
   (select ${PERSON} ${FORMER} order by d.ended_at desc limit 1) as by_external_id,
   (select ${PERSON} ${HOLDER}) as by_email,
   coalesce((select ${FROM_ELSEWHERE} ${HOLDER}), false) as holder_from_elsewhere,
@@ -46,13 +53,10 @@ select l.connection_id, l.key, ${DOMAINS_OF_LIVE} as domains, ${TAKEN},
 from live l`,
 };
 
-type NewcomerRow = {
-  connection_id: DirectoryFacts['connectionId'];
-  key: string;
-  domains: string[];
-  user_name_taken: boolean;
-  external_id_taken: boolean;
-};
+type NewcomerRow = DirectoryRow & { user_name_taken: boolean; external_id_taken: boolean };
+
+/** `paused`: what the directory pushes is refused until an administrator looks. */
+export type ReadCreateFacts = CreateFacts & { readonly paused: boolean };
 
 const createParams = (tx: TenantTx, directory: Directory, pushed: PushedUser, hashes: readonly KeyHash[]) => [
   tx.tenantId,
@@ -74,15 +78,19 @@ export async function readNewcomer(
   directory: Directory,
   pushed: PushedUser,
   hashes: readonly KeyHash[],
-): Promise<{ readonly facts: CreateFacts; readonly met: boolean } | undefined> {
+): Promise<{ readonly facts: ReadCreateFacts; readonly met: boolean } | undefined> {
   const [row] = await tx.run<NewcomerRow & { met: boolean }>(NEWCOMER, createParams(tx, directory, pushed, hashes));
   if (row === undefined) return undefined;
-  return { facts: { ...factsOf(row), ...meetsNobody }, met: row.met };
+  return { facts: { ...factsOf(row, directory), ...meetsNobody }, met: row.met };
 }
 
-function factsOf(row: NewcomerRow): Pick<CreateFacts, 'directory' | 'userNameTaken' | 'externalIdTaken'> {
+function factsOf(
+  row: NewcomerRow,
+  directory: Directory,
+): Pick<ReadCreateFacts, 'directory' | 'paused' | 'userNameTaken' | 'externalIdTaken'> {
   return {
-    directory: { connectionId: row.connection_id, connectionKey: row.key, domains: row.domains },
+    directory: directoryFacts(row, directory),
+    paused: row.paused,
     userNameTaken: row.user_name_taken,
     externalIdTaken: row.external_id_taken,
   };
@@ -94,7 +102,7 @@ export async function readCreateFacts(
   directory: Directory,
   pushed: PushedUser,
   hashes: readonly KeyHash[],
-): Promise<CreateFacts | undefined> {
+): Promise<ReadCreateFacts | undefined> {
   const [row] = await tx.run<
     NewcomerRow & {
       by_external_id: PersonRow | null;
@@ -105,7 +113,7 @@ export async function readCreateFacts(
   >(CREATE_FACTS, createParams(tx, directory, pushed, hashes));
   if (row === undefined) return undefined;
   return {
-    ...factsOf(row),
+    ...factsOf(row, directory),
     byExternalId: row.by_external_id && { ...row.by_external_id, lastOwner: false },
     byEmail: row.by_email && { ...row.by_email, lastOwner: false },
     holderFromElsewhere: row.holder_from_elsewhere,

@@ -1,8 +1,8 @@
 // The people behind directory users, and the parts of statements that find them.
 
 import type { TenantTx } from '../context.ts';
-import type { PersonFacts } from '../core/directory.ts';
-import type { DirectoryUserId, Instant, UserId } from '../core/ids.ts';
+import type { Directory, DirectoryFacts, PersonFacts } from '../core/directory.ts';
+import type { ConnectionId, DirectoryUserId, Instant, UserId } from '../core/ids.ts';
 import type { Email } from '../core/profile.ts';
 import { instant } from './scim-credentials.ts';
 
@@ -24,7 +24,26 @@ export const GROUPS_OF_D = `coalesce((
   from group_members m join directory_groups g on g.tenant_id = m.tenant_id and g.group_id = m.group_id and g.ended_at is null
   where m.tenant_id = d.tenant_id and m.directory_user_id = d.directory_user_id), '[]'::json)`;
 
-export const DOMAINS_OF_LIVE = `array(select o.domain from connection_domains o where o.tenant_id = $1 and o.connection_id = l.connection_id)`;
+/** Whether the directory of `l` is paused, and whether it is held. */
+export const PAUSED = `exists (select 1 from directory_guards p
+  where p.tenant_id = $1 and p.connection_id = l.connection_id and p.paused_at is not null)`;
+export const HELD = `exists (select 1 from connections h where h.tenant_id = $1 and h.connection_id = l.connection_id and h.scim_held)`;
+
+/** The directory of `l` as {@link DirectoryRow}. */
+export const DIRECTORY_OF_LIVE = `l.connection_id, l.key, ${HELD} as held, ${PAUSED} as paused,
+  array(select o.domain from connection_domains o where o.tenant_id = $1 and o.connection_id = l.connection_id) as domains`;
+
+export type DirectoryRow = {
+  readonly connection_id: ConnectionId;
+  readonly key: string;
+  readonly held: boolean;
+  readonly paused: boolean;
+  readonly domains: readonly string[];
+};
+
+export function directoryFacts(row: DirectoryRow, { tenant }: Directory): DirectoryFacts {
+  return { tenant, connectionId: row.connection_id, connectionKey: row.key, domains: row.domains, held: row.held };
+}
 
 /** {@link PersonFacts} of the row `u` of users, as JSON, seen by the connection of `l`; `lastOwner` is not among them. */
 export const PERSON = `json_build_object(

@@ -7,8 +7,10 @@ import type { DirectoryUserId } from '../core/ids.ts';
 import { type Email, type Profile, userNameKey } from '../core/profile.ts';
 import { actorConnection, eventRows } from './apply.ts';
 import {
+  DIRECTORY_OF_LIVE,
+  type DirectoryRow,
   type DirectoryUserRow,
-  DOMAINS_OF_LIVE,
+  directoryFacts,
   GROUPS_OF_D,
   PERSON,
   type PersonRow,
@@ -22,7 +24,7 @@ const UPDATE_FACTS: Statement = {
   name: 'directory_user_facts',
   text: `
 with ${LIVE}
-select l.connection_id, l.key, ${DOMAINS_OF_LIVE} as domains, d.directory_user_id as id, d.external_id, d.user_name, d.email, d.active,
+select ${DIRECTORY_OF_LIVE}, d.directory_user_id as id, d.external_id, d.user_name, d.email, d.active,
   d.attributes::text as attributes, d.version, ${instant('d.created_at')} as "createdAt", ${instant('d.last_modified_at')} as "lastModifiedAt",
   s.access_epoch as epoch, case when u.user_id is not null then ${PERSON} end as person, case when u.user_id is not null then ${GROUPS_OF_D} end as groups
 from live l
@@ -33,6 +35,8 @@ left join subjects s on s.tenant_id = d.tenant_id and s.subject_id = d.user_id`,
 
 export type LoadedUser = {
   readonly directory: DirectoryFacts;
+  /** What it pushes is refused until an administrator looks. */
+  readonly paused: boolean;
   readonly row: DirectoryUserRow;
   readonly named: {
     readonly externalId: string | null;
@@ -51,24 +55,23 @@ export async function readUserFacts(
   id: DirectoryUserId,
 ): Promise<LoadedUser | null | undefined> {
   const [row] = await tx.run<
-    DirectoryUserRow & {
-      connection_id: DirectoryFacts['connectionId'];
-      key: string;
-      domains: string[];
-      external_id: string | null;
-      user_name: string;
-      email: Email | null;
-      active: boolean;
-      epoch: number;
-      person: PersonRow;
-      groups: NonNullable<DirectoryUserRow['groups']>;
-    }
+    DirectoryRow &
+      DirectoryUserRow & {
+        external_id: string | null;
+        user_name: string;
+        email: Email | null;
+        active: boolean;
+        epoch: number;
+        person: PersonRow;
+        groups: NonNullable<DirectoryUserRow['groups']>;
+      }
   >(UPDATE_FACTS, [tx.tenantId, directory.credentialId, id]);
   if (row === undefined) return undefined;
   if (row.id === null) return null;
   const { attributes, version, createdAt, lastModifiedAt, groups } = row;
   return {
-    directory: { connectionId: row.connection_id, connectionKey: row.key, domains: row.domains },
+    directory: directoryFacts(row, directory),
+    paused: row.paused,
     row: { id: row.id, attributes, version, createdAt, lastModifiedAt, groups },
     named: { externalId: row.external_id, userName: row.user_name, email: row.email, active: row.active },
     person: { ...row.person, lastOwner: false },

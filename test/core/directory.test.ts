@@ -13,12 +13,18 @@ import {
 } from '../../src/core/directory.ts';
 import { type CreateFacts, decideCreate } from '../../src/core/directory-create.ts';
 import { changesKeys, decideEnd, decideUpdate, type UpdateFacts } from '../../src/core/directory-update.ts';
-import type { ConnectionId, DirectoryUserId, KeyHash, SuspensionId, UserId } from '../../src/core/ids.ts';
+import type { ConnectionId, DirectoryUserId, KeyHash, SuspensionId, TenantSlug, UserId } from '../../src/core/ids.ts';
 import { type Email, parseEmail } from '../../src/core/profile.ts';
 
 const okta = 'c-okta' as ConnectionId;
 const entra = 'c-entra' as ConnectionId;
-const directory: DirectoryFacts = { connectionId: okta, connectionKey: 'okta', domains: ['acme.example'] };
+const directory: DirectoryFacts = {
+  tenant: 'acme' as TenantSlug,
+  connectionId: okta,
+  connectionKey: 'okta',
+  domains: ['acme.example'],
+  held: false,
+};
 
 let serial = 0;
 const means: Means = {
@@ -241,16 +247,24 @@ describe('a push of a user whom the directory has', () => {
     });
 
     test.each([
-      ['has a password', { hasPassword: true }, true],
-      ['is mapped into other tenants', { mappedAcrossTenants: true }, true],
-      ['was made by somebody else', { madeHere: false }, true],
-      ['would take it from another', {}, false],
-    ] as const)('T40 keeps the person’s own where they %s', (_, more, free) => {
+      ['has a password', { hasPassword: true }, true, true],
+      ['is mapped into other tenants', { mappedAcrossTenants: true }, true, true],
+      ['was made by somebody else', { madeHere: false }, true, true],
+      ['would take it from another', {}, false, false],
+    ] as const)('T40 keeps the person’s own where they %s, and tells whom it concerns there', (_, more, free, told) => {
       const decision = decideUpdate(next, facts(pushed('ann'), more, free), means);
       expect(decision.changes.some((change) => change.kind === 'update_profile' && 'email' in change.profile)).toBe(
         false,
       );
       expect(decision.events.map((event) => event.kind)).toContain('user.email_kept');
+      const mail = { template: 'address_kept', to: 'ann@acme.example', tenant: 'acme', connection: 'okta' };
+      expect(decision.changes.filter((change) => change.kind === 'send_mail')).toEqual(
+        told ? [{ kind: 'send_mail', mail }] : [],
+      );
+    });
+
+    test('the failing twin: whose address moves is told nothing at it', () => {
+      expect(kinds(decideUpdate(next, facts(pushed('ann')), means).changes)).not.toContain('send_mail');
     });
   });
 
@@ -340,6 +354,7 @@ describe('whatever is pushed, about whomever', () => {
     'end_password',
     'end_identities',
     'end_invitations',
+    'send_mail',
   ]);
 
   test('R22 T117 T126 no push can give a role, end a suspension or touch an administrator’s switch', () => {

@@ -85,3 +85,40 @@ test('a linked sign-in is told to its person', () => {
   expect(subject).toBe('A way to sign in was added to your account in acme');
   expect(text).toContain('  - Okta');
 });
+
+describe('directory paused', () => {
+  const paused = (connection: string, people = 51): Mail => ({
+    template: 'directory_paused',
+    ...common,
+    connection,
+    line: 'people',
+    people,
+    guard: { people: 50, percent: 20, minutes: 60 },
+  });
+
+  test('it says which directory, how far it went, that nothing is lost, and what to do', () => {
+    const { subject, text } = message([paused('okta')], site);
+    expect(subject).toBe('The directory okta of acme is paused');
+    expect(text).toContain(
+      'A directory of acme at bridge.example would have taken access from too many people at once.',
+    );
+    expect(text).toContain('  - okta: 51 people, the line is 50 people or 20 percent of its users within 60 minutes');
+    expect(text).toContain('    drawbridge directory plan --tenant acme --connection okta');
+  });
+
+  test('several are told together, each once', () => {
+    const { subject, text } = message([paused('okta'), paused('entra'), paused('okta', 60)], site);
+    expect(subject).toBe('2 directories of acme are paused');
+    expect(text.match(/okta: 60 people|entra: 51 people|okta: 51 people/g)).toEqual([
+      'okta: 60 people',
+      'entra: 51 people',
+    ]);
+  });
+});
+
+test('T40 an address that stays is told so, and not what was pushed instead', () => {
+  const { subject, text } = message([{ template: 'address_kept', ...common, connection: 'okta' }], site);
+  expect(subject).toBe('Your address in acme stays as it is');
+  expect(text).toContain('The directory okta now has another address for you in acme at bridge.example.');
+  expect(text.match(/@/g)).toBeNull();
+});

@@ -348,6 +348,9 @@ describe('a push of a known user', () => {
     expect((await move(guarded.id, pushed)).body.emails).toEqual([{ value: pushed }]);
     expect(await profileOf(userId)).toMatchObject({ email: before.email });
     expect(await events(userId)).toEqual(['user.created', 'user.updated', 'user.email_kept']);
+    expect(
+      await world.sql(`select payload from graphile_worker._private_jobs where payload ->> 'to' = $1`, [before.email]),
+    ).toEqual([{ payload: { template: 'address_kept', to: before.email, tenant: 'acme', connection: 'okta' } }]);
 
     const taken = await made(okta, userBody(fresh()));
     const takenPerson = await personOf(taken.id);

@@ -1,0 +1,73 @@
+// What every write of a directory goes through that takes something from people: the guard counts them, and pauses the directory
+// by the request that would cross the line.
+
+import type { Context, TenantTx } from '../context.ts';
+import { activeUsersThatMatter, crossedLine, decidePause, type Line, refusePaused } from '../core/blast-guard.ts';
+import type { Directory } from '../core/directory.ts';
+import type { BlastGuard } from '../core/directory-settings.ts';
+import type { Refusal } from '../core/errors.ts';
+import { apply } from '../store/apply.ts';
+import {
+  type Asked,
+  countActiveUsers,
+  countTouched,
+  type Harmed,
+  lockGuard,
+  recordAsked,
+  rememberTouched,
+} from '../store/blast-guard.ts';
+import { administratorsToTell } from './tell-administrators.ts';
+
+/** What a request would take from people, and how that is kept where it is refused. Null in `asked`: nothing that could be done later. */
+export type Harm = { readonly harmed: Harmed; readonly asked: Asked | null };
+
+/**
+ * Locks the directory's guard if it has one or is paused; nothing is locked before it. `paused` as it is from now on, for the rest
+ * of the transaction.
+ */
+export async function enterGuard(
+  tx: TenantTx,
+  directory: Directory,
+  seemsPaused: boolean,
+): Promise<{ readonly paused: boolean }> {
+  if (directory.settings.guard === null && !seemsPaused) return { paused: false };
+  return lockGuard(tx, directory.connectionId);
+}
+
+/** The answer to a write of a paused directory. What it asked for is recorded; `asked` null: nothing that takes or gives. */
+export async function refuseWhilePaused(tx: TenantTx, directory: Directory, asked: Asked | null): Promise<Refusal> {
+  if (asked !== null) await recordAsked(tx, directory.connectionId, asked);
+  return refusePaused();
+}
+
+/**
+ * Counts a request that takes something from people. Null: it may go on, and they are counted. A refusal: it would cross the line;
+ * nothing of it may be done, the directory is paused with this transaction, and the administrators are told once.
+ *
+ * Only under the lock of {@link enterGuard}.
+ */
+export async function guarded(ctx: Context, tx: TenantTx, directory: Directory, harm: Harm): Promise<Refusal | null> {
+  const { connectionId, settings } = directory;
+  const { guard } = settings;
+  if (guard === null) return null;
+  const { harmed, people } = await countTouched(tx, connectionId, guard.minutes, harm.harmed);
+  if (harmed === 0) return null;
+  const line = await crossing(tx, directory, guard, people);
+  if (line === null) {
+    await rememberTouched(tx, connectionId, harm.harmed);
+    return null;
+  }
+  const { connectionKey, tenant } = directory;
+  const administrators = await administratorsToTell(tx);
+  const decision = decidePause({ tenant, connectionId, connectionKey, guard, line, people, administrators });
+  await apply(ctx, tx, decision);
+  if (harm.asked !== null) await recordAsked(tx, connectionId, harm.asked);
+  return decision.outcome;
+}
+
+async function crossing(tx: TenantTx, directory: Directory, guard: BlastGuard, people: number): Promise<Line | null> {
+  const byPeople = crossedLine(guard, people, 0);
+  if (byPeople !== null) return byPeople;
+  const enough = activeUsersThatMatter(guard, people);
+  return crossedLine(guard, people, await countActiveUsers(tx, directory.connectionId, enough));
+}

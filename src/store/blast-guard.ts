@@ -1,0 +1,167 @@
+// The guard's own rows: whom a directory touched lately, and what it asked for while it was paused. All of it is read and written
+// under the lock of the directory's guard.
+
+import type { TenantTx } from '../context.ts';
+import type { ConnectionId, DirectoryGroupId, DirectoryUserId, UserId } from '../core/ids.ts';
+
+/** The directory's guard, made if need be and held for the rest of the transaction. Taken before any person, group or rule. */
+export async function lockGuard(tx: TenantTx, connectionId: ConnectionId): Promise<{ readonly paused: boolean }> {
+  const key = [tx.tenantId, connectionId];
+  // Made first: of two first acts at once, the second waits for the row and finds it taken.
+  await tx.run(
+    {
+      name: 'directory_guard_open',
+      text: 'insert into directory_guards (tenant_id, connection_id) values ($1, $2) on conflict do nothing',
+    },
+    key,
+  );
+  const [row] = await tx.run<{ paused: boolean }>(
+    {
+      name: 'directory_guard_lock',
+      text: 'select paused_at is not null as paused from directory_guards where tenant_id = $1 and connection_id = $2 for update',
+    },
+    key,
+  );
+  return { paused: row?.paused ?? false };
+}
+
+/** Which active members a request takes out of a group. */
+export type Leaving =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'these'; readonly ids: readonly DirectoryUserId[] }
+  | { readonly kind: 'others'; readonly ids: readonly DirectoryUserId[] };
+
+/** From whom a request would take something. */
+export type Harmed =
+  | { readonly kind: 'user'; readonly userId: UserId }
+  | { readonly kind: 'members'; readonly groupId: DirectoryGroupId; readonly leaving: Leaving };
+
+type Part = { readonly text: string; readonly values: readonly unknown[] };
+
+/** Rows (user_id, directory_user_id) of the harmed; parameters from `$<first>` on. */
+function harmedPart(harmed: Harmed, first: number): Part {
+  if (harmed.kind === 'user')
+    return { text: `select $${first}::uuid as user_id, null::uuid as directory_user_id`, values: [harmed.userId] };
+  const { groupId, leaving } = harmed;
+  const among = leaving.kind === 'these' ? 'in' : 'not in';
+  const which =
+    leaving.kind === 'all' ? '' : ` and m.directory_user_id ${among} (select unnest($${first + 1}::uuid[]))`;
+  return {
+    text: `select d.user_id, d.directory_user_id from group_members m
+      join directory_users d on d.tenant_id = m.tenant_id and d.directory_user_id = m.directory_user_id and d.active and d.ended_at is null
+      where m.tenant_id = $1 and m.group_id = $${first}${which}`,
+    values: leaving.kind === 'all' ? [groupId] : [groupId, leaving.ids],
+  };
+}
+
+/** How many different people the directory has touched within the minutes, the harmed among them. Forgets those before. */
+export async function countTouched(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+  minutes: number,
+  harmed: Harmed,
+): Promise<{ readonly harmed: number; readonly people: number }> {
+  const part = harmedPart(harmed, 4);
+  const since = 'statement_timestamp() - make_interval(mins => $3)';
+  const [row] = await tx.run<{ harmed: number; people: number }>(
+    {
+      name: null,
+      text: `
+with harmed as (select distinct h.user_id from (${part.text}) h),
+forgotten as (delete from directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at < ${since}),
+before as (select user_id from directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at >= ${since})
+select (select count(*) from harmed) as harmed,
+  (select count(*) from (select user_id from harmed union select user_id from before) u) as people`,
+    },
+    [tx.tenantId, connectionId, minutes, ...part.values],
+  );
+  return row ?? { harmed: 0, people: 0 };
+}
+
+/** Users whom the directory had active before it began to touch people, counted up to `enough`. */
+export async function countActiveUsers(tx: TenantTx, connectionId: ConnectionId, enough: number): Promise<number> {
+  const [row] = await tx.run<{ active: number }>(
+    {
+      name: 'directory_guard_active',
+      text: `
+with active as (
+  select 1 from directory_users where tenant_id = $1 and connection_id = $2 and active and ended_at is null limit $3
+)
+select (select count(*) from active) + (
+  select count(*) from directory_guard_people p where p.tenant_id = $1 and p.connection_id = $2
+    and not exists (select 1 from directory_users d where d.tenant_id = $1 and d.user_id = p.user_id and d.connection_id = $2
+      and d.active and d.ended_at is null)) as active`,
+    },
+    [tx.tenantId, connectionId, enough],
+  );
+  return row?.active ?? 0;
+}
+
+export async function rememberTouched(tx: TenantTx, connectionId: ConnectionId, harmed: Harmed): Promise<void> {
+  const part = harmedPart(harmed, 3);
+  await tx.run(
+    {
+      name: null,
+      text: `
+insert into directory_guard_people (tenant_id, connection_id, user_id)
+select distinct $1::uuid, $2::uuid, h.user_id from (${part.text}) h
+on conflict (tenant_id, connection_id, user_id) do update set touched_at = excluded.touched_at`,
+    },
+    [tx.tenantId, connectionId, ...part.values],
+  );
+}
+
+/** What a refused request asked for. */
+export type Asked =
+  | { readonly kind: 'deactivate_user' | 'remove_user'; readonly directoryUserId: DirectoryUserId }
+  | { readonly kind: 'leave_group'; readonly groupId: DirectoryGroupId; readonly leaving: Leaving }
+  | { readonly kind: 'remove_group'; readonly groupId: DirectoryGroupId };
+
+/** So many acts are recorded of one directory; of more it is only known that there were more. */
+const MOST_ACTS = 100_000;
+
+/** Records what a paused directory asked for, once however often it asks. */
+export async function recordAsked(tx: TenantTx, connectionId: ConnectionId, asked: Asked): Promise<void> {
+  switch (asked.kind) {
+    case 'deactivate_user':
+    case 'remove_user':
+      return record(tx, connectionId, asked.kind, {
+        text: `select $4::uuid as object_id, '${NOBODY}'::uuid as member_id`,
+        values: [asked.directoryUserId],
+      });
+    case 'remove_group':
+      return record(tx, connectionId, asked.kind, {
+        text: `select $4::uuid as object_id, '${NOBODY}'::uuid as member_id`,
+        values: [asked.groupId],
+      });
+    case 'leave_group': {
+      const part = harmedPart({ kind: 'members', groupId: asked.groupId, leaving: asked.leaving }, 4);
+      const text = `select $4::uuid as object_id, h.directory_user_id as member_id from (${part.text}) h`;
+      return record(tx, connectionId, asked.kind, { text, values: part.values });
+    }
+  }
+}
+
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+async function record(tx: TenantTx, connectionId: ConnectionId, act: string, acts: Part): Promise<void> {
+  await tx.run(
+    {
+      name: null,
+      text: `
+with asked as (${acts.text}),
+fresh as (
+  select a.* from asked a where not exists (select 1 from directory_guard_acts g where g.tenant_id = $1 and g.connection_id = $2
+    and g.act = $3 and g.object_id = a.object_id and g.member_id = a.member_id)
+), room as (
+  select greatest(0, ${MOST_ACTS} - count(*)) as left from directory_guard_acts where tenant_id = $1 and connection_id = $2
+), recorded as (
+  insert into directory_guard_acts (tenant_id, connection_id, act, object_id, member_id)
+  select $1, $2, $3, f.object_id, f.member_id from fresh f limit (select r.left from room r)
+)
+update directory_guards set overflowed = true
+where tenant_id = $1 and connection_id = $2 and not overflowed and (select count(*) from fresh) > (select r.left from room r)`,
+    },
+    [tx.tenantId, connectionId, act, ...acts.values],
+  );
+}
