@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { parseSub } from '../core/ids.ts';
+import { parseScimClientId, type ScimClientKey } from '../core/scim-client.ts';
 import { endArtifact, endGranted, endSession } from '../operations/end-artifacts.ts';
 import { type FoundArtifact, findArtifact, findSession } from '../operations/find-artifact.ts';
 import type { ClientRow } from '../operations/find-client.ts';
@@ -20,11 +21,15 @@ import { translated } from './failures.ts';
 import { holderFor, noteHolder, type RequestState, requestState, secondsAskedFor } from './request-state.ts';
 import { tenantOfGrant } from './tenant-choice.ts';
 
-export function artifactAdapter(
-  findClient: (clientId: string) => Promise<ClientRow | undefined>,
-): (model: string) => Adapter {
+/** Where clients are found. */
+export type Clients = {
+  findClient(clientId: string): Promise<ClientRow | undefined>;
+  findScimClient(key: ScimClientKey): Promise<AdapterPayload | undefined>;
+};
+
+export function artifactAdapter(clients: Clients): (model: string) => Adapter {
   return (model) => ({
-    find: (id) => translated(() => (model === 'Client' ? clientById(findClient, id) : find(model, id))),
+    find: (id) => translated(() => (model === 'Client' ? clientById(clients, id) : find(model, id))),
     findByUid: (uid) => translated(() => sessionByUid(uid)),
     // Device flow is off.
     findByUserCode: async () => undefined,
@@ -75,11 +80,10 @@ export async function takeBackRotation(): Promise<void> {
   }
 }
 
-async function clientById(
-  findClient: (clientId: string) => Promise<ClientRow | undefined>,
-  id: string,
-): Promise<AdapterPayload | undefined> {
-  const row = await findClient(id);
+async function clientById(clients: Clients, id: string): Promise<AdapterPayload | undefined> {
+  const scim = parseScimClientId(id);
+  if (scim !== null) return clients.findScimClient(scim);
+  const row = await clients.findClient(id);
   return row && clientMetadata(row);
 }
 
@@ -123,6 +127,9 @@ async function noteReplay(state: RequestState, model: string, found: FoundArtifa
 async function keep(model: string, id: string, payload: AdapterPayload, ttl: number | undefined): Promise<void> {
   const state = requestState();
   if (ttl === undefined) throw new Error(`${model} needs a time to live`);
+  // SCIM takes bearer tokens, and must not take as one what was bound to a key (RFC 9449 §7.1).
+  if (model === 'ClientCredentials' && payload.jkt !== undefined)
+    throw new errors.InvalidRequest('a token for SCIM is a bearer token: ask without a DPoP proof');
   if (model === 'ReplayDetection') {
     const first = await keepFirstArtifact(state.context, model, id, { ...payload }, ttl);
     if (!first) throw new errors.InvalidRequest('a value that may be used once was used again');

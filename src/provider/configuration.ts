@@ -1,6 +1,7 @@
 // How the library is set up: what is on, how long things live, and which function of ours answers which question.
 
-import type { Configuration, JWK, KoaContextWithOIDC } from 'oidc-provider';
+import type { AdapterPayload, Configuration, JWK, KoaContextWithOIDC } from 'oidc-provider';
+import { SCIM_TOKEN_SECONDS, type ScimClientKey } from '../core/scim-client.ts';
 import type { ClientRow } from '../operations/find-client.ts';
 import type { SigningKey } from '../operations/signing-keys.ts';
 import { claimsOfScopes, findAccount } from './account.ts';
@@ -9,6 +10,7 @@ import { EXTRA } from './clients.ts';
 import { ACCESS_TOKEN_SECONDS, defaultResource, loadExistingGrant, resourceServerInfo } from './grants.ts';
 import { checkAcrValues, promptPolicy } from './prompts.ts';
 import { requestState } from './request-state.ts';
+import { SCIM_EXTRA, scimExtraOf, scimResourceServer } from './scim-clients.ts';
 import type { SignOutView } from './sign-out-page.ts';
 
 export type ConfigurationParts = {
@@ -17,6 +19,7 @@ export type ConfigurationParts = {
   readonly cookieKeys: readonly string[];
   readonly dpopSecret: Buffer;
   findClient(clientId: string): Promise<ClientRow | undefined>;
+  findScimClient(key: ScimClientKey): Promise<AdapterPayload | undefined>;
   showError(
     ctx: KoaContextWithOIDC,
     out: { error: string; error_description?: string | undefined },
@@ -36,7 +39,7 @@ const now = () => Math.floor(Date.now() / 1000);
 export function configurationOf(parts: ConfigurationParts): Configuration {
   const secure = parts.publicUrl.startsWith('https:');
   return {
-    adapter: artifactAdapter(parts.findClient),
+    adapter: artifactAdapter(parts),
     // The current key of an algorithm comes first, and the first one signs.
     jwks: { keys: parts.keys.map((key): JWK => key.jwk) },
     cookies: {
@@ -61,7 +64,7 @@ export function configurationOf(parts: ConfigurationParts): Configuration {
       clientAuthSigningAlgValues: ['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'],
       dPoPSigningAlgValues: ['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'],
     },
-    extraClientMetadata: { properties: [EXTRA] },
+    extraClientMetadata: { properties: [EXTRA, SCIM_EXTRA] },
     extraParams: { acr_values: checkAcrValues },
     allowOmittingSingleRegisteredRedirectUri: false,
     formats: { bitsOfOpaqueRandomness: 256 },
@@ -85,6 +88,8 @@ export function configurationOf(parts: ConfigurationParts): Configuration {
     features: {
       devInteractions: { enabled: false },
       dPoP: { enabled: true, nonceSecret: parts.dpopSecret },
+      // For directories alone; an application's registration does not name the grant.
+      clientCredentials: { enabled: true },
       pushedAuthorizationRequests: { enabled: true },
       userinfo: { enabled: true },
       // A structured access token can be neither introspected nor revoked; it lives five minutes.
@@ -92,8 +97,11 @@ export function configurationOf(parts: ConfigurationParts): Configuration {
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       resourceIndicators: {
         enabled: true,
-        getResourceServerInfo: (ctx, identifier) => resourceServerInfo(ctx, identifier),
-        defaultResource: (ctx, _client, oneOf) => defaultResource(ctx, oneOf),
+        getResourceServerInfo: (ctx, identifier, client) => {
+          const scim = scimExtraOf(client);
+          return scim === null ? resourceServerInfo(ctx, identifier) : scimResourceServer(ctx, scim, identifier);
+        },
+        defaultResource: (ctx, client, oneOf) => scimExtraOf(client)?.baseUrl ?? defaultResource(ctx, oneOf),
         // What the authorization asked for is what its tokens are for, unless the token request says otherwise (RFC 8707 §2.2).
         useGrantedResource: () => true,
       },
@@ -111,6 +119,7 @@ export function configurationOf(parts: ConfigurationParts): Configuration {
     ttl: {
       AccessToken: ACCESS_TOKEN_SECONDS,
       AuthorizationCode: MINUTE,
+      ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? SCIM_TOKEN_SECONDS,
       // It carries roles as an access token does, so it may be as stale and no staler.
       IdToken: ACCESS_TOKEN_SECONDS,
       Interaction: HOUR,

@@ -9,12 +9,14 @@ import type { Interactions } from '../interactions.ts';
 import { endClientOfSession } from '../operations/end-artifacts.ts';
 import { type KeyTiming, keyTiming, type SigningKey } from '../operations/signing-keys.ts';
 import { newRefreshTokenId, takeBackRotation } from './adapter.ts';
+import { type ClientThrottle, clientThrottle } from './client-throttle.ts';
 import { clientFinder, compareSecretHashes } from './clients.ts';
 import { type ConfigurationParts, configurationOf } from './configuration.ts';
 import { interactionsOf } from './interactions.ts';
 import { followSigningKeys } from './keys.ts';
 import { promptsAsked } from './prompts.ts';
 import { requestState, runRequest } from './request-state.ts';
+import { nameScimAccessTokens, scimClientMetadata } from './scim-clients.ts';
 import { plainSignedOut, plainSignOut, type SignOutView } from './sign-out-page.ts';
 
 /** A refusal that a person sees. The texts are for them; what the operator needs is in the log under the same request id. */
@@ -66,6 +68,7 @@ export async function buildProvider(options: ProviderOptions): Promise<BuiltProv
   const { publicUrl } = options.settings;
   const system: Context = options.contextFor({ actor: { kind: 'system' }, requestId: 'provider' });
   const findClient = clientFinder(() => system);
+  const throttle = clientThrottle();
   let current: { readonly provider: Provider; readonly handle: ReturnType<Provider['callback']> } | undefined;
   const inUse = () => {
     if (current === undefined) throw new Error('the provider has no keys yet');
@@ -86,27 +89,35 @@ export async function buildProvider(options: ProviderOptions): Promise<BuiltProv
         keys,
         cookieKeys: options.secrets.cookieKeys,
         dpopSecret: options.secrets.subkey('dpop-nonce'),
-        findClient,
+        findClient: (clientId) => {
+          throttle.admit();
+          return findClient(clientId);
+        },
+        findScimClient: (key) => {
+          throttle.admit();
+          return scimClientMetadata(system, publicUrl, key);
+        },
         showError,
         showSignOut: (ctx, view) => show(ctx, (response) => renderSignOut(response, view)),
         showSignedOut: (ctx) => show(ctx, renderSignedOut),
       }),
     );
-    adapt(provider, system, showError);
+    adapt(provider, system, throttle, showError);
     report(provider, options.log);
     current = { provider, handle: provider.callback() };
   };
 
   const inRequest = <T>(request: Request, response: Response, act: () => T): T => {
     const requestId = options.requestIdOf?.(request) ?? randomUUID();
-    return runRequest(options.contextFor({ actor: { kind: 'system' }, requestId }), response, act);
+    return runRequest(options.contextFor({ actor: { kind: 'system' }, requestId }), response, request.ip ?? '', act);
   };
   const handle = (request: Request, response: Response) => {
-    pinOrigin(request, publicUrl);
     // Some clients accept HTML unless told otherwise, and can read none (RFC 6749 §5.2: the refusal is JSON).
     if (FOR_CLIENTS.test(request.path)) request.headers.accept = 'application/json';
     response.set(HEADERS);
     return inRequest(request, response, async () => {
+      // Not before: where the request came from is said by the headers that this takes away.
+      pinOrigin(request, publicUrl);
       await inUse().handle(request, response);
       if (!response.headersSent) await requestState().page?.();
     });
@@ -160,11 +171,17 @@ function pinOrigin(request: Request, publicUrl: string): void {
 }
 
 /** What the library has no setting for. */
-function adapt(provider: Provider, system: Context, showError: ConfigurationParts['showError']): void {
+function adapt(
+  provider: Provider,
+  system: Context,
+  throttle: ClientThrottle,
+  showError: ConfigurationParts['showError'],
+): void {
   // Only for the protocol, which pinOrigin has set: secure cookies need it.
   provider.proxy = true;
   compareSecretHashes(provider, () => system);
   Object.defineProperty(provider.RefreshToken.prototype, 'generateTokenId', { value: newRefreshTokenId });
+  nameScimAccessTokens(provider);
   Object.defineProperties(provider.OIDCContext.prototype, {
     // By itself the library writes the request's host into every address that it gives out.
     urlFor: { value: (name: string, opt?: Record<string, unknown>) => provider.urlFor(name, opt) },
@@ -176,6 +193,7 @@ function adapt(provider: Provider, system: Context, showError: ConfigurationPart
   });
   provider.use(async (ctx: KoaContextWithOIDC, next) => {
     await next().catch((error: Error) => failedBeyond(provider, ctx, error, showError));
+    throttle.note(ctx);
     const { route, session, params } = ctx.oidc ?? {};
     if (ctx.status === 200 && (route === 'jwks' || route === 'discovery')) {
       ctx.set('cache-control', `public, max-age=${PUBLISHED_SECONDS}`);

@@ -12,6 +12,8 @@ type Payload = Readonly<Record<string, unknown>>;
 export type RequestState = {
   readonly context: Context;
   readonly response: Response;
+  /** Where the request came from, as far as the proxies in front are trusted to say. */
+  readonly address: string;
   readonly startedAt: number;
   /** Epochs by `sub` and tenant, the first that this request saw: whoever was barred since then gets nothing. */
   readonly holders: Map<string, Holder>;
@@ -36,10 +38,11 @@ export type RequestState = {
 
 const storage = new AsyncLocalStorage<RequestState>();
 
-export function runRequest<T>(context: Context, response: Response, act: () => T): T {
+export function runRequest<T>(context: Context, response: Response, address: string, act: () => T): T {
   const state: RequestState = {
     context,
     response,
+    address,
     startedAt: performance.now(),
     holders: new Map(),
     found: new Map(),

@@ -47,7 +47,8 @@ export function artifactKey(model: string, id: string): ArtifactKey {
   return { model, idHash: sha256(dot < 0 ? id : id.slice(0, dot)), tokenHash: sha256(id) };
 }
 
-// An artifact of a barred person, of a session that is over or of a disabled client is not there, whoever deletes it later.
+// An artifact of a barred person, of a session that is over or of a disabled client is not there, whoever deletes it later. The
+// clients of directories are no rows of clients; what their tokens open asks for their credential (scim_access_token_find).
 // Scalar subqueries, which are looked up by key: an `exists` here may become a hash of the whole table, in a plan that is kept.
 const ALIVE = `a.expires_at > now()
   and (a.account_user_id is null or a.account_epoch = (select s.access_epoch from subjects s
@@ -57,7 +58,7 @@ const ALIVE = `a.expires_at > now()
   and (not a.session_bound or a.account_epoch = (select o.account_epoch from oidc_artifacts o
     where o.model = 'Session' and o.session_hash = a.session_hash and o.expires_at > now()
       and o.account_tenant_id = a.account_tenant_id and o.account_user_id = a.account_user_id limit 1))
-  and (a.client_id is null or (select c.enabled from clients c where c.client_id = a.client_id))`;
+  and (a.client_id is null or a.model = 'ClientCredentials' or (select c.enabled from clients c where c.client_id = a.client_id))`;
 
 const COLUMNS = `a.id_hash, a.payload_sealed, a.account_tenant_id, a.account_user_id, a.account_epoch, a.target_tenant_id,
   a.target_guest_id, a.target_epoch`;

@@ -417,7 +417,8 @@ describe('what is refused is refused in the protocol’s own form', () => {
 
   test.each([
     ['no grant type', {}, 'invalid_request'],
-    ['a grant type that is off', { grant_type: 'client_credentials' }, 'unsupported_grant_type'],
+    ['a grant type that is off', { grant_type: 'urn:openid:params:grant-type:ciba' }, 'unsupported_grant_type'],
+    ['a grant type that is for directories', { grant_type: 'client_credentials' }, 'invalid_request'],
     ['the password grant', { grant_type: 'password', username: 'a', password: 'b' }, 'unsupported_grant_type'],
     ['no code', { grant_type: 'authorization_code' }, 'invalid_request'],
     [

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => here?.close());
 
-const inRequest = <T>(act: () => T) => runRequest(here.world.context(), {} as Response, act);
+const inRequest = <T>(act: () => T) => runRequest(here.world.context(), {} as Response, '', act);
 
 test('T130 whoever was barred since the request first read about them gets nothing in it, even if they are let in again by then', async () => {
   const person = await here.person(here.tenants.acme);

@@ -58,7 +58,8 @@ export async function serve(
   world: TestWorld,
   more: Partial<ProviderOptions> & { readonly origin?: string } = {},
 ): Promise<TestServer> {
-  const app = express();
+  // So that a test may come from several addresses.
+  const app = express().set('trust proxy', 1);
   const server: Server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
