@@ -15,6 +15,9 @@ const d = defaultDirectorySettings;
 const attributeName = fits('an attribute name: a letter, then letters, digits, "-" and "_", at most 100', (value) =>
   /^[A-Za-z][A-Za-z0-9_-]{0,99}$/.test(value),
 );
+const subAttributeName = fits('an attribute name, or $ref', (value) =>
+  /^(\$ref|[A-Za-z][A-Za-z0-9_-]{0,99})$/.test(value),
+);
 const simple = {
   type: choice(extensionTypes).default('string'),
   multiValued: flag.default(false),
@@ -37,7 +40,10 @@ const subAttribute = fields({
 });
 const attribute = fields({
   ...simple,
-  subAttributes: z.record(attributeName, subAttribute, 'a mapping of attributes').default({}),
+  subAttributes: z
+    .record(subAttributeName, subAttribute, 'a mapping of attributes')
+    .refine((attributes) => Object.keys(attributes).length <= 50, 'at most 50 attributes')
+    .default({}),
 }).superRefine((value, check) => {
   const isComplex = value.type === 'complex';
   if (isComplex !== Object.keys(value.subAttributes).length > 0) {
@@ -74,7 +80,10 @@ export const directoryFields = fields({
   })
     .nullable()
     .default(d.guard),
-  schemas: z.record(urn, schema, 'a mapping of schemas by their URN').default({}),
+  schemas: z
+    .record(urn, schema, 'a mapping of schemas by their URN')
+    .refine((schemas) => Object.keys(schemas).length <= 20, 'at most 20 schemas')
+    .default({}),
 });
 
 type Attribute = Omit<z.infer<typeof attribute>, 'subAttributes'> & {

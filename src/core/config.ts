@@ -1,5 +1,6 @@
 // What a tenant's file says: one tenant's wanted configuration, with names where the database has ids.
 
+import { schemaFaults } from './directory-schemas.ts';
 import type { TenantSlug } from './ids.ts';
 import { groupNameKey } from './profile.ts';
 import { builtInRoles, type ConnectionSettings, type Right, roleLabel, type TenantSettings } from './tenant.ts';
@@ -142,7 +143,11 @@ function connectionFaults(tenant: TenantConfig): readonly Fault[] {
     const twice = connection.domains.findIndex((domain, index) => connection.domains.indexOf(domain) !== index);
     if (twice !== -1)
       faults.push({ path: [...path, 'domains', twice], found: 'there twice', expected: 'each domain once' });
-    return faults;
+    const inSchemas = schemaFaults(connection.directory.schemas);
+    return [
+      ...faults,
+      ...inSchemas.map((fault) => ({ ...fault, path: [...path, 'directory', 'schemas', ...fault.path] })),
+    ];
   });
 }
 

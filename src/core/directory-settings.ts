@@ -49,6 +49,15 @@ export type ExtensionSchema = {
   readonly attributes: readonly ExtensionAttribute[];
 };
 
+/** Names that a resource of the standard has, in lower case: those of its core schema, and those that every resource has. */
+export const standardNames: Readonly<Record<ExtensionSchema['resource'], ReadonlySet<string>>> = {
+  User: new Set(
+    `schemas id externalid meta username name displayname nickname profileurl title usertype preferredlanguage locale timezone active
+     password emails phonenumbers ims photos addresses groups entitlements roles x509certificates`.split(/\s+/),
+  ),
+  Group: new Set('schemas id externalid meta displayname members'.split(' ')),
+};
+
 /**
  * When a directory is paused: as soon as more than so many people, or more than so many percent of its active users, would be
  * deactivated or stripped of a mapped group within so many minutes.
