@@ -8,6 +8,7 @@ import { bootstrapLink, keysRotate } from './installation.ts';
 import { mappingAdd, mappingRemove } from './mappings.ts';
 import { plan } from './plan.ts';
 import { ruleApprove, ruleGroups } from './rules.ts';
+import { scimClientCreate, scimClientEnd, scimClientList } from './scim-clients.ts';
 import { scimTokenCreate, scimTokenEnd, scimTokenList } from './scim-tokens.ts';
 import { tenantCreate, tenantList } from './tenants.ts';
 import {
@@ -27,6 +28,9 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ['scim-token create', scimTokenCreate],
   ['scim-token list', scimTokenList],
   ['scim-token end', scimTokenEnd],
+  ['scim-client create', scimClientCreate],
+  ['scim-client list', scimClientList],
+  ['scim-client end', scimClientEnd],
   ['client create', clientCreate],
   ['client list', clientList],
   ['client disable', clientDisable],

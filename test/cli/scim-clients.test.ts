@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
+import { serve } from '../provider/support.ts';
+import { acme } from '../support/acme.ts';
+import { type ConfigFolder, configFolder } from '../support/config.ts';
+import { type TestWorld, testWorld } from '../support/world.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const masterKey = randomBytes(32);
+let world: TestWorld;
+let folder: ConfigFolder;
+let server: Awaited<ReturnType<typeof serve>>;
+beforeAll(async () => {
+  world = await testWorld({ masterKey });
+  folder = configFolder();
+  await acme(world);
+  server = await serve(world);
+});
+afterAll(async () => {
+  await server?.close();
+  await world?.close();
+  folder?.remove();
+});
+
+/** The command line as it is run: another process, on the same database. */
+function cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH ?? '',
+    DATABASE_URL: world.url,
+    DRAWBRIDGE_MASTER_KEY: masterKey.toString('base64'),
+    DRAWBRIDGE_CONFIG: folder.path,
+    DRAWBRIDGE_PUBLIC_URL: server.origin,
+  };
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['--disable-proto=delete', main, ...args], { env });
+    const out = { stdout: '', stderr: '' };
+    child.stdout.on('data', (data: Buffer) => (out.stdout += data.toString()));
+    child.stderr.on('data', (data: Buffer) => (out.stderr += data.toString()));
+    child.on('close', (code) => resolve({ code, ...out }));
+  });
+}
+const scimClient = (act: string, ...args: string[]) => cli('scim-client', act, '--tenant', 'acme', ...args);
+
+test('an administrator makes a client for a directory, an identity provider gets a token by what it prints, and ending it ends both', async () => {
+  const made = await scimClient('create', '--connection', 'entra', '--json');
+  expect([made.code, made.stderr]).toEqual([0, '']);
+  const printed = JSON.parse(made.stdout);
+  expect(printed).toEqual({
+    url: `${server.origin}/scim/v2/acme/entra`,
+    tokenEndpoint: `${server.origin}/oidc/token`,
+    clientId: expect.stringMatching(/^scim\./),
+    clientSecret: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/),
+    expiresAt: expect.any(String),
+  });
+  const ask = () =>
+    fetch(printed.tokenEndpoint, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_id: printed.clientId,
+        client_secret: printed.clientSecret,
+      }),
+    });
+  const { access_token: token } = (await (await ask()).json()) as { access_token: string };
+  const opens = () => authenticateDirectory(world.context(), { tenant: 'acme', connection: 'entra' }, token);
+  expect(await opens()).toMatchObject({ connectionKey: 'entra' });
+
+  const listed = await scimClient('list');
+  expect(listed.stdout).toMatch(/^CLIENT ID +CONNECTION +MADE +LAST USED +UNTIL\n/);
+  expect(listed.stdout).toContain(`${printed.clientId}  entra`);
+  expect(listed.stdout).not.toContain(printed.clientSecret);
+  expect(JSON.parse((await scimClient('list', '--json')).stdout)).toMatchObject([
+    { clientId: printed.clientId, connection: 'entra', live: true, lastUsedAt: expect.any(String) },
+  ]);
+  // Neither a token nor an application.
+  for (const command of ['scim-token', 'client']) {
+    expect(JSON.parse((await cli(command, 'list', '--tenant', 'acme', '--json')).stdout)).toEqual([]);
+  }
+
+  expect((await scimClient('end', '--client-id', printed.clientId)).stdout).toBe(`${printed.clientId} is ended.\n`);
+  expect(await opens()).toBeNull();
+  expect((await ask()).status).toBe(401);
+  const again = await scimClient('end', '--client-id', printed.clientId);
+  expect([again.code, again.stdout]).toEqual([1, '']);
+  expect(again.stderr).toContain('There is no SCIM client');
+});
+
+test('what is printed for a person has each value on its line, and what is wrong is one sentence', async () => {
+  const made = await scimClient('create', '--connection', 'okta', '--days', '30');
+  expect(made.stdout.split('\n').map((line) => line.split(/ {2,}/)[0])).toEqual([
+    'scim url',
+    'token endpoint',
+    'client_id',
+    'client_secret',
+    '',
+  ]);
+  for (const [args, sentence] of [
+    [['--connection', 'okta', '--days', '0'], '--days is a whole number from 1 to 3650.'],
+    [['--connection', 'nothing'], 'There is no connection "nothing" with SCIM in acme.'],
+    [[], '--connection is missing.'],
+  ] as const) {
+    const answer = await scimClient('create', ...args);
+    expect([answer.code, answer.stdout, answer.stderr]).toEqual([1, '', `${sentence}\n`]);
+  }
+});
