@@ -95,7 +95,8 @@ export async function measure(bench: Bench, job: Job, stage: Stage): Promise<Mea
     limit: median(limits),
     bar: job.bar,
   };
-  say(`${job.name}, ${count(stage.users)} users: ${count(measured.ops)}/s of ${count(measured.limit)}/s`);
+  const told = `${count(measured.ops)}/s of ${count(measured.limit)}/s, ${measured.statements.toFixed(1)} statements a request`;
+  say(`${job.name}, ${count(stage.users)} users: ${told}`);
   return measured;
 }
 

@@ -1,15 +1,25 @@
 // The run from beginning to end.
 
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { openClient } from './client.ts';
+import { asPage, machineOf } from './documentation.ts';
 import { startDrawbridge, type Target } from './drawbridge.ts';
+import { fullSyncRows, measureFullSync } from './full-sync.ts';
 import { GROUP_SIZES, jobsFor, type Stage } from './jobs.ts';
 import { openLoad } from './load.ts';
 import { type Bench, type Measured, measure } from './measure.ts';
+import { root } from './measured-process.ts';
 import type { Options } from './options.ts';
+import { measurePeer, peerRows } from './peer.ts';
 import { openPgbench } from './pgbench.ts';
-import { openPlace } from './place.ts';
-import { asText, judged, type Row, rate, times } from './report.ts';
+import { openPlace, type Place } from './place.ts';
+import { say } from './progress.ts';
+import { asText, type Row } from './report.ts';
+import { growthRows, jobRow, memberRow, memoryRow } from './rows.ts';
 import { openSeed } from './seed.ts';
+import { measureStalls, stallRows } from './stall.ts';
+import { measureSustained, sustainedRows } from './sustained.ts';
 
 /** Runs what the options ask for and prints the table; the exit code is 0 also where a bar is missed. */
 export async function runBench(options: Options): Promise<number> {
@@ -33,31 +43,54 @@ export async function runBench(options: Options): Promise<number> {
     const target = await drawbridge.directory('d0');
     const seed = await openSeed(drawbridge, target);
     closing.push(() => seed.close());
+    const rows: Row[] = [];
     const bench: Bench = { options, drawbridge, target, load, pgbench, seed };
-    const rows = await measureAll(bench);
-    process.stdout.write(`${asText(rows)}\n`);
+    // What is known so far is printed also where a later part fails.
+    const failure = await measureAll(bench, place, (more) => rows.push(...more)).catch((error: Error) => error);
+    const machine = machineOf(place, load, pgbench);
+    if (options.json) process.stdout.write(`${JSON.stringify({ machine, rows }, null, 2)}\n`);
+    else process.stdout.write(`${asText(rows)}\n`);
+    if (failure instanceof Error) throw failure;
+    if (options.write) {
+      writeFileSync(join(root, 'docs', 'performance.md'), asPage(rows, machine, options));
+      say('written to docs/performance.md');
+    }
     return 0;
   } finally {
     await close();
   }
 }
 
-async function measureAll(bench: Bench): Promise<readonly Row[]> {
-  const measured: Measured[] = [];
-  for (const users of bench.options.stages) measured.push(...(await measureStage(bench, users)));
-  return measured.map(rowOf);
+async function measureAll(bench: Bench, place: Place, tell: (rows: readonly Row[]) => unknown): Promise<void> {
+  const { options, drawbridge, target, load } = bench;
+  const all: Measured[] = [];
+  for (const [index, users] of options.stages.entries()) {
+    const measured: Measured[] = [];
+    await measureStage(bench, users, (one) => {
+      measured.push(one);
+      tell([jobRow(one)]);
+    });
+    all.push(...measured);
+    tell(memberRow(measured));
+    // At its own size: the peer reads a whole directory to list a page of it.
+    if (index === 0 && options.wants('peer')) tell(peerRows(await measurePeer(place, load, options), measured));
+  }
+  tell(growthRows(all));
+  if (options.wants('stall')) tell(stallRows(await measureStalls(drawbridge, target, options.quick ? 10 : 60)));
+  if (options.wants('sustained')) tell(sustainedRows(await measureSustained(drawbridge, options.sustainedSeconds)));
+  if (options.wants('sync'))
+    tell(fullSyncRows(await measureFullSync(drawbridge, options, await bulkOperations(target))));
+  tell([memoryRow((await drawbridge.process.ask('usage')).rssBytes)]);
 }
 
-async function measureStage(bench: Bench, users: number): Promise<readonly Measured[]> {
+async function measureStage(bench: Bench, users: number, tell: (one: Measured) => void): Promise<void> {
   const { seed, options, target } = bench;
   await seed.growTo(users);
   const sizes = options.wants('member') ? GROUP_SIZES.filter((size) => size * 2 <= users) : [];
   const groups = new Map<number, string>();
   for (const size of sizes) groups.set(size, await seed.group(size));
   const stage: Stage = { users, groups, bulkOperations: await bulkOperations(target) };
-  const measured: Measured[] = [];
-  for (const job of jobsFor(stage)) if (options.wants(job.part)) measured.push(await measure(bench, job, stage));
-  return measured;
+  for (const job of jobsFor(stage)) if (options.wants(job.part)) tell(await measure(bench, job, stage));
 }
 
 /** How many operations a bulk request of ours has; 0 where the server does not advertise bulk. */
@@ -67,15 +100,4 @@ async function bulkOperations(target: Target): Promise<number> {
   client.close();
   const { bulk } = JSON.parse(body) as { bulk?: { supported?: boolean; maxOperations?: number } };
   return bulk?.supported === true ? Math.min(100, bulk.maxOperations ?? 0) : 0;
-}
-
-function rowOf(one: Measured): Row {
-  return {
-    job: `${one.job}, ${rate(one.users)} users`,
-    ours: rate(one.ops),
-    times: times(one.p50, one.p99),
-    cpu: one.cpuMicros.toFixed(0),
-    limit: rate(one.limit),
-    ...judged(one.ops / one.limit, one.bar === null ? null : { least: one.bar }),
-  };
 }

@@ -1,0 +1,57 @@
+// The last full run as a page of the documentation.
+
+import { cpus, release, totalmem } from 'node:os';
+import type { Load } from './load.ts';
+import type { Options } from './options.ts';
+import { PEER_USERS, PEER_VERSION } from './peer.ts';
+import type { Pgbench } from './pgbench.ts';
+import type { Place } from './place.ts';
+import { asMarkdown, type Row } from './report.ts';
+
+export type Machine = Readonly<Record<string, string>>;
+
+export function machineOf({ postgres }: Place, load: Load, pgbench: Pgbench): Machine {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${(totalmem() / 2 ** 30).toFixed(0)} GB, ${process.platform} ${release()}`,
+    node: process.versions.node,
+    postgres: `${postgres.version}, fsync ${postgres.fsync}, shared_buffers ${postgres.sharedBuffers}`,
+    load: load.name,
+    limit: pgbench.version,
+    peer: `Ory Polis ${PEER_VERSION}`,
+  };
+}
+
+/** docs/performance.md. */
+export function asPage(rows: readonly Row[], machine: Machine, options: Options): string {
+  const missed = rows.filter(({ met }) => met === false).length;
+  return `# Performance of SCIM
+
+What \`npm run bench\` measured last: one server process, PostgreSQL and the load on one machine, everything in one run. Figures per
+second move with the machine; ratios taken in one run hold. \`npm run bench -- --help\` says what it can be asked.
+
+${Object.entries(machine)
+  .map(([name, value]) => `- ${name}: ${value}`)
+  .join('\n')}
+${options.quick ? '\nA quick run: short rounds, 10 k users. For orientation only.\n' : ''}
+${asMarkdown(rows)}
+
+${missed === 0 ? 'Every bar is met.' : `${missed} of the bars above ${missed === 1 ? 'is' : 'are'} missed.`}
+
+How to read it:
+
+- *ours* is what the server answers over HTTP: a token checked, the body validated, rows and audit row written. *CPU* is the server
+  process's own time for one of them. Rates are per second.
+- *limit* is PostgreSQL's own pgbench with 8 clients and prepared statements, one statement that touches the same rows
+  (\`scripts/bench/pgbench/\`). Limit and server take turns, and the medians count. Where two of ours are compared, the *limit* is the
+  one that the other is measured by; against the peer it is the peer.
+- The load generator, the server and the database share the cores, so that the ratios are worse than with a core for each.
+- The directory is filled by copying the rows of one pushed user, its audit row included, and the users that a job creates are taken
+  out again before the next one. With \`DATABASE_URL\` they stay, for that takes a superuser.
+- The group that members are added to is one group for all clients: its row is locked by one of them at a time.
+- The list is the first page, for the server and for the limit.
+- The peer is Ory Polis as a library behind a bare HTTP server, without its webhooks and without an audit trail. It has ${PEER_USERS} users:
+  its list reads the whole directory for every page.
+- Latencies of the sustained load count from when a request was due, those of the jobs from when it was sent.
+`;
+}

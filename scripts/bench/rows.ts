@@ -1,0 +1,62 @@
+// The lines that compare measurements of ours with the limit and with each other.
+
+import type { Measured } from './measure.ts';
+import { judged, type Row, rate, times } from './report.ts';
+
+export function jobRow(one: Measured): Row {
+  return {
+    job: `${one.job}, ${rate(one.users)} users`,
+    ours: rate(one.ops),
+    times: times(one.p50, one.p99),
+    cpu: one.cpuMicros.toFixed(0),
+    limit: rate(one.limit),
+    ...judged(one.ops / one.limit, one.bar === null ? null : { least: one.bar }),
+  };
+}
+
+/** The largest group against the smallest, of one stage. */
+export function memberRow(measured: readonly Measured[]): readonly Row[] {
+  const added = measured.filter(({ job }) => job.startsWith('add 1 member'));
+  const [smallest, largest] = [added[0], added.at(-1)];
+  if (smallest === undefined || largest === undefined || smallest === largest) return [];
+  return [
+    {
+      job: `${largest.job} ÷ ${smallest.job.replace('add 1 member to ', '')}, ${rate(largest.users)} users`,
+      ours: rate(largest.ops),
+      times: null,
+      cpu: null,
+      limit: rate(smallest.ops),
+      ...judged(largest.ops / smallest.ops, { least: 0.9 }),
+    },
+  ];
+}
+
+/** How many times slower each job is at the last size than at the first. */
+export function growthRows(all: readonly Measured[]): readonly Row[] {
+  const last = all.at(-1)?.users;
+  return all.flatMap((small) => {
+    const large = all.find((one) => one.job === small.job && one.users === last);
+    if (large === undefined || large === small) return [];
+    return [
+      {
+        job: `growth of ${small.job}, ${rate(small.users)} to ${rate(large.users)} users`,
+        ours: rate(large.ops),
+        times: null,
+        cpu: null,
+        limit: rate(small.ops),
+        ...judged(small.ops / large.ops, { most: 1.3 }, ' ×'),
+      },
+    ];
+  });
+}
+
+export function memoryRow(rssBytes: number): Row {
+  return {
+    job: 'memory of the server after all of this',
+    ours: null,
+    times: null,
+    cpu: null,
+    limit: null,
+    ...judged(rssBytes / 1024 / 1024, { most: 300 }, ' MB'),
+  };
+}
