@@ -22,7 +22,7 @@ export type TenantTx = {
 export type Query = { run<Row>(statement: Statement, values: readonly unknown[]): Promise<Row[]> };
 
 /** What may be sealed; each use has keys of its own. */
-export type SealedFor = 'oidc_artifact' | 'signing_key' | 'login_flow';
+export type SealedFor = 'oidc_artifact' | 'signing_key' | 'login_flow' | 'scim_cursor';
 
 /** Keeps secrets that must be read again unreadable at rest. */
 export type Vault = {

@@ -4,24 +4,25 @@ import type { Context } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import { type DirectoryGroupId, type DirectoryUserId, type Instant, isUuid } from '../core/ids.ts';
+import { StatementTimeout } from '../store/database.ts';
 import type { DirectoryGroupRow } from '../store/directory-groups.ts';
 import {
-  type Condition,
-  countMatches,
   FIRST_FILTER_PARAM,
-  type MemberRow,
+  type ListedRow,
   type Page,
+  type PagePart,
   type PageQuery,
-  readGroup,
-  readGroupsPage,
-  readMembers,
-  readUser,
-  readUsersPage,
+  type Position,
+  readPage,
 } from '../store/directory-pages.ts';
 import type { DirectoryUserRow } from '../store/directory-person.ts';
+import { type MemberRow, readGroup, readMembers, readUser } from '../store/directory-reads.ts';
 import { type Unauthenticated, unauthenticated } from './precondition.ts';
 
-/** Number of a filter's first parameter: those before it are the page's own. */
+/** A place in the order of a list. */
+export type Place = Position;
+
+/** Number of the first filter's first parameter: those before it are the page's own. */
 export const firstFilterParam: number = FIRST_FILTER_PARAM;
 
 export type ReadOutcome<Row> = { readonly kind: 'found'; readonly row: Row } | Refusal | Unauthenticated;
@@ -55,77 +56,129 @@ const unknownUser = () => refused('unknown_user', 'This directory has no such us
 const unknownGroup = () => refused('unknown_group', 'This directory has no such group.');
 
 export type ListRequest = {
-  /** A condition on `d` whose parameters are numbered from {@link firstFilterParam}. */
-  readonly filter: Condition | null;
-  /** From 1. */
-  readonly startIndex: number;
+  /** What is asked, for each type of resource: conditions and keys on `d`, parameters numbered from {@link firstFilterParam}. */
+  readonly parts: readonly PagePart[];
+  readonly keyType: string;
+  readonly descending: boolean;
   readonly count: number;
+  readonly from:
+    | { readonly kind: 'index'; readonly startIndex: number }
+    /** Behind a place, or before it; from the beginning without one. */
+    | { readonly kind: 'place'; readonly at: Place | null; readonly backwards: boolean };
+  /** How many match, where that is known. */
+  readonly total: number | null;
+  /** Without an index that leads to the rows: then it may not take long. */
+  readonly costly: boolean;
+  /** Whether users come with their groups. */
+  readonly groups: boolean;
 };
 
-export type ListOutcome<Row> =
-  | { readonly kind: 'listed'; readonly rows: readonly Row[]; readonly totalResults: number }
-  | Unauthenticated;
+export type Listed = {
+  readonly kind: 'listed';
+  readonly rows: readonly ListedRow[];
+  readonly totalResults: number;
+  /** Where the pages before and behind this one are; null where there is none, and where pages go by index. */
+  readonly before: Place | null;
+  readonly behind: Place | null;
+};
+export type ListOutcome = Listed | { readonly kind: 'too_costly' } | Unauthenticated;
 
-/** A page of the directory's users in the order of their ids, which is that of their creation. */
-export function listDirectoryUsers(
-  ctx: Context,
-  directory: Directory,
-  request: ListRequest,
-  wants: { readonly groups: boolean },
-): Promise<ListOutcome<DirectoryUserRow>> {
-  const tx = ctx.hot(directory.tenantId);
-  return list(ctx, directory, 'users', request, (query) => readUsersPage(tx, directory, query, wants.groups));
+/** Milliseconds that a costly query may take: a directory must not keep a connection from its other requests. */
+const COSTLY_MS = 3_000;
+
+/**
+ * A page of the directory's users, groups or both, by id where nothing else is asked: that is the order of their creation.
+ *
+ * `too_costly`: no index serves the query, and it took longer than 3 seconds. Pages by place are stable whatever is written
+ * meanwhile: none repeats or leaves out what was there all the time.
+ */
+export async function listDirectory(ctx: Context, directory: Directory, request: ListRequest): Promise<ListOutcome> {
+  try {
+    const { from } = request;
+    return await (from.kind === 'index'
+      ? listByIndex(ctx, directory, request, from.startIndex)
+      : listByPlace(ctx, directory, request, from));
+  } catch (error) {
+    if (request.costly && error instanceof StatementTimeout) return { kind: 'too_costly' };
+    throw error;
+  }
 }
 
-/** A page of the directory's groups, without members. */
-export function listDirectoryGroups(
+function read(
   ctx: Context,
   directory: Directory,
-  request: ListRequest,
-): Promise<ListOutcome<DirectoryGroupRow>> {
-  const tx = ctx.hot(directory.tenantId);
-  return list(ctx, directory, 'groups', request, (query) => readGroupsPage(tx, directory, query));
+  { parts, keyType, descending, groups, costly }: ListRequest,
+  page: Pick<PageQuery, 'at' | 'backwards' | 'offset' | 'limit' | 'counts'>,
+): Promise<Page | undefined> {
+  const query = { parts, keyType, descending, groups, ...page };
+  if (!costly) return readPage(ctx.hot(directory.tenantId), directory, query, { once: false });
+  return ctx.transaction(directory.tenantId, async (tx) => {
+    await tx.run({ name: null, text: `set local statement_timeout = ${COSTLY_MS}` }, []);
+    return readPage(tx, directory, query, { once: true });
+  });
 }
 
-async function list<Row extends { readonly id: string }>(
+async function listByIndex(
   ctx: Context,
   directory: Directory,
-  resource: 'users' | 'groups',
   request: ListRequest,
-  readPage: (query: PageQuery) => Promise<Page<Row> | undefined>,
-): Promise<ListOutcome<Row>> {
-  const { filter, startIndex, count } = request;
-  const scan = JSON.stringify([directory.connectionId, resource, filter]);
-  const after = recall(ctx.now(), scan, startIndex);
-  const page = await readPage({ filter, after, offset: startIndex - 1, limit: count });
+  startIndex: number,
+): Promise<ListOutcome> {
+  const { parts, descending, count } = request;
+  const scan = JSON.stringify([directory.connectionId, parts, descending]);
+  const at = recall(ctx.now(), scan, startIndex);
+  const offset = startIndex - 1;
+  const page = await read(ctx, directory, request, { at, backwards: false, offset, limit: count, counts: true });
   if (page === undefined) return unauthenticated;
-  const { rows } = page;
-  const last = rows.at(-1);
-  if (last !== undefined && rows.length === count) remember(ctx.now(), scan, startIndex + count, last.id);
-  if (page.total !== null || filter === null) return { kind: 'listed', rows, totalResults: page.total ?? rows.length };
-  const totalResults = await countMatches(ctx.hot(directory.tenantId), directory, resource, filter);
-  return { kind: 'listed', rows, totalResults };
+  const last = page.rows.length === count ? page.placeOf(-1) : null;
+  if (last !== null) remember(ctx.now(), scan, startIndex + count, last);
+  return { kind: 'listed', rows: page.rows, totalResults: page.total ?? 0, before: null, behind: null };
 }
 
-// Where the page before ended, by where the next one starts: a client that pages by startIndex then reads on behind the last id it
+async function listByPlace(
+  ctx: Context,
+  directory: Directory,
+  request: ListRequest,
+  { at, backwards }: Extract<ListRequest['from'], { kind: 'place' }>,
+): Promise<ListOutcome> {
+  const { count, total } = request;
+  // One more than the page has: then there is another page.
+  const limit = count + 1;
+  const page = await read(ctx, directory, request, { at, backwards, offset: 0, limit, counts: total === null });
+  if (page === undefined) return unauthenticated;
+  // All that came before is gone: what is left begins here.
+  if (backwards && page.rows.length === 0) {
+    return listByPlace(ctx, directory, request, { kind: 'place', at: null, backwards: false });
+  }
+  const totalResults = total ?? page.total ?? 0;
+  const size = Math.min(page.rows.length, count);
+  const more = page.rows.length > count;
+  const first = backwards && more ? 1 : 0;
+  const rows = more ? page.rows.slice(first, first + count) : page.rows;
+  const before = backwards ? (more ? page.placeOf(first) : null) : at === null ? null : page.placeOf(0);
+  const behind = backwards || more ? page.placeOf(first + size - 1) : null;
+  return { kind: 'listed', rows, totalResults, before, behind };
+}
+
+// Where the page before ended, by where the next one starts: a client that pages by startIndex then reads on behind the last one it
 // saw, whatever was deleted meanwhile, and deep pages cost what the first does. A page that nobody led up to is counted off.
-const anchors = new Map<string, { readonly after: string; readonly at: Instant }>();
+const anchors = new Map<string, { readonly at: Position; readonly since: Instant }>();
 const MAX_ANCHORS = 2_000;
 const ANCHOR_LIFE = 10 * 60_000;
 
-function remember(now: Instant, scan: string, startIndex: number, after: string): void {
+function remember(now: Instant, scan: string, startIndex: number, at: Position): void {
   const key = `${startIndex} ${scan}`;
   anchors.delete(key);
-  anchors.set(key, { after, at: now });
+  anchors.set(key, { at, since: now });
   for (const oldest of anchors.keys()) {
     if (anchors.size <= MAX_ANCHORS) break;
     anchors.delete(oldest);
   }
 }
 
-function recall(now: Instant, scan: string, startIndex: number): string | null {
+function recall(now: Instant, scan: string, startIndex: number): Position | null {
   const anchor = startIndex === 1 ? undefined : anchors.get(`${startIndex} ${scan}`);
-  return anchor !== undefined && now - anchor.at < ANCHOR_LIFE ? anchor.after : null;
+  return anchor !== undefined && now - anchor.since < ANCHOR_LIFE ? anchor.at : null;
 }
 
 const MEMBERS_AT_ONCE = 5_000;

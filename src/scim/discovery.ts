@@ -1,8 +1,9 @@
 // What the server says of itself (RFC 7643 §5-7, RFC 7644 §4). Nothing is advertised that does not work: what the router can do
 // is an argument, what the schema has comes from the schema.
 
+import { CURSOR_SECONDS } from './cursor.ts';
 import { type DirectorySchemas, directorySchemas } from './directory-schemas.ts';
-import { listResponse, MAX_COUNT } from './list.ts';
+import { DEFAULT_COUNT, listResponse, MAX_COUNT } from './list.ts';
 import { type AttributeDefinition, findSchema, type ResourceSchema, type Schema } from './schema.ts';
 
 export type Features = {
@@ -25,6 +26,15 @@ export function serviceProviderConfig(baseUrl: string, features: Features): stri
     changePassword: { supported: false },
     sort: { supported: features.sort },
     etag: { supported: true },
+    // RFC 9865 §4.
+    pagination: {
+      cursor: true,
+      index: true,
+      defaultPaginationMethod: 'index',
+      defaultPageSize: DEFAULT_COUNT,
+      maxPageSize: MAX_COUNT,
+      cursorTimeout: CURSOR_SECONDS,
+    },
     authenticationSchemes: [
       {
         type: 'oauthbearertoken',

@@ -26,6 +26,8 @@ export function matchesElement(filter: FilterNode, element: JsonValue): boolean 
       );
     case 'valuePath':
       return false;
+    case 'constant':
+      return filter.holds;
   }
 }
 

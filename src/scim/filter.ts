@@ -26,7 +26,9 @@ export type FilterNode =
   | { readonly kind: 'not'; readonly term: FilterNode }
   | { readonly kind: 'cmp'; readonly path: AttributePath; readonly op: Comparison; readonly value: Literal }
   | { readonly kind: 'pr'; readonly path: AttributePath }
-  | { readonly kind: 'valuePath'; readonly path: AttributePath; readonly filter: FilterNode };
+  | { readonly kind: 'valuePath'; readonly path: AttributePath; readonly filter: FilterNode }
+  /** What is asked of an attribute that only another type of resource has. */
+  | { readonly kind: 'constant'; readonly holds: boolean };
 
 /** What a PATCH path names: an attribute, some elements of one, or a whole extension. */
 export type PatchTarget =
@@ -42,6 +44,7 @@ type Refuse = (detail: string) => ScimError;
 type Reader = {
   readonly text: string;
   readonly schema: ResourceSchema;
+  readonly others: readonly ResourceSchema[];
   readonly notes: Notes;
   at: number;
   depth: number;
@@ -56,12 +59,18 @@ const EQUALITIES: ReadonlySet<string> = new Set(['eq', 'ne']);
  * The tree of a filter.
  *
  * Names and operators in any case; names with or without URN. A comparison with a complex attribute means its `value`. Literals
- * are JSON. Refuses with 400 invalidFilter: text over 2,000 characters, nesting over 10, more than 50 terms, anything outside
+ * are JSON. `others` are types of resource that the same query asks: an attribute of theirs is one without value here (RFC 7644
+ * §3.4.2.1). Refuses with 400 invalidFilter: text over 2,000 characters, nesting over 10, more than 50 terms, anything outside
  * the grammar, unknown attributes, attributes that are never returned (T45), and comparisons that the attribute's type does not
- * have. Does not say whether the server can answer it: the translation to SQL does.
+ * have.
  */
-export function parseFilter(text: string, schema: ResourceSchema, notes: Notes = []): FilterNode {
-  const reader = open(text, schema, notes, invalidFilter);
+export function parseFilter(
+  text: string,
+  schema: ResourceSchema,
+  notes: Notes = [],
+  others: readonly ResourceSchema[] = [],
+): FilterNode {
+  const reader = open(text, schema, notes, invalidFilter, others);
   const node = readOr(reader, null);
   skipSpaces(reader);
   if (reader.at < text.length) throw unexpected(reader, 'the end');
@@ -107,9 +116,15 @@ for (const character of 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012
   NAME_CHARACTER[character.charCodeAt(0)] = 1;
 }
 
-function open(text: string, schema: ResourceSchema, notes: Notes, refuse: Refuse): Reader {
+function open(
+  text: string,
+  schema: ResourceSchema,
+  notes: Notes,
+  refuse: Refuse,
+  others: readonly ResourceSchema[] = [],
+): Reader {
   if (text.length > MAX_FILTER_LENGTH) throw refuse(`The text is longer than ${MAX_FILTER_LENGTH} characters.`);
-  return { text, schema, notes, at: 0, depth: 0, terms: 0 };
+  return { text, schema, others, notes, at: 0, depth: 0, terms: 0 };
 }
 
 function unexpected(reader: Reader, wanted: string): ScimError {
@@ -159,7 +174,19 @@ function readTerm(reader: Reader, element: AttributePath | null): FilterNode {
   }
   if (name === '') throw unexpected(reader, 'an attribute');
   if (++reader.terms > MAX_FILTER_TERMS) throw invalidFilter(`The filter has more than ${MAX_FILTER_TERMS} terms.`);
-  const path = resolve(reader, name, element, start);
+  const own = resolve(reader, reader.schema, name, element);
+  if (own !== undefined) return readAsked(reader, own, element);
+  for (const other of element === null ? reader.others : []) {
+    const path = resolve(reader, other, name, null);
+    if (path !== undefined) return withoutValue(readAsked(reader, path, null));
+  }
+  // One answer for what does not exist and for what may not be asked: a filter must not tell them apart (T45).
+  reader.at = start;
+  throw unexpected(reader, 'an attribute of this resource');
+}
+
+/** What is asked of the attribute whose name was read. */
+function readAsked(reader: Reader, path: AttributePath, element: AttributePath | null): FilterNode {
   if (reader.text.charCodeAt(reader.at) !== BRACKET_OPEN) return readComparison(reader, path);
   if (element !== null) throw unexpected(reader, 'no brackets inside brackets');
   const filter = readBrackets(reader, path);
@@ -168,6 +195,13 @@ function readTerm(reader: Reader, element: AttributePath | null): FilterNode {
   // One element has to satisfy both: `emails[type eq "work"].value eq "x"`.
   const comparison = readComparison(reader, { ...path, sub });
   return { kind: 'valuePath', path, filter: { kind: 'and', terms: [filter, comparison] } };
+}
+
+/** What a resource answers that does not have the attribute at all. */
+function withoutValue(asked: FilterNode): FilterNode {
+  if (asked.kind !== 'cmp') return { kind: 'constant', holds: false };
+  const { path, op, value } = asked;
+  return { kind: 'constant', holds: value === null ? op === 'eq' : op === 'ne' && !path.attribute.multiValued };
 }
 
 function readGroup(reader: Reader, element: AttributePath | null): FilterNode {
@@ -212,20 +246,20 @@ function readSub(reader: Reader, path: AttributePath, refuse: Refuse): Attribute
   return sub;
 }
 
-function resolve(reader: Reader, name: string, element: AttributePath | null, start: number): AttributePath {
+function resolve(
+  reader: Reader,
+  schema: ResourceSchema,
+  name: string,
+  element: AttributePath | null,
+): AttributePath | undefined {
   const sub = element?.attribute.subAttributes.get(nameKey(name));
   const path =
     element === null
-      ? findAttribute(reader.schema, correctUrn(name, reader.notes))
+      ? findAttribute(schema, correctUrn(name, reader.notes))
       : sub === undefined
         ? undefined
         : { ...element, sub };
-  // One answer for what does not exist and for what may not be asked: a filter must not tell them apart (T45).
-  if (path === undefined || (path.sub ?? path.attribute).returned === 'never') {
-    reader.at = start;
-    throw unexpected(reader, 'an attribute of this resource');
-  }
-  return path;
+  return (path?.sub ?? path?.attribute)?.returned === 'never' ? undefined : path;
 }
 
 function noteCase(name: string, path: AttributePath, notes: Notes): void {
@@ -245,7 +279,8 @@ function readComparison(reader: Reader, path: AttributePath): FilterNode {
   }
   takeSpace(reader, 'a value');
   const literal = readLiteral(reader);
-  const target = comparable(path);
+  // `eq null` asks for presence, which a complex attribute has as well.
+  const target = literal === null ? path : comparable(path);
   return { kind: 'cmp', path: target, op: op as Comparison, value: checkLiteral(reader, target, op, literal) };
 }
 

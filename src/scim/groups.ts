@@ -2,13 +2,13 @@
 
 import type { DirectoryGroupId } from '../core/ids.ts';
 import { createDirectoryGroup, removeDirectoryGroup, updateDirectoryGroup } from '../operations/provision-group.ts';
-import { firstFilterParam, listDirectoryGroups, membersOf, readDirectoryGroup } from '../operations/read-directory.ts';
-import { CredentialEnded, type Exchange, type Handler, ifMatch, isKnown, readSent, unlessRefused } from './exchange.ts';
-import { filterSql } from './filter-sql.ts';
-import { decodeGroup, type GroupEncoder, type GroupMemberRow, type GroupRow, groupEncoder } from './group-codec.ts';
+import { readDirectoryGroup } from '../operations/read-directory.ts';
+import { type Exchange, type Handler, ifMatch, isKnown, readSent, unlessRefused } from './exchange.ts';
+import { decodeGroup, type GroupRow, groupEncoder } from './group-codec.ts';
+import { withMembers } from './group-members.ts';
 import { decodeGroupPatch, readOnlyId } from './group-patch.ts';
 import { defaultLimits, type JsonLimits } from './json.ts';
-import { listResponse, parseListQuery, parseProjection } from './list.ts';
+import { parseProjection } from './list.ts';
 import { etag } from './meta.ts';
 import { readPatch } from './patch-message.ts';
 import type { Projection } from './projection.ts';
@@ -17,28 +17,6 @@ import type { Reply } from './respond.ts';
 const groupLimits: JsonLimits = { ...defaultLimits, bytes: 10 * 1024 * 1024 };
 
 type Row = GroupRow & { readonly id: DirectoryGroupId; readonly version: number };
-
-export const listGroups: Handler = async (exchange) => {
-  const { ctx, directory, query, baseUrl, notes } = exchange;
-  const schema = exchange.schemas.group;
-  const { projection, filter, startIndex, count } = parseListQuery(query, schema, notes);
-  const condition = filter === null ? null : filterSql(filter, 'Group', firstFilterParam);
-  const listed = unlessRefused(await listDirectoryGroups(ctx, directory, { filter: condition, startIndex, count }));
-  const encoder = groupEncoder({ baseUrl, projection, schema });
-  const { rows, totalResults } = listed;
-  if (!encoder.wantsMembers || rows.length === 0) {
-    const resources = rows.map((row) => encoder.encode(row, null));
-    return { status: 200, body: listResponse(resources, { totalResults, startIndex }) };
-  }
-  // The envelope around each resource, cut at marks that no JSON text can hold.
-  const around = listResponse(
-    rows.map(() => MARK),
-    { totalResults, startIndex },
-  ).split(MARK);
-  return { status: 200, body: withMembers(exchange, encoder, rows, around) };
-};
-
-const MARK = '\u0000';
 
 export const getGroup: Handler = async (exchange, id) => {
   const projection = projectionOf(exchange);
@@ -102,57 +80,4 @@ function answer(exchange: Exchange, row: Row, projection: Projection | null, mem
   const headers = { ETag: etag(row.version) };
   if (!members || !encoder.wantsMembers) return { status: 200, headers, body: encoder.encode(row, null) };
   return { status: 200, headers, body: withMembers(exchange, encoder, [row], ['', '']) };
-}
-
-/** Pieces are gathered to this many characters before they are sent: a small answer goes out whole. */
-const PIECE = 64 * 1024;
-
-/** Groups as JSON text between the pieces of `around`, their members written while they are read. Both come by group id. */
-async function* withMembers(
-  { ctx, directory }: Exchange,
-  encoder: GroupEncoder,
-  rows: readonly Row[],
-  around: readonly string[],
-): AsyncGenerator<string> {
-  const runs = runsOf(
-    ctx,
-    directory,
-    rows.map((row) => row.id),
-  );
-  let run = (await runs.next()).value;
-  let text = '';
-  for (const [index, row] of rows.entries()) {
-    const { head, tail } = encoder.around(row);
-    text += around[index] + head;
-    for (let first = true; run?.groupId === row.id; first = false) {
-      text += (first ? '' : ',') + encoder.members(run.members);
-      run = (await runs.next()).value;
-      if (text.length < PIECE) continue;
-      yield text;
-      text = '';
-    }
-    text += tail;
-  }
-  yield text + around[rows.length];
-}
-
-type Run = { readonly groupId: DirectoryGroupId; readonly members: readonly GroupMemberRow[] };
-
-/** Members of one group at a time, in the order of the groups' ids. */
-async function* runsOf(
-  ctx: Exchange['ctx'],
-  directory: Exchange['directory'],
-  groupIds: readonly DirectoryGroupId[],
-): AsyncGenerator<Run, undefined> {
-  const batches = membersOf(ctx, directory, groupIds);
-  for (;;) {
-    const batch = await batches.next();
-    if (batch.done) {
-      if (batch.value === 'unauthenticated') throw new CredentialEnded();
-      return;
-    }
-    yield* Map.groupBy(batch.value, (member) => member.groupId)
-      .entries()
-      .map(([groupId, members]) => ({ groupId, members }));
-  }
 }

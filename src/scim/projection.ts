@@ -1,54 +1,138 @@
-// Which attributes an answer carries (RFC 7644 §3.9): compiled once per request, applied to every resource of it.
+// Which attributes an answer carries (RFC 7643 §7, RFC 7644 §3.9): compiled once per request, applied to every resource of it.
 
 import { invalidValue } from './errors.ts';
 import { isArray, isObject, type JsonObject, type JsonValue } from './json.ts';
 import { correctUrn, type Notes } from './quirks.ts';
-import { findAttribute, findSchema, type ResourceSchema } from './schema.ts';
+import {
+  type AttributeDefinition,
+  type AttributePath,
+  findAttribute,
+  findSchema,
+  type ResourceSchema,
+  type Schema,
+} from './schema.ts';
 
 /** Names as the schema spells them; null stands for the whole attribute. */
 type Tree = ReadonlyMap<string, Tree | null>;
+type Branch = Map<string, Branch | null>;
 
 export type Projection = { readonly kind: 'only' | 'without'; readonly tree: Tree };
 
 const MAX_NAMES = 200;
-/** Returned whatever is asked. */
+/** Returned whatever is asked, of every resource. */
 const ALWAYS: ReadonlySet<string> = new Set(['schemas', 'id']);
 
 /**
  * The projection that a request's `attributes` or `excludedAttributes` ask for, or null for the default one.
  *
- * Names that no schema has are passed over; `schemas` and `id` are returned whatever is asked; where both lists are given,
- * `attributes` wins. Refuses with 400 invalidValue more than 200 names (T47).
+ * What a schema says is returned `always` stays, whatever is asked; what it says is returned on `request` comes where `attributes`
+ * names it, and in the answer to a write that speaks of it (`written`). Names that no schema has are passed over. Refuses with 400
+ * invalidValue both lists at once, and more than 200 names (T47).
  */
 export function compileProjection(
   attributes: readonly string[] | null,
   excluded: readonly string[] | null,
   schema: ResourceSchema,
+  written: (path: AttributePath) => boolean = () => false,
 ): Projection | null {
-  const names = attributes ?? excluded;
-  if (names === null || names.length === 0) return null;
+  if (attributes !== null && excluded !== null) {
+    throw invalidValue('attributes and excludedAttributes exclude each other.');
+  }
+  const names = attributes ?? excluded ?? [];
   if (names.length > MAX_NAMES) throw invalidValue(`A request may name ${MAX_NAMES} attributes at most.`);
-  const kind = attributes === null ? 'without' : 'only';
-  const tree = new Map<string, Tree | null>();
+  const tree: Branch = new Map();
+  const targets = names.map((name) => targetOf(name, schema)).filter((target) => target !== null);
+  if (attributes !== null) {
+    for (const target of targets) keep(tree, target);
+    for (const path of ownAttributes(schema)) if (path.attribute.returned === 'always') plant(tree, stepsOf(path));
+    return { kind: 'only', tree };
+  }
+  for (const target of targets) drop(tree, target);
+  for (const path of ownAttributes(schema)) {
+    for (const part of partsOf(path)) {
+      if (leafOf(part).returned === 'request' && !written(part)) plant(tree, stepsOf(part));
+    }
+  }
+  return excluded === null && tree.size === 0 ? null : { kind: 'without', tree };
+}
+
+type Target = AttributePath | Schema;
+
+function targetOf(name: string, schema: ResourceSchema): Target | null {
   const notes: Notes = [];
-  for (const name of names) {
-    const steps = stepsOf(correctUrn(name, notes), schema);
-    if (steps !== null && !(kind === 'without' && ALWAYS.has(steps[0] as string))) plant(tree, steps);
-  }
-  return { kind, tree };
+  const urn = correctUrn(name, notes);
+  const path = findAttribute(schema, urn);
+  if (path !== undefined) return path;
+  const whole = findSchema(schema, urn);
+  return whole === undefined || whole === schema.core ? null : whole;
 }
 
-function stepsOf(name: string, schema: ResourceSchema): readonly string[] | null {
-  const path = findAttribute(schema, name);
-  if (path === undefined) {
-    const whole = findSchema(schema, name);
-    return whole === undefined || whole === schema.core ? null : [whole.id];
-  }
-  const steps = path.sub === null ? [path.attribute.name] : [path.attribute.name, path.sub.name];
-  return path.extension === null ? steps : [path.extension, ...steps];
+const isSchema = (target: Target): target is Schema => 'attributes' in target;
+const leafOf = ({ attribute, sub }: AttributePath): AttributeDefinition => sub ?? attribute;
+
+/** Attributes of extensions: those of the standard are all returned by default, but for `schemas` and `id`. */
+function ownAttributes({ extensions }: ResourceSchema): readonly AttributePath[] {
+  return extensions
+    .values()
+    .flatMap((extension) => pathsOf(extension))
+    .toArray();
 }
 
-function plant(tree: Map<string, Tree | null>, steps: readonly string[]): void {
+function pathsOf({ id, attributes }: Schema): readonly AttributePath[] {
+  return attributes
+    .values()
+    .map((attribute) => ({ extension: id, attribute, sub: null }))
+    .toArray();
+}
+
+/** The attribute itself and each of its sub-attributes. */
+function partsOf(path: AttributePath): readonly AttributePath[] {
+  const subs = path.attribute.subAttributes.values().map((sub) => ({ ...path, sub }));
+  return path.sub === null ? [path, ...subs] : [path];
+}
+
+function stepsOf({ extension, attribute, sub }: AttributePath): readonly string[] {
+  const steps = sub === null ? [attribute.name] : [attribute.name, sub.name];
+  return extension === null ? steps : [extension, ...steps];
+}
+
+const hasPart = (path: AttributePath, returned: AttributeDefinition['returned']): boolean =>
+  partsOf(path).some((part) => part.sub !== null && leafOf(part).returned === returned);
+
+/** Adds what `attributes` names; a name stands for its parts, but for those that have to be named themselves. */
+function keep(tree: Branch, target: Target): void {
+  if (isSchema(target)) {
+    for (const path of pathsOf(target)) if (path.attribute.returned !== 'request') keep(tree, path);
+    return;
+  }
+  if (target.sub === null && !hasPart(target, 'request')) {
+    plant(tree, stepsOf(target));
+    return;
+  }
+  for (const part of partsOf({ ...target, sub: null })) {
+    const { returned } = leafOf(part);
+    const named = target.sub === null ? returned !== 'request' : part.sub === target.sub || returned === 'always';
+    if (part.sub !== null && named) plant(tree, stepsOf(part));
+  }
+}
+
+/** Takes away what `excludedAttributes` names, but for what is always returned. */
+function drop(tree: Branch, target: Target): void {
+  if (isSchema(target)) {
+    for (const path of pathsOf(target)) drop(tree, path);
+    return;
+  }
+  if (leafOf(target).returned === 'always') return;
+  if (target.sub !== null || !hasPart(target, 'always')) {
+    plant(tree, stepsOf(target));
+    return;
+  }
+  for (const part of partsOf(target)) {
+    if (part.sub !== null && leafOf(part).returned !== 'always') plant(tree, stepsOf(part));
+  }
+}
+
+function plant(tree: Branch, steps: readonly string[]): void {
   const [name, ...rest] = steps as readonly [string, ...string[]];
   const below = tree.get(name);
   if (below === null) return;
@@ -56,7 +140,7 @@ function plant(tree: Map<string, Tree | null>, steps: readonly string[]): void {
     tree.set(name, null);
     return;
   }
-  const branch = (below ?? new Map()) as Map<string, Tree | null>;
+  const branch: Branch = below ?? new Map();
   plant(branch, rest);
   tree.set(name, branch);
 }

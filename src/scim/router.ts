@@ -11,10 +11,12 @@ import { directorySchemas } from './directory-schemas.ts';
 import { resourceType, resourceTypes, schemaByUrn, schemas, serviceProviderConfig } from './discovery.ts';
 import { ScimError } from './errors.ts';
 import { CredentialEnded, type Exchange, type Handler, notImplemented } from './exchange.ts';
-import { deleteGroup, getGroup, listGroups, patchGroup, postGroup, putGroup } from './groups.ts';
+import { deleteGroup, getGroup, patchGroup, postGroup, putGroup } from './groups.ts';
+import { noMe } from './me.ts';
 import type { Notes } from './quirks.ts';
 import { errorReply, failureReply, type Reply, send } from './respond.ts';
-import { deleteUser, getUser, listUsers, patchUser, postUser, putUser } from './users.ts';
+import { listAll, listGroups, listUsers, searchAll, searchGroups, searchUsers } from './search.ts';
+import { deleteUser, getUser, patchUser, postUser, putUser } from './users.ts';
 
 export type ScimOptions = {
   readonly contextFor: (caller: Caller) => Context;
@@ -24,9 +26,15 @@ export type ScimOptions = {
 };
 
 type Methods = Readonly<Partial<Record<'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', Handler>>>;
-type Endpoint = { readonly name: string; readonly takesId: boolean; readonly methods: Methods };
+type Endpoint = {
+  readonly name: string;
+  readonly takesId: boolean;
+  /** True for what is asked at `.search` below the name. */
+  readonly search?: true;
+  readonly methods: Methods;
+};
 
-const features = { bulk: null, sort: false } as const;
+const features = { bulk: null, sort: true } as const;
 const describe = (text: (exchange: Exchange, id: string) => string | null): Methods => ({
   GET: (exchange, id) => {
     if (exchange.query.has('filter'))
@@ -71,8 +79,15 @@ const endpoints: readonly Endpoint[] = [
     methods: describe((exchange, id) => schemaByUrn(id, exchange.baseUrl, exchange.schemas)),
   },
   { name: 'Bulk', takesId: false, methods: later },
-  { name: 'Me', takesId: false, methods: later },
-  { name: '.search', takesId: false, methods: later },
+  {
+    name: 'Me',
+    takesId: false,
+    methods: { GET: noMe, POST: noMe, PUT: noMe, PATCH: noMe, DELETE: noMe },
+  },
+  { name: '', takesId: false, methods: { GET: listAll } },
+  { name: '.search', takesId: false, methods: { POST: searchAll } },
+  { name: 'Users', takesId: false, search: true, methods: { POST: searchUsers } },
+  { name: 'Groups', takesId: false, search: true, methods: { POST: searchGroups } },
 ];
 
 /** A router for `/scim/v2`. It answers every request that reaches it, in SCIM's own form. */
@@ -156,9 +171,14 @@ async function handle(
 }
 
 function dispatch(exchange: Exchange, path: readonly string[] | null): Promise<Reply> | Reply {
-  const [name, id, ...more] = path ?? [];
-  if (more.at(-1) === '.search' || id === '.search') return notImplemented();
-  const found = endpoints.find((endpoint) => endpoint.name === name && endpoint.takesId === (id !== undefined));
+  if (path === null) throw new ScimError(404, null, 'There is nothing at this address.');
+  const [name = '', id, ...more] = path;
+  const search = id === '.search';
+  const found = endpoints.find(
+    (endpoint) =>
+      endpoint.name === name &&
+      (search ? endpoint.search === true : !endpoint.search && endpoint.takesId === (id !== undefined)),
+  );
   if (found === undefined || more.length > 0) throw new ScimError(404, null, 'There is nothing at this address.');
   const method = exchange.request.method === 'HEAD' ? 'GET' : exchange.request.method;
   const handler = Object.hasOwn(found.methods, method ?? '') ? found.methods[method as keyof Methods] : undefined;

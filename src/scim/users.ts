@@ -7,29 +7,16 @@ import {
   removeDirectoryUser,
   updateDirectoryUser,
 } from '../operations/provision-user.ts';
-import { firstFilterParam, listDirectoryUsers, readDirectoryUser } from '../operations/read-directory.ts';
+import { readDirectoryUser } from '../operations/read-directory.ts';
 import { type Exchange, type Handler, ifMatch, isKnown, readSent, unlessRefused } from './exchange.ts';
-import { filterSql } from './filter-sql.ts';
 import { type JsonObject, type JsonValue, userLimits } from './json.ts';
-import { listResponse, parseListQuery, parseProjection } from './list.ts';
+import { parseProjection } from './list.ts';
 import { etag } from './meta.ts';
 import { readPatch } from './patch-message.ts';
 import { type Projection, wants } from './projection.ts';
 import type { Reply } from './respond.ts';
 import { type DecodedUser, decodeUser, pushedUser, type UserRow, userEncoder } from './user-codec.ts';
 import { applyUserPatch } from './user-patch.ts';
-
-export const listUsers: Handler = async ({ ctx, directory, schemas, query, baseUrl, notes }) => {
-  const schema = schemas.user;
-  const { projection, filter, startIndex, count } = parseListQuery(query, schema, notes);
-  const condition = filter === null ? null : filterSql(filter, 'User', firstFilterParam);
-  const request = { filter: condition, startIndex, count };
-  const listed = unlessRefused(
-    await listDirectoryUsers(ctx, directory, request, { groups: wants(projection, 'groups') }),
-  );
-  const resources = listed.rows.map(userEncoder({ baseUrl, projection, schema }));
-  return { status: 200, body: listResponse(resources, { totalResults: listed.totalResults, startIndex }) };
-};
 
 export const getUser: Handler = async (exchange, id) => {
   const projection = projectionOf(exchange);

@@ -38,6 +38,9 @@ export class UniqueViolation extends Error {
   }
 }
 
+/** The database gave up on a statement that took too long: it was busy, or asked too much. */
+export class StatementTimeout extends BridgeError {}
+
 // Waiting longer for a connection than a client waits for us helps nobody (FT6).
 const WAIT_MS = 2_000;
 const RETRIED = new Set(['40001', '40P01']);
@@ -147,6 +150,9 @@ function meaning(error: unknown): unknown {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (code === '23505') return new UniqueViolation('constraint' in error ? String(error.constraint) : '');
   if (RETRIED.has(code)) return new LostRace(error.message);
+  if (code === '57014' && /statement timeout/.test(error.message)) {
+    return new StatementTimeout('unavailable', 'The server cannot reach its database. Try again.', error.message);
+  }
   // Classes 08 connection, 53 resources, 57 operator intervention (a statement timeout is 57014), 55P03 lock not available.
   const away = /^(08|53|57|55P03|25P03)/.test(code) || /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|ENOENT)/.test(code);
   if (away || /timeout|terminated|Connection|not queryable/.test(error.message)) {

@@ -1,32 +1,62 @@
-// Reading a directory: one resource, a page of them, the members of groups. Whole pages come as one text value, since taking rows
-// apart costs more than finding them.
+// Pages of a directory's users and groups. A whole page comes as one text value, since taking rows apart costs more than finding them.
 
-import type { Statement, TenantTx } from '../context.ts';
+import type { TenantTx } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { DirectoryGroupId, DirectoryUserId, Instant } from '../core/ids.ts';
-import { type DirectoryGroupRow, GROUP_COLUMNS } from './directory-groups.ts';
+import type { DirectoryGroupRow } from './directory-groups.ts';
 import { type DirectoryUserRow, GROUPS_OF_D } from './directory-person.ts';
 import { instant, LIVE } from './scim-credentials.ts';
 
 // JSON text never holds control characters, so they can stand between values.
 const ROW = '\u001e';
 const FIELD = '\u001f';
-const NO_ID = '00000000-0000-0000-0000-000000000000';
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** A condition on `d` with its values, numbered from {@link FIRST_FILTER_PARAM}. */
+/** A condition on `d` with its values. */
 export type Condition = { readonly sql: string; readonly params: readonly unknown[] };
+/** Number of the first parameter of the first part's filter; the next part's follow. */
 export const FIRST_FILTER_PARAM = 7;
 
-export type PageQuery = {
+/** One type of resource in a query: which of them, and the key that they are sorted by; null: by their ids alone. */
+export type PagePart = {
+  readonly resource: 'users' | 'groups';
   readonly filter: Condition | null;
-  /** The page begins after this id, or at `offset` where none is known. */
-  readonly after: string | null;
-  readonly offset: number;
-  readonly limit: number;
+  /** An expression on `d` that is never null; all parts have keys of one type. */
+  readonly key: string | null;
 };
 
-/** `total` is null where a filter matched more than the page shows: {@link countMatches} says how many. */
-export type Page<Row> = { readonly rows: readonly Row[]; readonly total: number | null };
+/** A place in the order of a query: right behind this resource, or before it. */
+export type Position = { readonly key: string | null; readonly id: string };
+
+export type PageQuery = {
+  readonly parts: readonly PagePart[];
+  /** Type of the keys as SQL has it. */
+  readonly keyType: string;
+  readonly descending: boolean;
+  /** Against the order, away from `at`: the page before. Its rows come in the order all the same. */
+  readonly backwards: boolean;
+  /** The page begins behind this place, or at `offset` where none is known. */
+  readonly at: Position | null;
+  readonly offset: number;
+  readonly limit: number;
+  /** Whether to count all that match. */
+  readonly counts: boolean;
+  /** Whether users come with their groups. */
+  readonly groups: boolean;
+};
+
+export type ListedRow =
+  | { readonly resource: 'users'; readonly row: DirectoryUserRow }
+  | { readonly resource: 'groups'; readonly row: DirectoryGroupRow };
+
+export type Page = {
+  readonly rows: readonly ListedRow[];
+  /** The place of the row at an index, from the end where it is negative; null where there is no such row. */
+  placeOf(index: number): Position | null;
+  /** How many match; null where nobody asked. */
+  readonly total: number | null;
+};
 
 // Statements of filters are prepared as well, up to a number of shapes: a hostile client has endless ones.
 const MAX_NAMED = 100;
@@ -41,67 +71,147 @@ function nameOf(text: string): string | null {
   return name;
 }
 
+const USER_FIELDS = ['d.version', instant('d.created_at'), instant('d.last_modified_at'), 'd.attributes::text'];
 const tables = {
-  users: { table: 'directory_users', id: 'directory_user_id' },
-  groups: { table: 'directory_groups', id: 'group_id' },
+  users: { table: 'directory_users', id: 'directory_user_id', fields: USER_FIELDS },
+  groups: {
+    table: 'directory_groups',
+    id: 'group_id',
+    fields: [
+      'd.version',
+      instant('d.created_at'),
+      instant('d.last_modified_at'),
+      `json_build_array(d.display_name, d.external_id)::text`,
+    ],
+  },
 } as const;
 
+function fieldsOf({ resource }: PagePart, { groups }: PageQuery): readonly string[] {
+  return resource === 'users' && groups ? [...USER_FIELDS, `${GROUPS_OF_D}::text`] : tables[resource].fields;
+}
+
 // Tenant and connection are compared with parameters, not with the credential's row: only so is the index's order the page's.
-function pageText(resource: 'users' | 'groups', filter: Condition | null, columns: readonly string[]): string {
-  const { table, id } = tables[resource];
+const open = ({ resource, filter }: PagePart): string =>
+  `${tables[resource].table} d
+  where d.tenant_id = $1 and d.connection_id = $3 and d.ended_at is null${filter === null ? '' : ` and (${filter.sql})`}`;
+
+/** The order in which rows are looked for: a page before another is found against the order. */
+const direction = ({ descending, backwards }: PageQuery): 'asc' | 'desc' => (descending === backwards ? 'asc' : 'desc');
+
+function behind(part: PagePart, query: PageQuery, keyParam: number): string {
+  const id = `d.${tables[part.resource].id}`;
+  const sign = direction(query) === 'asc' ? '>' : '<';
+  if (part.key === null || query.at === null) return ` and ${id} ${sign} $4`;
+  return ` and (${part.key}, ${id}) ${sign} ($${keyParam}::${query.keyType}, $4::uuid)`;
+}
+
+/** How many match: from the counters, or counted where the page does not show them all. */
+function totalText(query: PageQuery): string {
+  const { parts, counts, at } = query;
+  if (!counts) return 'null::bigint';
+  if (parts.every(({ filter }) => filter === null)) {
+    const resources = parts.map(({ resource }) => `'${resource}'`).join(', ');
+    return `(select coalesce(sum(n.count), 0)::bigint from directory_counters n
+    where n.tenant_id = $1 and n.connection_id = $3 and n.resource in (${resources}))`;
+  }
+  const all = parts.map((part) => `(select count(*) from ${open(part)})`).join(' + ');
+  if (at !== null) return `(${all})`;
+  return `case when $6 = 0 and (select count(*) from page) < $5 then (select count(*) from page) else ${all} end`;
+}
+
+/** A page of one type of resource in the order of its ids: the statement that nearly every request needs. */
+function plainText(part: PagePart, query: PageQuery): string {
+  const id = `d.${tables[part.resource].id}`;
+  const fields = fieldsOf(part, query);
+  const way = direction(query);
   return `
 with ${LIVE}, page as (
-  select d.${id} as id, ${columns.map((column, index) => `${column} as c${index}`).join(', ')}
-  from ${table} d
-  where d.tenant_id = $1 and d.connection_id = $3 and d.ended_at is null and d.${id} > $4${filter === null ? '' : ` and (${filter.sql})`}
-  order by d.${id} limit $5 offset $6
+  select ${id} as id, ${fields.map((field, index) => `${field} as c${index}`).join(', ')}
+  from ${open(part)}${behind(part, query, 0)}
+  order by ${id} ${way} limit $5 offset $6
 )
-select ${
-    filter === null
-      ? `(select coalesce(sum(n.count), 0)::bigint from directory_counters n
-    where n.tenant_id = $1 and n.connection_id = $3 and n.resource = '${resource}')`
-      : 'null::bigint'
-  } as total,
-  (select string_agg(p.id || ${columns.map((_, index) => `e'\\x1f' || p.c${index}`).join(' || ')}, e'\\x1e' order by p.id) from page p) as page
+select ${totalText(query)} as total,
+  (select string_agg(p.id || ${fields.map((_, index) => `e'\\x1f' || p.c${index}`).join(' || ')}, e'\\x1e' order by p.id ${way}) from page p) as page
 from live l`;
 }
 
-async function readPage<Row>(
+/**
+ * A page in any order, of one type of resource or of several. The page is found by keys and ids alone, so that what is sorted is
+ * small; only then are the rows themselves read.
+ */
+function sortedText(query: PageQuery, keyParam: number): string {
+  const { parts, keyType } = query;
+  const way = direction(query);
+  const keys = parts.map((part, index) => {
+    const id = `d.${tables[part.resource].id}`;
+    const key = part.key ?? id;
+    return `(select ${index} as part, ${key} as key, ${id} as id
+  from ${open(part)}${behind(part, query, keyParam)}
+  order by ${key} ${way}, ${id} ${way} limit $5::bigint + $6::bigint)`;
+  });
+  const rows = parts.map((part, index) => {
+    const { table, id } = tables[part.resource];
+    const fields = fieldsOf(part, query).join(` || e'\\x1f' || `);
+    return `when ${index} then (select ${fields} from ${table} d where d.tenant_id = $1 and d.${id} = p.id)`;
+  });
+  // As JSON: the text of a key may hold anything, and a moment's text is then the same under every setting.
+  const key = keyType === 'timestamptz' ? 'to_json(p.key)' : 'to_json(p.key::text)';
+  return `
+with ${LIVE}, page as (
+  select * from (
+${keys.join('\nunion all\n')}
+  ) k order by k.key ${way}, k.id ${way} limit $5 offset $6
+)
+select ${totalText(query)} as total,
+  (select string_agg(p.part || e'\\x1f' || ${key} || e'\\x1f' || p.id || e'\\x1f' || case p.part ${rows.join(' ')} end, e'\\x1e'
+    order by p.key ${way}, p.id ${way}) from page p) as page
+from live l`;
+}
+
+/**
+ * A page of the directory. `once`: its text is not worth preparing. Undefined: the credential may not be used. One statement.
+ */
+export async function readPage(
   tx: TenantTx,
   directory: Directory,
-  resource: 'users' | 'groups',
   query: PageQuery,
-  columns: readonly string[],
-  rowOf: (fields: readonly string[]) => Row,
-): Promise<Page<Row> | undefined> {
-  const { filter, limit, offset, after } = query;
-  const text = pageText(resource, filter, columns);
-  const [row] = await tx.run<{ total: number | null; page: string | null }>({ name: nameOf(text), text }, [
+  { once }: { readonly once: boolean },
+): Promise<Page | undefined> {
+  const { parts, at, limit, offset } = query;
+  const [only, ...more] = parts as readonly [PagePart, ...PagePart[]];
+  const plain = more.length === 0 && only.key === null;
+  const values: unknown[] = [
     tx.tenantId,
     directory.credentialId,
     directory.connectionId,
-    after ?? NO_ID,
+    at?.id ?? (direction(query) === 'asc' ? FIRST_ID : LAST_ID),
     limit,
-    after === null ? offset : 0,
-    ...(filter?.params ?? []),
-  ]);
+    at === null ? offset : 0,
+    ...parts.flatMap(({ filter }) => filter?.params ?? []),
+  ];
+  const keyed = !plain && at !== null && parts.some(({ key }) => key !== null);
+  if (keyed) values.push(at.key);
+  const text = plain ? plainText(only, query) : sortedText(query, values.length);
+  const name = once ? null : nameOf(text);
+  const [row] = await tx.run<{ total: number | null; page: string | null }>({ name, text }, values);
   if (row === undefined) return undefined;
-  const rows = row.page === null ? [] : row.page.split(ROW).map((fields) => rowOf(fields.split(FIELD)));
-  const seenAll = after === null && offset === 0 && rows.length < limit;
-  return { rows, total: row.total ?? (seenAll ? rows.length : null) };
-}
-
-const USER_COLUMNS = ['d.version', instant('d.created_at'), instant('d.last_modified_at'), 'd.attributes::text'];
-const USER_COLUMNS_AND_GROUPS = [...USER_COLUMNS, `${GROUPS_OF_D}::text`];
-
-/** A page of users in the order of their ids. Undefined: the credential may not be used. One statement. */
-export function readUsersPage(
-  tx: TenantTx,
-  directory: Directory,
-  query: PageQuery,
-  groups: boolean,
-): Promise<Page<DirectoryUserRow> | undefined> {
-  return readPage(tx, directory, 'users', query, groups ? USER_COLUMNS_AND_GROUPS : USER_COLUMNS, userOf);
+  const found = row.page === null ? [] : row.page.split(ROW).map((fields) => fields.split(FIELD));
+  if (query.backwards) found.reverse();
+  const placeOf = (index: number): Position | null => {
+    const fields = found.at(index);
+    if (fields === undefined) return null;
+    return plain
+      ? { key: null, id: fields[0] as string }
+      : { key: JSON.parse(fields[1] as string), id: fields[2] as string };
+  };
+  const rows = found.map((fields) => {
+    const part = plain ? only : (parts[Number(fields[0])] as PagePart);
+    const of = plain ? fields : fields.slice(2);
+    return part.resource === 'users'
+      ? ({ resource: 'users', row: userOf(of) } as const)
+      : ({ resource: 'groups', row: groupOf(of) } as const);
+  });
+  return { rows, placeOf, total: row.total };
 }
 
 function userOf(fields: readonly string[]): DirectoryUserRow {
@@ -123,146 +233,15 @@ function userOf(fields: readonly string[]): DirectoryUserRow {
   return groups === undefined ? row : { ...row, groups: groups === '[]' ? [] : JSON.parse(groups) };
 }
 
-const GROUP_PAGE_COLUMNS = [
-  'd.version',
-  instant('d.created_at'),
-  instant('d.last_modified_at'),
-  `json_build_array(d.display_name, d.external_id)::text`,
-];
-
-/** A page of groups without members. Undefined: the credential may not be used. One statement. */
-export function readGroupsPage(
-  tx: TenantTx,
-  directory: Directory,
-  query: PageQuery,
-): Promise<Page<DirectoryGroupRow> | undefined> {
-  return readPage(tx, directory, 'groups', query, GROUP_PAGE_COLUMNS, (fields) => {
-    const [id, version, created, modified, names] = fields as [string, string, string, string, string];
-    const [displayName, externalId] = JSON.parse(names) as [string, string | null];
-    return {
-      id: id as DirectoryGroupId,
-      displayName,
-      externalId,
-      version: Number(version),
-      createdAt: Number(created) as Instant,
-      lastModifiedAt: Number(modified) as Instant,
-    };
-  });
-}
-
-/** How many resources a filter matches. Its parameters are those of a page. */
-export async function countMatches(
-  tx: TenantTx,
-  directory: Directory,
-  resource: 'users' | 'groups',
-  filter: Condition,
-): Promise<number> {
-  const { table } = tables[resource];
-  const [row] = await tx.run<{ count: number }>(
-    {
-      name: null,
-      // The page's other parameters are named, so that the filter's keep their numbers.
-      text: `select count(*) from ${table} d
-where d.tenant_id = $1 and d.connection_id = $3 and d.ended_at is null and (${filter.sql})
-  and ($2::uuid, $4::uuid, $5::bigint, $6::bigint) is not null`,
-    },
-    [tx.tenantId, directory.credentialId, directory.connectionId, NO_ID, 0, 0, ...filter.params],
-  );
-  return row?.count ?? 0;
-}
-
-const READ_USER: Statement = {
-  name: 'directory_user_read',
-  text: `
-with ${LIVE}
-select d.directory_user_id as id, d.attributes::text as attributes, d.version, ${instant('d.created_at')} as "createdAt",
-  ${instant('d.last_modified_at')} as "lastModifiedAt", case when $4::boolean and d.directory_user_id is not null then ${GROUPS_OF_D} end as groups
-from live l
-left join directory_users d on d.tenant_id = $1 and d.connection_id = l.connection_id and d.directory_user_id = $3 and d.ended_at is null`,
-};
-
-/** One user. Null: there is none of this id. Undefined: the credential may not be used. One statement. */
-export async function readUser(
-  tx: TenantTx,
-  directory: Directory,
-  id: DirectoryUserId,
-  wantsGroups: boolean,
-): Promise<DirectoryUserRow | null | undefined> {
-  const [row] = await tx.run<DirectoryUserRow>(READ_USER, [tx.tenantId, directory.credentialId, id, wantsGroups]);
-  if (row === undefined) return undefined;
-  if (row.id === null) return null;
-  const { groups, ...user } = row;
-  return groups == null ? user : { ...user, groups };
-}
-
-const READ_GROUP: Statement = {
-  name: 'directory_group_read',
-  text: `
-with ${LIVE}
-select ${GROUP_COLUMNS} from live l
-left join directory_groups g on g.tenant_id = $1 and g.connection_id = l.connection_id and g.group_id = $3 and g.ended_at is null`,
-};
-
-/** One group without members. Null: there is none of this id. Undefined: the credential may not be used. One statement. */
-export async function readGroup(
-  tx: TenantTx,
-  directory: Directory,
-  id: DirectoryGroupId,
-): Promise<DirectoryGroupRow | null | undefined> {
-  const [row] = await tx.run<DirectoryGroupRow>(READ_GROUP, [tx.tenantId, directory.credentialId, id]);
-  return row === undefined ? undefined : row.id === null ? null : row;
-}
-
-export type MemberRow = {
-  readonly groupId: DirectoryGroupId;
-  readonly id: DirectoryUserId;
-  readonly display: string | null;
-};
-
-// `offset 0` keeps each lookup one by primary key; see directory-groups.
-const READ_MEMBERS: Statement = {
-  name: 'group_members_page',
-  text: `
-with ${LIVE}, page as (
-  select m.group_id, m.directory_user_id, coalesce(d.name::text, to_json(d.user_name)::text) as display
-  from group_members m
-  cross join lateral (
-    select g.connection_id, g.ended_at from directory_groups g where g.tenant_id = $1 and g.group_id = m.group_id offset 0
-  ) g
-  cross join lateral (
-    select u.ended_at, u.user_name, u.attributes -> 'displayName' as name from directory_users u
-    where u.tenant_id = $1 and u.directory_user_id = m.directory_user_id offset 0
-  ) d
-  where m.tenant_id = $1 and m.group_id = any ($4::uuid[]) and (m.group_id, m.directory_user_id) > ($5::uuid, $6::uuid)
-    and g.connection_id = $3 and g.ended_at is null and d.ended_at is null
-  order by m.group_id, m.directory_user_id limit $7
-)
-select (select string_agg(p.group_id || e'\\x1f' || p.directory_user_id || e'\\x1f' || p.display, e'\\x1e'
-  order by p.group_id, p.directory_user_id) from page p) as page
-from live l`,
-};
-
-/** Members of some groups, by group and id, from behind `after`. Undefined: the credential may not be used. One statement. */
-export async function readMembers(
-  tx: TenantTx,
-  directory: Directory,
-  groupIds: readonly DirectoryGroupId[],
-  after: Pick<MemberRow, 'groupId' | 'id'> | null,
-  limit: number,
-): Promise<readonly MemberRow[] | undefined> {
-  const [row] = await tx.run<{ page: string | null }>(READ_MEMBERS, [
-    tx.tenantId,
-    directory.credentialId,
-    directory.connectionId,
-    groupIds,
-    after?.groupId ?? NO_ID,
-    after?.id ?? NO_ID,
-    limit,
-  ]);
-  if (row === undefined) return undefined;
-  if (row.page === null) return [];
-  return row.page.split(ROW).map((fields) => {
-    const [groupId, id, display] = fields.split(FIELD) as [DirectoryGroupId, DirectoryUserId, string];
-    return { groupId, id, display: JSON.parse(display) as string };
-  });
+function groupOf(fields: readonly string[]): DirectoryGroupRow {
+  const [id, version, created, modified, names] = fields as [string, string, string, string, string];
+  const [displayName, externalId] = JSON.parse(names) as [string, string | null];
+  return {
+    id: id as DirectoryGroupId,
+    displayName,
+    externalId,
+    version: Number(version),
+    createdAt: Number(created) as Instant,
+    lastModifiedAt: Number(modified) as Instant,
+  };
 }

@@ -19,6 +19,8 @@ function show(node: FilterNode): string {
       return `${pathName(node.path)} ${node.op} ${JSON.stringify(node.value)}`;
     case 'valuePath':
       return `${pathName(node.path)}[${show(node.filter)}]`;
+    case 'constant':
+      return String(node.holds);
   }
 }
 

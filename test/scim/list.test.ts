@@ -4,17 +4,16 @@ import { readEntityTags } from '../../src/scim/meta.ts';
 import { groupSchema, pathName, userSchema } from '../../src/scim/schema.ts';
 import { refusal } from './payload.ts';
 
-const query = (text: string) => parseListQuery(new URLSearchParams(text), userSchema, []);
+const query = (text: string) => parseListQuery(new URLSearchParams(text), [userSchema], []);
 
 describe('a list request', () => {
   test('without parameters asks for the first page', () => {
     expect(query('')).toEqual({
       startIndex: 1,
+      cursor: null,
       count: DEFAULT_COUNT,
-      filter: null,
-      sortBy: null,
       descending: false,
-      projection: null,
+      views: [{ schema: userSchema, filter: null, sortBy: null, projection: null }],
     });
   });
 
@@ -38,22 +37,29 @@ describe('a list request', () => {
     'startIndex=NaN',
     'startIndex=1.5',
     'startIndex=0x10',
-    'count=1e9',
-    'count=abc',
-    'count=10000000000000000000',
     'count=2&count=3',
+    'cursor=&startIndex=1',
+    'cursor=a&cursor=b',
     'startIndex=%00',
-    'count=١',
     'sortBy=nothing',
     'sortBy=password',
     'sortBy=__proto__',
     'sortBy=id;drop',
+    'sortBy=name',
+    'sortBy=addresses',
+    'sortBy=meta',
+    'attributes=userName&excludedAttributes=emails',
     'sortOrder=up&sortBy=userName',
     `attributes=${'a,'.repeat(201)}`,
     `attributes=${'a'.repeat(10_001)}`,
     `excludedAttributes=${Array.from({ length: 10_000 }, (_, index) => `a${index}`).join(',')}`,
   ])('with %s is 400 invalidValue (T43, T47)', (text) =>
     expect(refusal(() => query(text))).toEqual([400, 'invalidValue']),
+  );
+
+  test.each(['count=1e9', 'count=abc', 'count=10000000000000000000', 'count=١', 'cursor=&count=0', 'cursor=&count=-1'])(
+    'with %s is 400 invalidCount (T47, RFC 9865 §2.1)',
+    (text) => expect(refusal(() => query(text))).toEqual([400, 'invalidCount']),
   );
 
   test.each(['filter=', 'filter=%20', 'filter=userName', 'filter=password pr'])(
@@ -66,16 +72,17 @@ describe('a list request', () => {
       'sortBy=Name.FamilyName&sortOrder=Descending&attributes=userName, emails.value ,&filter=active eq true',
     );
     const before = parameters.toString();
-    const parsed = parseListQuery(parameters, userSchema, []);
-    expect(parsed.sortBy && pathName(parsed.sortBy)).toBe('name.familyName');
+    const parsed = parseListQuery(parameters, [userSchema], []);
+    const [view] = parsed.views;
+    expect(view?.sortBy && pathName(view.sortBy)).toBe('name.familyName');
     expect(parsed.descending).toBe(true);
-    expect([...(parsed.projection?.tree.keys() ?? [])]).toEqual(['userName', 'emails']);
+    expect([...(view?.projection?.tree.keys() ?? [])]).toEqual(['userName', 'emails']);
     expect(parameters.toString()).toBe(before);
   });
 
   test('of Entra ID for groups without members', () => {
     const text = 'excludedAttributes=members&filter=displayName eq "x"';
-    expect(parseListQuery(new URLSearchParams(text), groupSchema, []).projection?.kind).toBe('without');
+    expect(parseListQuery(new URLSearchParams(text), [groupSchema], []).views[0]?.projection?.kind).toBe('without');
   });
 });
 

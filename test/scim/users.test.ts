@@ -530,7 +530,7 @@ describe('a list', () => {
     expect(whole.totalResults).toBe(total.totalResults);
     expect(whole.itemsPerPage).toBe(whole.Resources.length);
     expectRefused(await entra.get('/Users?startIndex=1e308'), 400, 'invalidValue');
-    expectRefused(await entra.get('/Users?count=many'), 400, 'invalidValue');
+    expectRefused(await entra.get('/Users?count=many'), 400, 'invalidCount');
     expect((await entra.get('/Users?startIndex=100000')).body).toMatchObject({
       totalResults: total.totalResults,
       Resources: [],

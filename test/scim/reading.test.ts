@@ -1,0 +1,517 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Acme, acme } from '../support/acme.ts';
+import {
+  type Answer,
+  type Body,
+  type DirectoryClient,
+  directory,
+  type ScimServer,
+  scimServer,
+} from '../support/scim.ts';
+import { type TestWorld, testWorld } from '../support/world.ts';
+
+const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
+const searchUrn = 'urn:ietf:params:scim:api:messages:2.0:SearchRequest';
+
+let world: TestWorld;
+let tenants: Acme;
+let server: ScimServer;
+let okta: DirectoryClient;
+let entra: DirectoryClient;
+let globex: DirectoryClient;
+
+/** By user name, each with something that the others lack. */
+const people: readonly Body[] = [
+  { userName: 'delta', displayName: 'Zoë', title: 'b', active: false, externalId: 'x-a' },
+  { userName: 'Alpha', displayName: 'anna', title: 'B', externalId: 'x-B', name: { familyName: 'Smith' } },
+  {
+    userName: 'charlie',
+    emails: [
+      { type: 'home', value: 'a@charlie.example' },
+      { type: 'work', value: 'z@charlie.example', primary: true },
+    ],
+    [enterprise]: { employeeNumber: '10', department: 'Sales' },
+  },
+  {
+    userName: 'bravo',
+    displayName: 'Émile',
+    title: 'a',
+    emails: [{ type: 'work', value: 'm@bravo.example' }],
+    [enterprise]: { employeeNumber: '9' },
+    name: { familyName: 'adams' },
+  },
+  { userName: 'echo', displayName: 'Bob', title: 'ä', roles: [{ value: 'r' }], externalId: 'x-b' },
+];
+const ids = new Map<string, string>();
+const groupIds = new Map<string, string>();
+
+beforeAll(async () => {
+  world = await testWorld();
+  tenants = await acme(world);
+  server = await scimServer(world);
+  okta = await directory(world, server, tenants.acme, 'okta');
+  entra = await directory(world, server, tenants.acme, 'entra');
+  globex = await directory(world, server, tenants.globex, 'okta');
+  for (const person of people) {
+    const answer = await okta.post('/Users', person);
+    if (answer.status !== 201) throw new Error(answer.text);
+    ids.set(person.userName, answer.body.id);
+  }
+  for (const [displayName, members] of [
+    ['Yellow', ['delta', 'echo']],
+    ['amber', ['Alpha']],
+    ['Green', []],
+  ] as const) {
+    const value = members.map((name) => ({ value: ids.get(name) }));
+    groupIds.set(displayName, (await okta.post('/Groups', { displayName, members: value })).body.id);
+  }
+});
+afterAll(async () => {
+  await server?.close();
+  await world?.close();
+});
+
+const get = (path: string, parameters: Readonly<Record<string, string>>): Promise<Answer> =>
+  okta.get(`${path}?${new URLSearchParams(parameters)}`);
+const search = (path: string, body: object): Promise<Answer> =>
+  okta.post(`${path}/.search`, { schemas: [searchUrn], ...body });
+const namesOf = (answer: Answer): readonly string[] => {
+  if (answer.status !== 200) throw new Error(answer.text);
+  return answer.body.Resources.map((resource: Body) => resource.userName ?? resource.displayName);
+};
+const refused = (answer: Answer) => [answer.status, answer.body.scimType];
+
+describe('RFC 7644 §3.4.2.3 a list', () => {
+  test.each([
+    ['userName', 'Alpha bravo charlie delta echo'],
+    ['USERNAME', 'Alpha bravo charlie delta echo'],
+    // By code point of the folded text; what has none comes last.
+    ['displayName', 'Alpha echo delta bravo charlie'],
+    ['name.familyName', 'bravo Alpha delta charlie echo'],
+    // The same title in other case is the same: the id decides.
+    ['title', 'bravo delta Alpha echo charlie'],
+    // Case exact: capitals come first.
+    ['externalId', 'Alpha delta echo charlie bravo'],
+    ['active', 'delta Alpha charlie bravo echo'],
+    // The primary address, not the first.
+    ['emails', 'bravo charlie delta Alpha echo'],
+    ['emails.value', 'bravo charlie delta Alpha echo'],
+    ['emails.type', 'charlie bravo delta Alpha echo'],
+    ['emails.primary', 'bravo charlie delta Alpha echo'],
+    ['roles.value', 'echo delta Alpha charlie bravo'],
+    // Text is sorted as text, whatever it holds.
+    ['employeeNumber', 'charlie bravo delta Alpha echo'],
+    [`${enterprise}:department`, 'charlie delta Alpha bravo echo'],
+    ['manager', 'delta Alpha charlie bravo echo'],
+    ['manager.value', 'delta Alpha charlie bravo echo'],
+    ['id', 'delta Alpha charlie bravo echo'],
+    ['meta.created', 'delta Alpha charlie bravo echo'],
+    ['meta.lastModified', 'delta Alpha charlie bravo echo'],
+    ['meta.resourceType', 'delta Alpha charlie bravo echo'],
+    ['meta.version', 'delta Alpha charlie bravo echo'],
+    ['meta.location', 'delta Alpha charlie bravo echo'],
+    ['schemas', 'delta Alpha charlie bravo echo'],
+    ['groups.display', 'Alpha delta echo charlie bravo'],
+    ['groups', 'delta echo Alpha charlie bravo'],
+    ['groups.$ref', 'delta echo Alpha charlie bravo'],
+    ['groups.type', 'delta Alpha echo charlie bravo'],
+  ])('of users is sorted by %s; descending is the same the other way round', async (sortBy, order) => {
+    const expected = sortBy === 'emails.type' || sortBy === 'emails.primary' ? null : order.split(' ');
+    const up = namesOf(await get('/Users', { sortBy }));
+    if (expected !== null) expect(up).toEqual(expected);
+    expect(namesOf(await get('/Users', { sortBy, sortOrder: 'ascending' }))).toEqual(up);
+    expect(namesOf(await get('/Users', { sortBy, sortOrder: 'descending' }))).toEqual(up.toReversed());
+    // The same order by pages, of either kind.
+    const pages = await Promise.all(
+      [1, 3, 5].map((startIndex) => get('/Users', { sortBy, startIndex: `${startIndex}`, count: '2' })),
+    );
+    expect(pages.flatMap(namesOf)).toEqual(up);
+  });
+
+  test.each([
+    ['displayName', 'amber Green Yellow'],
+    ['members.display', 'amber Yellow Green'],
+    ['members', 'Yellow amber Green'],
+    ['members.value', 'Yellow amber Green'],
+    ['members.$ref', 'Yellow amber Green'],
+    ['meta.created', 'Yellow amber Green'],
+  ])('of groups is sorted by %s, and every group has its own members', async (sortBy, order) => {
+    const answer = await get('/Groups', { sortBy });
+    expect(namesOf(answer)).toEqual(order.split(' '));
+    const members = Object.fromEntries(
+      answer.body.Resources.map((group: Body) => [
+        group.displayName,
+        (group.members ?? []).map((member: Body) => member.display),
+      ]),
+    );
+    expect(members).toEqual({ Yellow: ['Zoë', 'Bob'], amber: ['anna'], Green: [] });
+    expect(namesOf(await get('/Groups', { sortBy, sortOrder: 'descending' }))).toEqual(order.split(' ').toReversed());
+  });
+
+  test('is sorted with a filter, and sortOrder alone turns the order of ids', async () => {
+    const found = await get('/Users', { filter: 'title pr', sortBy: 'displayName', sortOrder: 'descending' });
+    expect(namesOf(found)).toEqual(['bravo', 'delta', 'echo', 'Alpha']);
+    expect(found.body.totalResults).toBe(4);
+    expect(namesOf(await get('/Users', { sortOrder: 'descending' }))).toEqual([...ids.keys()].toReversed());
+  });
+
+  test.each(['name', 'meta', 'nothing', 'password', 'emails.nothing', 'addresses'])(
+    'is not sorted by %s: 400 invalidValue',
+    async (sortBy) => expect(refused(await get('/Users', { sortBy }))).toEqual([400, 'invalidValue']),
+  );
+});
+
+describe('RFC 9865 §2', () => {
+  const walk = async (path: string, parameters: Readonly<Record<string, string>>) => {
+    const pages: Answer[] = [];
+    for (let cursor: string | undefined = ''; cursor !== undefined; cursor = pages.at(-1)?.body.nextCursor) {
+      const page = await get(path, { ...parameters, cursor });
+      if (page.status !== 200 || pages.length > 20) throw new Error(page.text);
+      pages.push(page);
+    }
+    return pages;
+  };
+
+  test.each([
+    ['/Users', {}],
+    ['/Users', { sortBy: 'userName' }],
+    ['/Users', { sortBy: 'title', sortOrder: 'descending' }],
+    ['/Users', { sortBy: 'emails.value', filter: 'active eq true' }],
+    ['/Users', { filter: 'userName pr', sortOrder: 'descending' }],
+    ['/Users', { sortBy: 'meta.lastModified' }],
+    ['/Users', { sortBy: 'active' }],
+    ['/Groups', { sortBy: 'displayName' }],
+    ['/Groups', { filter: 'members pr' }],
+    ['', { sortBy: 'displayName' }],
+    ['', {}],
+  ])('%s by cursor with %j is the list, page by page, and back again', async (path, parameters) => {
+    const whole = await get(path, parameters);
+    const pages = await walk(path, { ...parameters, count: '2' });
+    expect(pages.flatMap(namesOf)).toEqual(namesOf(whole));
+    for (const [index, { body }] of pages.entries()) {
+      expect(body.totalResults).toBe(whole.body.totalResults);
+      expect(body.itemsPerPage).toBe(body.Resources.length);
+      expect(body).not.toHaveProperty('startIndex');
+      expect('previousCursor' in body).toBe(index > 0);
+      expect('nextCursor' in body).toBe(index < pages.length - 1);
+      // RFC 9865 §2: nothing but unreserved characters (RFC 3986 §2.3).
+      for (const cursor of [body.previousCursor ?? '', body.nextCursor ?? ''])
+        expect(cursor).toMatch(/^[A-Za-z0-9._~-]*$/);
+    }
+    // Backwards from the last page, and forwards again from the first.
+    let back: Answer | undefined = pages.at(-1);
+    for (const page of pages.slice(0, -1).toReversed()) {
+      back = await get(path, { ...parameters, count: '2', cursor: back?.body.previousCursor });
+      expect(namesOf(back)).toEqual(namesOf(page));
+      expect(back.body.nextCursor).toEqual(expect.any(String));
+    }
+    expect(back?.body).not.toHaveProperty('previousCursor');
+    if (pages.length > 1) {
+      const again = await get(path, { ...parameters, count: '2', cursor: back?.body.nextCursor });
+      expect(namesOf(again)).toEqual(namesOf(pages[1] as Answer));
+    }
+  });
+
+  test('a list that fits on one page has no cursor, nor has an empty one', async () => {
+    for (const filter of ['userName eq "alpha"', 'userName eq "nobody"']) {
+      const { body } = await get('/Users', { filter, cursor: '' });
+      expect(body).not.toHaveProperty('nextCursor');
+      expect(body).not.toHaveProperty('previousCursor');
+    }
+    const { body } = await okta.get('/Users?cursor&count=5');
+    expect([body.totalResults, body.itemsPerPage, body.nextCursor]).toEqual([5, 5, undefined]);
+  });
+
+  test('pages go by index where nobody asks for a cursor, as /ServiceProviderConfig says (RFC 9865 §4)', async () => {
+    const { body } = await get('/Users', { count: '2' });
+    expect(body).toMatchObject({ startIndex: 1, itemsPerPage: 2, totalResults: 5 });
+    expect(body).not.toHaveProperty('nextCursor');
+    expect((await okta.get('/ServiceProviderConfig')).body).toMatchObject({
+      sort: { supported: true },
+      pagination: {
+        cursor: true,
+        index: true,
+        defaultPaginationMethod: 'index',
+        defaultPageSize: 100,
+        maxPageSize: 200,
+        cursorTimeout: 3600,
+      },
+    });
+  });
+
+  const cursorOf = async (parameters: Readonly<Record<string, string>> = {}): Promise<string> =>
+    (await get('/Users', { count: '2', cursor: '', ...parameters })).body.nextCursor;
+
+  test('§2.1 a cursor that was changed anywhere is 400 invalidCursor, and says nothing to its reader', async () => {
+    const cursor = await cursorOf({ sortBy: 'userName' });
+    expect(Buffer.from(cursor, 'base64url').toString('latin1')).not.toMatch(/alpha|bravo|[0-9a-f]{8}-/i);
+    const parameters = { count: '2', sortBy: 'userName' };
+    for (const at of [0, 1, 5, 20, 40, cursor.length - 3]) {
+      const changed = cursor.slice(0, at) + (cursor[at] === 'A' ? 'B' : 'A') + cursor.slice(at + 1);
+      expect([at, ...refused(await get('/Users', { ...parameters, cursor: changed }))]).toEqual([
+        at,
+        400,
+        'invalidCursor',
+      ]);
+    }
+    for (const none of [
+      'x',
+      '%00',
+      '1',
+      'null',
+      cursor.slice(0, -4),
+      `${cursor}AAAA`,
+      `${cursor}=`,
+      'A'.repeat(9_000),
+    ]) {
+      expect(refused(await get('/Users', { ...parameters, cursor: none }))).toEqual([400, 'invalidCursor']);
+    }
+    expect((await get('/Users', { ...parameters, cursor })).status).toBe(200);
+  });
+
+  test('§2.1 T37 a cursor opens only for its own directory, filter and order', async () => {
+    const cursor = await cursorOf({ filter: 'userName pr', sortBy: 'userName' });
+    const same = { filter: 'userName pr', sortBy: 'userName', count: '2', cursor };
+    const other = async (client: DirectoryClient, path: string, changes: object): Promise<unknown> =>
+      refused(await client.get(`${path}?${new URLSearchParams({ ...same, ...changes })}`));
+    const invalid = [400, 'invalidCursor'];
+    expect(await other(entra, '/Users', {})).toEqual(invalid);
+    expect(await other(globex, '/Users', {})).toEqual(invalid);
+    expect(await other(okta, '', {})).toEqual(invalid);
+    expect(await other(okta, '/Users', { filter: 'displayName pr' })).toEqual(invalid);
+    expect(await other(okta, '/Users', { sortBy: 'title' })).toEqual(invalid);
+    expect(await other(okta, '/Users', { sortOrder: 'descending' })).toEqual(invalid);
+    // The same filter in another spelling is the same filter; how much of each resource is wanted is no part of the order.
+    expect((await get('/Users', { ...same, filter: 'USERNAME  pr'.replace('  ', ' ') })).status).toBe(200);
+    expect((await get('/Users', { ...same, attributes: 'userName', count: '1' })).status).toBe(200);
+    expect((await search('/Users', { ...same, count: 2 })).status).toBe(200);
+  });
+
+  test('§2.1 a cursor is good for an hour, then it is 400 expiredCursor', async () => {
+    let late = 0;
+    const clock = await scimServer(world, {
+      contextFor: (caller) => {
+        const ctx = world.context(caller.actor);
+        return { ...ctx, now: () => (ctx.now() + late) as ReturnType<typeof ctx.now> };
+      },
+    });
+    const at = (cursor: string) =>
+      fetch(`${clock.url}/scim/v2/acme/okta/Users?count=2&cursor=${cursor}`, {
+        headers: { Authorization: `Bearer ${okta.token}` },
+      }).then(async (response) => [response.status, ((await response.json()) as Body).scimType]);
+    const cursor = await cursorOf();
+    late = 3_590_000;
+    expect(await at(cursor)).toEqual([200, undefined]);
+    late = 3_602_000;
+    expect(await at(cursor)).toEqual([400, 'expiredCursor']);
+    await clock.close();
+  });
+
+  test.each(['0', '-1', 'x', '1.5'])('§2.1 with a cursor, count=%s is 400 invalidCount', async (count) =>
+    expect(refused(await get('/Users', { cursor: '', count }))).toEqual([400, 'invalidCount']),
+  );
+
+  test('a startIndex beside a cursor is 400: a list has one way of paging', async () =>
+    expect(refused(await get('/Users', { cursor: '', startIndex: '1' }))).toEqual([400, 'invalidValue']));
+
+  test('more than the page size is the page size', async () =>
+    expect((await get('/Users', { cursor: '', count: '1000000' })).body.itemsPerPage).toBe(5));
+
+  test('pages are stable: what comes and goes meanwhile moves nobody to another page', async () => {
+    const path = '/Users';
+    const made = [];
+    for (const index of [1, 3, 5, 7, 9]) made.push((await globex.post(path, { userName: `u${index}` })).body);
+    const page = async (cursor: string) => (await globex.get(`${path}?sortBy=userName&count=2&cursor=${cursor}`)).body;
+    const names = (body: Body) => body.Resources.map((user: Body) => user.userName);
+    const first = await page('');
+    expect(names(first)).toEqual(['u1', 'u3']);
+    // Before, at and behind the place where the cursor stands.
+    for (const userName of ['u0', 'u2', 'u4']) await globex.post(path, { userName });
+    for (const user of [made[0], made[1], made[3]]) await globex.delete(`${path}/${user.id}`);
+    const second = await page(first.nextCursor);
+    expect(names(second)).toEqual(['u4', 'u5']);
+    expect(names(await page(second.nextCursor))).toEqual(['u9']);
+    expect(names(await page(second.previousCursor))).toEqual(['u0', 'u2']);
+    // All that the page before had is gone: what is left begins here.
+    for (const user of (await page('')).Resources) await globex.delete(`${path}/${user.id}`);
+    const start = await page(second.previousCursor);
+    expect([names(start), start.previousCursor]).toEqual([['u4', 'u5'], undefined]);
+  });
+});
+
+describe('RFC 7644 §3.4.3 a search by POST', () => {
+  test('answers as the list does, with the same parameters in its message', async () => {
+    const filter = 'title pr';
+    const expected = await get('/Users', {
+      filter,
+      sortBy: 'title',
+      startIndex: '2',
+      count: '2',
+      attributes: 'userName,title',
+    });
+    const asked = { filter, sortBy: 'title', startIndex: 2, count: 2, attributes: ['userName', 'title'] };
+    const answer = await search('/Users', asked);
+    expect([answer.status, answer.body]).toEqual([200, expected.body]);
+    expect(answer.body.schemas).toEqual(['urn:ietf:params:scim:api:messages:2.0:ListResponse']);
+    expect(answer.headers.get('content-type')).toContain('application/scim+json');
+  });
+
+  test('of groups leaves out what it says', async () => {
+    const { body } = await search('/Groups', { excludedAttributes: ['members', 'meta'], sortBy: 'displayName' });
+    expect(body.Resources.map((group: Body) => Object.keys(group).sort())).toEqual(
+      Array(3).fill(['displayName', 'id', 'schemas']),
+    );
+  });
+
+  test('pages by cursor (RFC 9865 §3)', async () => {
+    const first = await search('/Users', { cursor: '', count: 4, sortBy: 'userName' });
+    const second = await search('/Users', { cursor: first.body.nextCursor, count: 4, sortBy: 'userName' });
+    expect([...namesOf(first), ...namesOf(second)]).toEqual(['Alpha', 'bravo', 'charlie', 'delta', 'echo']);
+    expect(second.body).not.toHaveProperty('nextCursor');
+  });
+
+  test('at the root finds users and groups together, sorted together, with members and groups', async () => {
+    const answer = await search('', { sortBy: 'displayName' });
+    expect(answer.body.Resources.map((resource: Body) => resource.displayName ?? null)).toEqual([
+      'amber',
+      'anna',
+      'Bob',
+      'Green',
+      'Yellow',
+      'Zoë',
+      'Émile',
+      null,
+    ]);
+    expect(answer.body.totalResults).toBe(8);
+    expect(answer.body.Resources.map((resource: Body) => resource.meta.resourceType).join(' ')).toBe(
+      'Group User User Group Group User User User',
+    );
+    const yellow = answer.body.Resources[4];
+    expect(yellow.members.map((member: Body) => member.display)).toEqual(['Zoë', 'Bob']);
+    expect(answer.body.Resources[1].groups).toEqual([expect.objectContaining({ display: 'amber' })]);
+  });
+
+  test.each([
+    // RFC 7644 §3.4.2.1: an attribute of the other type is one without value.
+    ['userName sw "a"', ['Alpha']],
+    ['not (userName pr)', ['Yellow', 'amber', 'Green']],
+    ['userName ne "alpha"', ['delta', 'charlie', 'bravo', 'echo', 'Yellow', 'amber', 'Green']],
+    ['userName eq null and displayName sw "g"', ['Green']],
+    ['emails.type ne "work"', ['charlie']],
+    ['emails[type eq "home"]', ['charlie']],
+    ['members pr or displayName eq "bob"', ['echo', 'Yellow', 'amber']],
+    ['meta.resourceType eq "Group" and displayName co "e"', ['Yellow', 'amber', 'Green']],
+    ['meta.resourceType eq "User" and active eq false', ['delta']],
+    ['displayName co "a"', ['Alpha', 'amber']],
+    ['schemas eq "urn:ietf:params:scim:schemas:core:2.0:Group"', ['Yellow', 'amber', 'Green']],
+  ])('RFC 7644 §3.4.2.1 at the root by %s finds %j, by GET too', async (filter, found) => {
+    const posted = await search('', { filter });
+    expect([namesOf(posted), posted.body.totalResults]).toEqual([found, found.length]);
+    expect((await get('', { filter })).body).toEqual(posted.body);
+    const small = await search('', { filter, count: 1, startIndex: found.length });
+    expect([namesOf(small), small.body.totalResults]).toEqual([found.slice(-1), found.length]);
+  });
+
+  test('in any case of its members’ names; null is as if it were not there', async () => {
+    const answer = await search('/Users', {
+      FILTER: 'userName eq "echo"',
+      startIndex: null,
+      Attributes: null,
+      cursor: null,
+    });
+    expect(namesOf(answer)).toEqual(['echo']);
+    const bare = await okta.post('/Users/.search', { count: 1 });
+    expect(bare.body.itemsPerPage).toBe(1);
+  });
+
+  test.each([
+    [{ filter: '' }, 'invalidFilter'],
+    [{ filter: 'nothing pr' }, 'invalidFilter'],
+    [{ filter: 'password pr' }, 'invalidFilter'],
+    [{ filter: 5 }, 'invalidValue'],
+    [{ count: 1.5 }, 'invalidCount'],
+    [{ count: 'x' }, 'invalidCount'],
+    [{ count: {} }, 'invalidValue'],
+    [{ startIndex: 1e308 }, 'invalidValue'],
+    [{ sortBy: ['userName'] }, 'invalidValue'],
+    [{ sortOrder: 'up', sortBy: 'userName' }, 'invalidValue'],
+    [{ attributes: [1] }, 'invalidValue'],
+    [{ attributes: ['a'], excludedAttributes: ['b'] }, 'invalidValue'],
+    [{ cursor: 'x' }, 'invalidCursor'],
+    [{ schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'] }, 'invalidSyntax'],
+    [[], 'invalidSyntax'],
+  ])('with %j is 400 %s, at every level', async (body, scimType) => {
+    for (const path of ['/Users/.search', '/Groups/.search', '/.search']) {
+      const sent = Array.isArray(body) ? body : { schemas: [searchUrn], ...body };
+      expect(refused(await okta.post(path, sent))).toEqual([400, scimType]);
+    }
+  });
+
+  test('by another method is 405, elsewhere 404, and another type of body 415', async () => {
+    for (const path of ['/.search', '/Users/.search', '/Groups/.search']) {
+      for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) {
+        const answer = await okta.call(method, path);
+        expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+      }
+      expect((await okta.call('POST', path, '{}', { 'Content-Type': 'text/plain' })).status).toBe(415);
+    }
+    for (const path of ['/Schemas/.search', '/Me/.search', `/Users/${ids.get('echo')}/.search`]) {
+      expect((await okta.post(path, {})).status).toBe(404);
+    }
+    expect((await okta.post('', {})).status).toBe(405);
+  });
+});
+
+describe('RFC 7644 §3.4.2.4 pages by index', () => {
+  test.each([
+    [{ count: '0' }, 5, 1, 0],
+    [{ count: '-3' }, 5, 1, 0],
+    [{ count: '0', filter: 'title pr' }, 4, 1, 0],
+    [{ count: '0', filter: 'title pr', sortBy: 'title' }, 4, 1, 0],
+    [{ startIndex: '6' }, 5, 6, 0],
+    [{ startIndex: '100', filter: 'title pr' }, 4, 100, 0],
+    [{ startIndex: '4', count: '2', filter: 'title pr' }, 4, 4, 1],
+    [{ startIndex: '0', count: '2' }, 5, 1, 2],
+    [{ startIndex: '-5', count: '2', sortBy: 'userName' }, 5, 1, 2],
+    [{ startIndex: '5', count: '5', sortBy: 'userName' }, 5, 5, 1],
+    [{ filter: 'userName eq "nobody"' }, 0, 1, 0],
+  ])('with %j count %d, begin at %d and hold %d', async (parameters, totalResults, startIndex, itemsPerPage) => {
+    const { body } = await get('/Users', parameters);
+    expect(body).toMatchObject({ totalResults, startIndex, itemsPerPage });
+    expect(body.Resources).toHaveLength(itemsPerPage);
+  });
+
+  test('count users and groups together at the root', async () => {
+    expect((await get('', { count: '0' })).body).toMatchObject({ totalResults: 8, startIndex: 1, itemsPerPage: 0 });
+    const pages = await Promise.all(
+      [1, 4, 7].map((startIndex) => get('', { startIndex: `${startIndex}`, count: '3' })),
+    );
+    expect(pages.flatMap(namesOf)).toEqual([...ids.keys(), ...groupIds.keys()]);
+  });
+
+  test('in an order are stable while others come and go', async () => {
+    const made = [];
+    for (const index of [1, 2, 3, 4, 5, 6]) made.push((await entra.post('/Users', { userName: `e${index}` })).body);
+    const page = async (startIndex: number) =>
+      (await entra.get(`/Users?sortBy=userName&count=2&startIndex=${startIndex}`)).body.Resources.map(
+        (user: Body) => user.userName,
+      );
+    expect(await page(1)).toEqual(['e1', 'e2']);
+    await entra.delete(`/Users/${made[0].id}`);
+    await entra.post('/Users', { userName: 'e0' });
+    expect(await page(3)).toEqual(['e3', 'e4']);
+    await entra.delete(`/Users/${made[2].id}`);
+    expect(await page(5)).toEqual(['e5', 'e6']);
+  });
+});
+
+describe('RFC 7644 §3.11 /Me', () => {
+  test.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])(
+    '%s is 501: a directory is nobody, and the answer says so',
+    async (method) => {
+      const answer = await okta.call(method, '/Me', method === 'GET' ? undefined : {});
+      expect([answer.status, answer.body.status]).toEqual([501, '501']);
+      expect(answer.body.detail).toMatch(/no person/);
+    },
+  );
+});
