@@ -8,6 +8,7 @@ import { type Drain, makeDrain } from './drain.ts';
 import { healthRouter, type Metrics } from './health.ts';
 import { mailDelivery } from './mail/transport.ts';
 import { mailTasks } from './mail/worker.ts';
+import { requestKeeper } from './operations/keep-scim-requests.ts';
 import { pageErrors } from './pages/guard.ts';
 import { interactionRouter } from './pages/interaction-router.ts';
 import { invitationRouter } from './pages/invitation-router.ts';
@@ -18,6 +19,7 @@ import { startPage } from './pages/start.ts';
 import { upstreamPages } from './pages/upstream-pages.ts';
 import { buildProvider } from './provider/provider.ts';
 import { rateLimit } from './rate-limit.ts';
+import { requestLog } from './scim/request-log.ts';
 import { scimRouter } from './scim/router.ts';
 import { readSecret } from './settings.ts';
 import { cleanUpSchedule, cleanUpTasks } from './store/clean-up.ts';
@@ -91,6 +93,11 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
     publicUrl,
     contextFor,
   };
+  const scimRequests = requestLog({
+    write: requestKeeper(contextFor({ actor: { kind: 'system' }, requestId: randomUUID() })),
+    log,
+  });
+  closing.push(() => scimRequests.close());
   const local = passwords();
   const pages = { contextFor, publicUrl, log };
   // A sign-in is four or five pages, and a whole office may stand behind one address.
@@ -108,7 +115,7 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
       metrics,
       metricsToken: settings.metricsToken,
     }),
-    mount('/scim/v2', scimRouter({ contextFor, publicUrl, log })),
+    mount('/scim/v2', scimRouter({ contextFor, publicUrl, log, requestLog: scimRequests })),
     provider.router,
     stylesheetRouter(),
     interactionRouter({

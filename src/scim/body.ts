@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ScimError, tooLarge } from './errors.ts';
 import { type JsonLimits, type JsonValue, parseJson } from './json.ts';
+import { sawBody } from './seen-body.ts';
 
 const TYPES: ReadonlySet<string> = new Set(['application/scim+json', 'application/json']);
 
@@ -19,7 +20,9 @@ export async function readBody(request: IncomingMessage, limits: JsonLimits): Pr
 export async function readBytes(request: IncomingMessage, limit: number, refuse = bodyTooLarge): Promise<Buffer> {
   checkType(request.headers);
   if (Number(request.headers['content-length'] ?? 0) > limit) throw refuse(limit);
-  return gather(request, limit, refuse);
+  const bytes = await gather(request, limit, refuse);
+  sawBody(request, bytes);
+  return bytes;
 }
 
 function checkType(headers: IncomingMessage['headers']): void {

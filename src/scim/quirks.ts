@@ -174,11 +174,22 @@ export const quirks: readonly Quirk[] = Object.freeze([
   missingSchemas,
 ]);
 
+// Beside the lines, which are what most readers want: who is known to send what each one tells of.
+const sources = new WeakMap<Notes, Map<string, Quirk>>();
+
 /** Writes the quirk's line once. A body of a thousand operations makes no log of a thousand lines. */
 export function note(notes: Notes, quirk: Quirk, what = '', as = ''): void {
   if (notes.length >= MAX_NOTES) return;
   const line = quirk.says(what, as);
-  if (!notes.includes(line)) notes.push(line);
+  if (notes.includes(line)) return;
+  notes.push(line);
+  const source = sources.get(notes) ?? new Map<string, Quirk>();
+  sources.set(notes, source.set(line, quirk));
+}
+
+/** The quirk whose line this is; undefined for a line that none wrote. */
+export function quirkOf(notes: Notes, line: string): Quirk | undefined {
+  return sources.get(notes)?.get(line);
 }
 
 const OPS: ReadonlySet<string> = new Set(['add', 'replace', 'remove']);

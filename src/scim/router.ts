@@ -6,6 +6,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Request, type Response, Router } from 'express';
 import type { Caller, Context, Log } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
+import type { Instant } from '../core/ids.ts';
+import { type Admit, admission } from './admission.ts';
 import { type Authenticate, authenticator } from './authenticate.ts';
 import { directorySchemas } from './directory-schemas.ts';
 import { resourceType, resourceTypes, schemaByUrn, schemas, serviceProviderConfig } from './discovery.ts';
@@ -14,8 +16,10 @@ import { CredentialEnded, type Exchange, type Handler, notImplemented } from './
 import { deleteGroup, getGroup, patchGroup, postGroup, putGroup } from './groups.ts';
 import { noMe } from './me.ts';
 import type { Notes } from './quirks.ts';
+import type { RequestLog } from './request-log.ts';
 import { errorReply, failureReply, type Reply, send } from './respond.ts';
 import { listAll, listGroups, listUsers, searchAll, searchGroups, searchUsers } from './search.ts';
+import { watchBody } from './seen-body.ts';
 import { deleteUser, getUser, patchUser, postUser, putUser } from './users.ts';
 
 export type ScimOptions = {
@@ -23,6 +27,8 @@ export type ScimOptions = {
   /** Address under which the server is known, without a slash at the end: the only source of addresses in answers (T61). */
   readonly publicUrl: string;
   readonly log: Log;
+  /** Where each directory's requests are noted for its administrators. */
+  readonly requestLog?: RequestLog;
 };
 
 type Methods = Readonly<Partial<Record<'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', Handler>>>;
@@ -92,11 +98,13 @@ const endpoints: readonly Endpoint[] = [
 
 /** A router for `/scim/v2`. It answers every request that reaches it, in SCIM's own form. */
 export function scimRouter(options: ScimOptions): Router {
-  const authenticate = authenticator();
+  const doors: Doors = { authenticate: authenticator(), admit: admission() };
   const router = Router();
-  router.use((request: Request, response: Response) => handle(options, authenticate, request, response));
+  router.use((request: Request, response: Response) => handle(options, doors, request, response));
   return router;
 }
+
+type Doors = { readonly authenticate: Authenticate; readonly admit: Admit };
 
 type Ask = {
   readonly tenant: string;
@@ -125,8 +133,8 @@ function decodeAll(segments: readonly string[]): readonly string[] | null {
 }
 
 async function handle(
-  { contextFor, publicUrl, log }: ScimOptions,
-  authenticate: Authenticate,
+  { contextFor, publicUrl, log, requestLog }: ScimOptions,
+  { authenticate, admit }: Doors,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -135,15 +143,21 @@ async function handle(
   const notes: Notes = [];
   const ask = readAddress(request.url);
   let directory: Directory | null = null;
+  let leave = () => {};
+  let answered: Answer = { reply: null, bytes: 0 };
   response.setHeader('X-Request-Id', requestId);
   try {
     const reply = await (async (): Promise<Reply> => {
       if (ask === null) throw new ScimError(404, null, 'The address names no directory.');
       const ctx = contextFor({ actor: { kind: 'system' }, requestId });
       const known = await authenticate(ctx, ask, request.headers.authorization, request.ip ?? '');
-      if (known.kind === 'too_many') return tooMany(known.retryAfterSeconds);
+      if (known.kind === 'too_many') return tooMany('Too many wrong tokens came from this address.', known);
       if (known.kind === 'unknown') return unauthorized(known.presented);
       directory = known.directory;
+      const admitted = admit(directory);
+      if (admitted.kind === 'too_many') return tooMany(TOO_MANY[admitted.why], admitted);
+      leave = admitted.leave;
+      if (requestLog !== undefined) watchBody(request, directory.settings.requestLog.bodyHours > 0);
       const { connectionId, connectionKey: name } = directory;
       const exchange: Exchange = {
         ctx: contextFor({ actor: { kind: 'directory', connectionId, name }, requestId }),
@@ -156,18 +170,43 @@ async function handle(
       };
       return await dispatch(exchange, ask.path);
     })();
-    await send(request, response, reply);
+    answered = measured(reply);
+    await send(request, response, answered.reply ?? reply);
   } catch (error) {
-    await fail(error, requestId, log, request, response);
+    answered = measured(await fail(error, requestId, log, request, response));
+  } finally {
+    leave();
   }
   const { method } = request;
-  const ms = Math.round(performance.now() - started);
+  const durationMs = Math.round(performance.now() - started);
   const at = directory === null ? {} : { tenant: ask?.tenant, connection: ask?.connection, path: ask?.path?.join('/') };
   // Only what an authenticated directory asked for is named, and never its query: that may hold addresses, or a token (T53, T113).
   log.info(
-    { requestId, method, ...at, status: response.statusCode, ms, ...(notes.length > 0 ? { notes } : {}) },
+    { requestId, method, ...at, status: response.statusCode, ms: durationMs, ...(notes.length > 0 ? { notes } : {}) },
     'scim',
   );
+  if (directory === null || ask === null || requestLog === undefined) return;
+  const { path, query } = ask;
+  const when = (Date.now() - durationMs) as Instant;
+  const { reply, bytes } = answered;
+  requestLog.keep({ directory, requestId, at: when, durationMs, request, path, query, notes, reply, bytesOut: bytes });
+}
+
+/** An answer and how long its body is; one in pieces is counted while they are sent. */
+type Answer = { readonly reply: Reply | null; readonly bytes: number };
+
+function measured(reply: Reply | null): Answer {
+  const body = reply?.body ?? null;
+  if (reply === null || body === null) return { reply, bytes: 0 };
+  if (typeof body === 'string') return { reply, bytes: Buffer.byteLength(body) };
+  const answer = { reply: { ...reply, body: counted() }, bytes: 0 };
+  async function* counted(): AsyncGenerator<string> {
+    for await (const piece of body as AsyncIterable<string>) {
+      answer.bytes += Buffer.byteLength(piece);
+      yield piece;
+    }
+  }
+  return answer;
 }
 
 function dispatch(exchange: Exchange, path: readonly string[] | null): Promise<Reply> | Reply {
@@ -196,9 +235,13 @@ function unauthorized(presented: boolean): Reply {
   });
 }
 
-function tooMany(retryAfterSeconds: number): Reply {
-  const error = new ScimError(429, null, 'Too many wrong tokens came from this address.');
-  return errorReply(error, { 'Retry-After': String(retryAfterSeconds) });
+const TOO_MANY = {
+  rate: 'This directory sends more requests a second than it may.',
+  at_once: 'Too many requests of this directory are under way.',
+} as const;
+
+function tooMany(why: string, { retryAfterSeconds }: { readonly retryAfterSeconds: number }): Reply {
+  return errorReply(new ScimError(429, null, why), { 'Retry-After': String(retryAfterSeconds) });
 }
 
 async function fail(
@@ -207,9 +250,13 @@ async function fail(
   log: Log,
   request: IncomingMessage,
   response: ServerResponse,
-): Promise<void> {
+): Promise<Reply | null> {
   const reply = error instanceof CredentialEnded ? unauthorized(true) : failureReply(error, requestId, log);
   // A broken connection is the only honest end of an answer that was half sent.
-  if (reply === null || response.headersSent) response.destroy();
-  else await send(request, response, reply);
+  if (reply === null || response.headersSent) {
+    response.destroy();
+    return null;
+  }
+  await send(request, response, reply);
+  return reply;
 }

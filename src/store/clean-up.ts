@@ -2,12 +2,16 @@
 // nothing but what it keeps for a sign-in.
 
 import type { Query } from '../context.ts';
+import { defaultDirectorySettings } from '../core/directory-settings.ts';
 import type { Tasks } from './jobs.ts';
 import { removeExpired as removeExpiredArtifacts } from './oidc-artifacts.ts';
+import { removeOldRequests } from './scim-requests.ts';
 
 // Small bites, so that no statement holds many rows or runs long.
 const BITE = 1_000;
 const MOST_BITES = 100;
+// A hundred directories at work write more in ten minutes than small bites would take.
+const LOG_BITE = 10_000;
 
 const expired = {
   login_flows: 'expires_at < now()',
@@ -32,6 +36,7 @@ export const cleanUpTasks: Tasks = {
       await inBites(() => removeExpired(owner, table, condition));
     }
     await inBites(() => removeExpiredArtifacts(owner, BITE));
+    await inBites(() => removeOldRequests(owner, LOG_BITE, defaultDirectorySettings.requestLog), LOG_BITE);
   },
   async prepare_audit_months(_payload, { owner }) {
     for (let months = 1; months <= MONTHS_AHEAD; months += 1) await prepareAuditMonth(owner, months);
@@ -45,8 +50,8 @@ async function removeExpired(owner: Query, table: string, condition: string): Pr
   return (await owner.run({ name: null, text }, [])).length;
 }
 
-async function inBites(bite: () => Promise<number>): Promise<void> {
-  for (let bites = 0; bites < MOST_BITES; bites += 1) if ((await bite()) < BITE) return;
+async function inBites(bite: () => Promise<number>, size = BITE): Promise<void> {
+  for (let bites = 0; bites < MOST_BITES; bites += 1) if ((await bite()) < size) return;
 }
 
 async function releaseAbandonedJobs(owner: Query): Promise<void> {

@@ -6,6 +6,7 @@ import express from 'express';
 import type { Context, Log } from '../../src/context.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
 import type { TenantRef } from '../../src/operations/standing.ts';
+import type { RequestLog } from '../../src/scim/request-log.ts';
 import { scimRouter } from '../../src/scim/router.ts';
 import { silent, type TestWorld } from './world.ts';
 
@@ -15,12 +16,17 @@ export type ScimServer = { readonly url: string; close(): Promise<void> };
 
 export async function scimServer(
   world: TestWorld,
-  options: { readonly log?: Log; readonly contextFor?: (caller: Context['caller']) => Context } = {},
+  options: {
+    readonly log?: Log;
+    readonly contextFor?: (caller: Context['caller']) => Context;
+    readonly requestLog?: RequestLog;
+  } = {},
 ): Promise<ScimServer> {
   const contextFor = options.contextFor ?? ((caller: Context['caller']) => world.context(caller.actor));
   const app = express();
   app.set('trust proxy', true);
-  app.use('/scim/v2', scimRouter({ contextFor, publicUrl, log: options.log ?? silent }));
+  const { log = silent, requestLog } = options;
+  app.use('/scim/v2', scimRouter({ contextFor, publicUrl, log, ...(requestLog === undefined ? {} : { requestLog }) }));
   const server: Server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -1,0 +1,116 @@
+// What the request log may show of a request: no token and no password, whoever put it where it does not belong.
+
+import type { JsonValue } from './json.ts';
+import { isArray, isObject } from './json.ts';
+
+export const REDACTED = '[redacted]';
+
+const SECRET_NAME =
+  /pass(?:word|wd|phrase|code)|^pwd$|^pin$|^otp$|secret|token|credential|authori[sz]ation|(?:api|private|access)[-_]?key|^ssn$/i;
+
+/** True for an attribute, or a path to one, that is named as secrets are: `password`, `urn:…:User:apiToken`, `x.secret`. */
+export function isSecretName(name: string): boolean {
+  // Of a URN only the attribute counts: a schema may well be somebody's "tokens:2.0".
+  const attribute = name.slice(name.lastIndexOf(':') + 1);
+  return attribute.split(/[.[\] ]/).some((part) => SECRET_NAME.test(part));
+}
+
+// Tokens of ours and of others, whatever attribute they stand in. Each part is bounded, so that no text takes long.
+const SECRET_TEXT =
+  /\bdb[so]_[A-Za-z0-9_-]{8,200}|\beyJ[A-Za-z0-9_-]{8,8000}\.[A-Za-z0-9_-]{2,8000}(?:\.[A-Za-z0-9_-]{0,8000})?|\b(?:bearer|basic) +[A-Za-z0-9._~+/=-]{8,8000}|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]{0,16000}/gi;
+
+/** The text with every token in it taken out. */
+export function withoutTokens(text: string): string {
+  return text.replace(SECRET_TEXT, REDACTED);
+}
+
+// An element, or an operation, says by these of what its `value` is.
+const NAMING = ['path', 'type', 'name', 'attribute', 'key'] as const;
+
+/**
+ * The value with all its secrets taken out: what stands under a secret's name, what an operation or an element of such a name has
+ * as its value, and tokens in any text. Everything else stays as it was sent, so that it can be sent again.
+ */
+export function withoutSecrets(value: JsonValue): JsonValue {
+  if (typeof value === 'string') return withoutTokens(value);
+  if (isArray(value)) return value.map(withoutSecrets);
+  if (!isObject(value)) return value;
+  const namesSecret = Object.keys(value).some((key) => {
+    const name = value[key];
+    return NAMING.some((one) => one === key.toLowerCase()) && typeof name === 'string' && isSecretName(name);
+  });
+  return Object.fromEntries(
+    Object.keys(value).map((key) => {
+      const secret = isSecretName(key) || (namesSecret && key.toLowerCase() === 'value');
+      return [withoutTokens(key), secret ? REDACTED : withoutSecrets(value[key] as JsonValue)];
+    }),
+  );
+}
+
+const SHOWN_PARAMETERS: ReadonlySet<string> = new Set([
+  'filter',
+  'startIndex',
+  'count',
+  'attributes',
+  'excludedAttributes',
+  'sortBy',
+  'sortOrder',
+  'aadOptscim062020',
+]);
+const MAX_QUERY = 1_000;
+
+/**
+ * A query as the log shows it, or null where it is empty: the standard's own parameters, and of a filter its form and the values that
+ * it compares with, unless it asks for a secret. Of any other parameter not even the name: that is where tokens are put by mistake.
+ */
+export function shownQuery(query: URLSearchParams): string | null {
+  const parts: string[] = [];
+  let others = 0;
+  for (const [name, value] of query) {
+    if (name === 'filter') parts.push(`filter=${shownFilter(value)}`);
+    else if (SHOWN_PARAMETERS.has(name))
+      parts.push(value === '' ? name : `${name}=${withoutTokens(value.slice(0, 200))}`);
+    else if (name === 'cursor') parts.push(value === '' ? 'cursor' : 'cursor=…');
+    else others += 1;
+  }
+  if (others > 0) parts.push(others === 1 ? '1 parameter not shown' : `${others} parameters not shown`);
+  return parts.length === 0 ? null : clean(parts.join('&'), MAX_QUERY);
+}
+
+const LITERAL = /"(?:[^"\\]|\\.)*"/g;
+const MAX_FILTER = 2_000;
+
+/** Values stay, since an administrator asks for whom the provider looked; not those of a secret, nor what is no value at all. */
+function shownFilter(filter: string): string {
+  if (filter.length > MAX_FILTER) return '[too long]';
+  let shown = '';
+  let end = 0;
+  for (const literal of filter.matchAll(LITERAL)) {
+    const before = filter.slice(end, literal.index);
+    shown += before + (isSecretName(attributeBefore(before)) ? `"${REDACTED}"` : withoutTokens(literal[0]));
+    end = literal.index + literal[0].length;
+  }
+  const rest = filter.slice(end);
+  const open = rest.indexOf('"');
+  return shown + (open === -1 ? withoutTokens(rest) : `${rest.slice(0, open)}"…`);
+}
+
+/** `password` of `… and password eq `. */
+function attributeBefore(text: string): string {
+  return (
+    text
+      .trimEnd()
+      .split(/[\s()[\]]+/)
+      .at(-2) ?? ''
+  );
+}
+
+/** Text as a database can keep it and a line can show it. */
+export function clean(text: string, length: number): string {
+  return withoutTokens(
+    text
+      .slice(0, length)
+      .toWellFormed()
+      .replace(/\p{Cc}/gu, '\ufffd'),
+  );
+}
