@@ -13,17 +13,17 @@ export type ClientThrottle = {
 
 const WRONG_PER_MINUTE = 20;
 const MINUTE = 60_000;
-/** A secret that was right within this time is let through whatever others at its address do wrong. */
-const PROVEN_MS = 60 * MINUTE;
+/** A secret that was right within this time is let through whatever others at its address do wrong. Some are shown once an hour. */
+const PROVEN_MS = 24 * 60 * MINUTE;
 const MAX_ENTRIES = 10_000;
 // Where clients authenticate themselves.
 const ROUTES = ['token', 'revocation', 'pushed_authorization_request'];
 
 /**
  * Twenty wrong secrets a minute from one address, then 429 with Retry-After until the minute is over (T51). Applications and
- * identity providers share addresses, so a secret that was right lately is never held up. Keeps no secret: only hashes, for an hour.
+ * identity providers share addresses, so a secret that was right lately is never held up. Keeps no secret: only hashes, for a day.
  */
-export function clientThrottle(now: () => number = Date.now): ClientThrottle {
+export function clientThrottle(now = () => Date.now()): ClientThrottle {
   const wrong = new Map<string, { count: number; readonly until: number }>();
   const proven = new Map<string, number>();
   return {

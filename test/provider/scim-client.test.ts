@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as client from 'openid-client';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Instant } from '../../src/core/ids.ts';
 import { parseScimClientId } from '../../src/core/scim-client.ts';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
@@ -366,6 +366,13 @@ describe('secrets', () => {
     const ended = await made(here.tenants.globex, 'okta');
     await endScimClient(here.world.context(), here.tenants.globex, ended.clientId);
     const key = parseScimClientId(one.clientId);
+    const nobody = one.clientId.replace(/.{12}$/, '000000000000');
+    here.world.takeStatements();
+    for (const clientId of [one.clientId, nobody, ended.clientId, one.clientId, nobody]) {
+      await post('/token', credentials({ clientId, secret: 'wrong' }, GRANT));
+      // The same work, each time: nobody is told by the clock.
+      expect([clientId, here.world.takeStatements()]).toEqual([clientId, ['scim_client_find']]);
+    }
     const wrong = await post('/token', credentials({ ...one, secret: 'wrong' }, GRANT));
     expect([wrong.status, wrong.body]).toEqual([
       401,
@@ -375,7 +382,7 @@ describe('secrets', () => {
       { ...one, secret: other.secret },
       { ...one, secret: '' },
       { ...one, secret: `${one.secret} ` },
-      { ...one, clientId: one.clientId.replace(/.{12}$/, '000000000000') },
+      { ...one, clientId: nobody },
       { ...one, clientId: `scim.${here.tenants.globex.tenantId}.${key?.credentialId}` },
       { ...one, clientId: `${one.clientId}x` },
       { ...one, clientId: 'nobody' },
@@ -430,6 +437,10 @@ describe('secrets', () => {
     expect((await ask(other, crowded)).status).toBe(429);
     expect((await ask(other, calm)).status).toBe(200);
     expect((await ask({ ...one, secret: 'wrong' }, calm)).status).toBe(401);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61_000 });
+    expect((await ask(other, crowded)).status).toBe(200);
+    expect((await ask({ ...one, secret: 'wrong' }, crowded)).status).toBe(401);
+    vi.useRealTimers();
     // Not every request of a browser shows a secret.
     const open = await fetch(`${server.address}/oidc/.well-known/openid-configuration`, {
       headers: { 'x-forwarded-for': crowded, authorization: 'Basic eDp4' },
