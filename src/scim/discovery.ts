@@ -43,6 +43,14 @@ export function serviceProviderConfig(baseUrl: string, features: Features): stri
         specUri: 'https://www.rfc-editor.org/info/rfc6750',
         primary: true,
       },
+      {
+        type: 'oauth2',
+        name: 'OAuth 2.0 Client Credentials',
+        description:
+          'An access token that a client of this directory got at the token endpoint, in the Authorization header.',
+        specUri: 'https://www.rfc-editor.org/info/rfc6749',
+        primary: false,
+      },
     ],
     meta: { resourceType: 'ServiceProviderConfig', location: `${baseUrl}/ServiceProviderConfig` },
   });

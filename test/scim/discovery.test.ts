@@ -16,7 +16,13 @@ test('ServiceProviderConfig says what works and nothing else (RFC 7643 §5)', ()
     etag: { supported: true },
     meta: { resourceType: 'ServiceProviderConfig', location: `${baseUrl}/ServiceProviderConfig` },
   });
-  expect(config.authenticationSchemes[0].type).toBe('oauthbearertoken');
+  expect(config.authenticationSchemes.map(({ type, primary }: Record<string, unknown>) => [type, primary])).toEqual([
+    ['oauthbearertoken', true],
+    ['oauth2', false],
+  ]);
+  for (const scheme of config.authenticationSchemes) {
+    expect(scheme).toMatchObject({ name: expect.any(String), description: expect.any(String) });
+  }
   const more = JSON.parse(
     serviceProviderConfig(baseUrl, { bulk: { maxOperations: 5, maxPayloadSize: 9 }, sort: true }),
   );
