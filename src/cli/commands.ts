@@ -3,6 +3,13 @@
 import { apply } from './apply.ts';
 import { clientCreate, clientDisable, clientEnable, clientList } from './clients.ts';
 import type { Command } from './command.ts';
+import {
+  directoryActivate,
+  directoryDiscard,
+  directoryHold,
+  directoryPlan,
+  directoryResume,
+} from './directory-guard.ts';
 import { explain } from './explain.ts';
 import { bootstrapLink, keysRotate } from './installation.ts';
 import { mappingAdd, mappingRemove } from './mappings.ts';
@@ -47,6 +54,11 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ['mapping remove', mappingRemove],
   ['rule groups', ruleGroups],
   ['rule approve', ruleApprove],
+  ['directory plan', directoryPlan],
+  ['directory activate', directoryActivate],
+  ['directory hold', directoryHold],
+  ['directory resume', directoryResume],
+  ['directory discard', directoryDiscard],
   ['plan', plan],
   ['apply', apply],
   ['explain', explain],

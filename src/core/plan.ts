@@ -181,7 +181,8 @@ function diffConnections(wanted: TenantConfig, current: TenantInForce | undefine
   };
 }
 
-function connectionSettings(connection: ConnectionSettings): ConnectionSettings {
+/** The settings of a connection in the one form that plans compare and write. */
+export function connectionSettings(connection: ConnectionSettings): ConnectionSettings {
   const { key, displayName, enabled, scim, scimHeld, directory, issuer } = connection;
   const common = {
     key,

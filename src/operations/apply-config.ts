@@ -17,6 +17,7 @@ import {
   type ConfigReport,
   type DerivedPlan,
   deriveChanges,
+  deriveEffects,
   derivePlan,
   type SubjectEffect,
   systemTenantId,
@@ -33,11 +34,14 @@ export type ApplyOutcome =
  * for the people it touches) nothing is written: `stale_plan`. What the console or the API manages is left alone. Whoever ends
  * without access is signed out by the time this returns; every server works by the whole new version from its next request on.
  */
-export async function applyConfig(
-  ctx: Context,
-  wanted: readonly TenantConfig[],
-  digest: string,
-): Promise<ApplyOutcome> {
+export function applyConfig(ctx: Context, wanted: readonly TenantConfig[], digest: string): Promise<ApplyOutcome> {
+  return applyChanges(ctx, (tx) => deriveChanges(tx, wanted), digest);
+}
+
+export type DeriveChanges = (tx: TenantTx) => ReturnType<typeof deriveChanges>;
+
+/** The same for changes that come from elsewhere than all the files: `derive` is asked anew each time. */
+export async function applyChanges(ctx: Context, derive: DeriveChanges, digest: string): Promise<ApplyOutcome> {
   const systemId = await systemTenantId(ctx);
   const stale = refused(
     'stale_plan',
@@ -49,9 +53,10 @@ export async function applyConfig(
   };
   try {
     const outcome = await underLock(ctx, systemId, async (tx): Promise<ApplyOutcome | 'stale'> => {
-      const plan = await derivePlan(ctx, tx, wanted);
-      if (plan.kind === 'impossible') return plan;
-      return plan.report.digest === digest && (await holdsStill(tx, wanted, plan)) ? write(ctx, tx, plan) : 'stale';
+      const changes = await derive(tx);
+      if (changes.kind === 'impossible') return changes;
+      const plan = await deriveEffects(ctx, tx, changes);
+      return plan.report.digest === digest && (await holdsStill(tx, derive, plan)) ? write(ctx, tx, plan) : 'stale';
     });
     return outcome === 'stale' ? await refuse() : outcome;
   } catch (error) {
@@ -90,13 +95,13 @@ function underLock<T>(ctx: Context, systemId: TenantId, act: (tx: TenantTx) => P
  * Whether the changes are still the ones that were derived, now that nobody else can change these tenants' configuration or bind
  * their groups. Deriving what they do to people takes long in a big tenant, and pushes must not wait for that.
  */
-async function holdsStill(tx: TenantTx, wanted: readonly TenantConfig[], plan: Planned): Promise<boolean> {
+async function holdsStill(tx: TenantTx, derive: DeriveChanges, plan: Planned): Promise<boolean> {
   const changed = new Set(plan.report.changes.map((change) => change.tenant));
   await lockTenants(
     tx,
     plan.inForce.filter((tenant) => changed.has(tenant.slug)).map((tenant) => tenant.tenantId),
   );
-  const again = await deriveChanges(tx, wanted);
+  const again = await derive(tx);
   return again.kind === 'planned' && again.text === plan.text;
 }
 

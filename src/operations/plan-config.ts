@@ -123,7 +123,15 @@ export async function deriveChanges(
 /** The plan as of what `tx` sees. Applying derives it once more, so that what is applied is what was looked at. */
 export async function derivePlan(ctx: Context, tx: TenantTx, wanted: readonly TenantConfig[]): Promise<DerivedPlan> {
   const derived = await deriveChanges(tx, wanted);
-  if (derived.kind === 'impossible') return derived;
+  return derived.kind === 'impossible' ? derived : deriveEffects(ctx, tx, derived);
+}
+
+/** The dear half of a plan: what its changes do to every person. */
+export async function deriveEffects(
+  ctx: Context,
+  tx: TenantTx,
+  derived: DerivedChanges,
+): Promise<Extract<DerivedPlan, { kind: 'planned' }>> {
   const { inForce, changes, bindings, text } = derived;
   let digest = ctx.keyHash(text);
   const differences: AccessDifference[] = [];

@@ -77,10 +77,14 @@ select
 }
 
 /**
- * Whether the subject is the only member of TenantOwners who is not barred. Locks the group's row, so that two acts against the
- * last two owners do not both find the other.
+ * Whether the subject is the only member of TenantOwners who is not barred, not counting those of `leaving`, who are barred next.
+ * Locks the group's row, so that two acts against the last two owners do not both find the other.
  */
-export async function isLastOwner(tx: TenantTx, subjectId: SubjectId): Promise<boolean> {
+export async function isLastOwner(
+  tx: TenantTx,
+  subjectId: SubjectId,
+  leaving: readonly SubjectId[] = [],
+): Promise<boolean> {
   const [group] = await tx.run<{ local_group_id: LocalGroupId }>(
     {
       name: null,
@@ -100,7 +104,7 @@ for update of g`,
 select 1 from local_group_members m
 left join users u on u.tenant_id = m.tenant_id and u.user_id = m.subject_id
 left join guests g on g.tenant_id = m.tenant_id and g.guest_id = m.subject_id
-where m.tenant_id = $1 and m.local_group_id = $2 and m.subject_id <> $3 and m.ended_at is null
+where m.tenant_id = $1 and m.local_group_id = $2 and m.subject_id <> all ($3::uuid[]) and m.ended_at is null
   and not exists (select 1 from suspensions s where s.tenant_id = m.tenant_id and s.subject_id = m.subject_id and s.lifted_at is null)
   and case when u.user_id is not null
     then u.admin_active and u.approval = 'approved' and u.ended_at is null
@@ -109,7 +113,7 @@ where m.tenant_id = $1 and m.local_group_id = $2 and m.subject_id <> $3 and m.en
     else g.ended_at is null end
 limit 1`,
     },
-    [tx.tenantId, group.local_group_id, subjectId],
+    [tx.tenantId, group.local_group_id, [subjectId, ...leaving]],
   );
   return others.length === 0;
 }

@@ -1,0 +1,180 @@
+// A directory that is held, or that its guard has paused: what letting it go on does to people, and doing that.
+
+import type { AccessDifference } from '../core/plan-access.ts';
+import { applyHold, planHold } from '../operations/hold-directory.ts';
+import type { ConfigReport } from '../operations/plan-config.ts';
+import {
+  discardPaused,
+  planResume,
+  type ResumedPerson,
+  type ResumePlan,
+  resumeDirectory,
+} from '../operations/resume-directory.ts';
+import type { TenantRef } from '../operations/standing.ts';
+import { accepted, CliError, type CliWorld, type Command, required, tenantOf, type Values } from './command.ts';
+import { reportJson, reportText } from './plan.ts';
+import { shown } from './shown.ts';
+import { filesOf, impossible } from './tenant-files.ts';
+import { reasonText } from './users.ts';
+
+const which = { tenant: { type: 'string' }, connection: { type: 'string' } } as const;
+const planned = { ...which, digest: { type: 'string' } } as const;
+
+type Named = { readonly tenant: TenantRef; readonly connection: string; readonly options: string };
+
+async function named(world: CliWorld, values: Values): Promise<Named> {
+  const tenant = await tenantOf(world, values);
+  const connection = required(values, 'connection');
+  return { tenant, connection, options: `--tenant ${tenant.slug} --connection ${connection}` };
+}
+
+export const directoryPlan: Command = {
+  usage: 'directory plan --tenant T --connection C',
+  summary:
+    'who gains what if a held directory is activated; who loses what if a paused one is resumed, or an active one is held',
+  options: which,
+  async run(world, values) {
+    const directory = await named(world, values);
+    const { tenant, connection, options } = directory;
+    const standing = accepted(await planResume(world.context, tenant, connection));
+    if (standing.kind === 'paused') {
+      return {
+        text: pausedText(directory, standing),
+        json: { ...standing, kind: undefined, state: 'paused', since: iso(standing.state.since) },
+      };
+    }
+    const held = !standing.held;
+    const report = accepted(await planHold(world.context, tenant, connection, held));
+    const verb = held ? 'hold' : 'activate';
+    const file = await fileDisagrees(world, directory, held);
+    const lines = [
+      `The directory ${connection} of ${tenant.slug} is ${standing.held ? 'held: its groups give nobody a role' : 'active'}.`,
+      `If it is ${held ? 'held' : 'activated'}:`,
+      '',
+      reportText(report),
+      '',
+      ...(file === null ? [] : [`First: ${file}`]),
+      `To do exactly this: drawbridge directory ${verb} ${options} --digest ${report.digest}`,
+    ];
+    return { text: lines.join('\n'), json: { state: standing.held ? 'held' : 'active', file, ...reportJson(report) } };
+  },
+};
+
+export const directoryActivate = holdCommand('activate', false, 'let the groups of a held directory give their roles');
+export const directoryHold = holdCommand(
+  'hold',
+  true,
+  'go on taking pushes, and let the directory’s groups give nobody a role',
+);
+
+function holdCommand(name: string, held: boolean, summary: string): Command {
+  return {
+    usage: `directory ${name} --tenant T --connection C --digest D`,
+    summary: `${summary}, if that is exactly the plan with this digest`,
+    options: planned,
+    async run(world, values) {
+      const directory = await named(world, values);
+      const digest = required(values, 'digest');
+      const file = await fileDisagrees(world, directory, held);
+      if (file !== null) throw new CliError(file);
+      const outcome = await applyHold(world.context, directory.tenant, directory.connection, held, digest);
+      if (outcome.kind === 'impossible') throw impossible(await filesOf(world), outcome.faults);
+      const { report } = accepted(outcome);
+      return {
+        text: heldText(directory, held, report),
+        json: { [held ? 'held' : 'activated']: true, ...reportJson(report) },
+      };
+    },
+  };
+}
+
+function heldText({ tenant, connection }: Named, held: boolean, { counts }: ConfigReport): string {
+  const { gaining, losing, sessionsEnding } = counts;
+  const state = held ? 'held' : 'active';
+  return `The directory ${connection} of ${tenant.slug} is ${state}; gained: ${gaining}, lost: ${losing}, signed out: ${sessionsEnding}.`;
+}
+
+/**
+ * The file is what holds: where it says otherwise, the next `apply` would undo what is done here. The line to change, or null.
+ */
+async function fileDisagrees(world: CliWorld, { tenant, connection }: Named, held: boolean): Promise<string | null> {
+  const files = await filesOf(world);
+  const file = files.tenants.find((one) => one.slug === tenant.slug);
+  const written = file?.connections.find((one) => one.key === connection);
+  if (written === undefined || written.scimHeld === held) return null;
+  const path = ['connections', connection, 'scimHeld'];
+  const found = held ? 'false' : 'true';
+  const expected = held ? 'true, so that it stays held when the files are applied' : 'false, or the line taken out';
+  return impossible(files, [{ tenant: tenant.slug, path, found, expected }]).message;
+}
+
+export const directoryResume: Command = {
+  usage: 'directory resume --tenant T --connection C --digest D',
+  summary:
+    'do what a paused directory asked for, if that is exactly the plan with this digest, and take its pushes again',
+  options: planned,
+  async run(world, values) {
+    const { tenant, connection } = await named(world, values);
+    const done = accepted(await resumeDirectory(world.context, tenant, connection, required(values, 'digest')));
+    const { deactivated, removed, left, groupsEnded, kept } = done;
+    const text = `The directory ${connection} of ${tenant.slug} goes on. Deactivated: ${deactivated}, removed: ${removed}, memberships ended: ${left}, groups ended: ${groupsEnded}, administrators kept: ${kept}.`;
+    return { text, json: { resumed: true, deactivated, removed, membershipsEnded: left, groupsEnded, kept } };
+  },
+};
+
+export const directoryDiscard: Command = {
+  usage: 'directory discard --tenant T --connection C',
+  summary: 'forget what a paused directory asked for, and take its pushes again',
+  options: which,
+  async run(world, values) {
+    const { tenant, connection } = await named(world, values);
+    const { acts } = accepted(await discardPaused(world.context, tenant, connection));
+    const count = Object.values(acts).reduce((sum, one) => sum + one, 0);
+    const text = `The directory ${connection} of ${tenant.slug} goes on. What it asked for is forgotten (${count}); what it asks for again is counted anew.`;
+    return { text, json: { discarded: true, acts } };
+  },
+};
+
+function pausedText({ tenant, connection, options }: Named, plan: ResumePlan): string {
+  const { state, acts, people, counts } = plan;
+  const untold = counts.people - people.length;
+  const lines = [
+    `The directory ${connection} of ${tenant.slug} is paused since ${iso(state.since)}: with the refused request it came to ${state.people} people, past its line of ${state.line}.`,
+    `It asked for: ${acts.deactivate_user} deactivations, ${acts.remove_user} removals of users, ${acts.leave_group} memberships to end, ${acts.remove_group} groups to end.`,
+    ...(state.overflowed ? ['It asked for more than is recorded; the rest it has to ask for again.'] : []),
+    '',
+    'If that is done',
+    ...people.flatMap(personLines),
+    ...(untold > 0 ? [`  … and ${untold} more, all of them in the digest`] : []),
+    '',
+    `${counts.people} people; ${counts.losing} lose a role.`,
+    '',
+    `To do exactly this: drawbridge directory resume ${options} --digest ${plan.digest}`,
+    `To forget it: drawbridge directory discard ${options}`,
+  ];
+  return lines.join('\n');
+}
+
+const kept = {
+  protected_user: 'stays active: administers the tenant and was not made by this directory',
+  last_owner: 'stays active: the last owner',
+} as const;
+
+function personLines(person: ResumedPerson): readonly string[] {
+  const lines = [
+    ...(person.deactivated ? ['is deactivated by the directory'] : []),
+    ...(person.kept === null ? [] : [kept[person.kept]]),
+    ...person.leaves.map((group) => `leaves the group "${group}"`),
+    ...person.loses.map((role) => `loses ${role.role} (${because(role)})`),
+    ...(person.before === 'active' && person.after !== 'active' ? [`has nothing left: ${person.after}`] : []),
+  ];
+  return [`  ${shown(person.name)}`, ...lines.map((line) => `    ${shown(line)}`)];
+}
+
+function because(role: AccessDifference['loses'][number]): string {
+  return role.because.map(reasonText).join('; ');
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,267 @@
+// What a paused directory asked for: read to be looked at, and done set by set when an administrator says so.
+
+import type { TenantTx } from '../context.ts';
+import type { Harm, Line } from '../core/blast-guard.ts';
+import type { ConnectionId, DirectoryGroupId, DirectoryUserId, Instant, UserId } from '../core/ids.ts';
+import { countInSlot } from './directory-changes.ts';
+import { PERSON, type PersonRow } from './directory-person.ts';
+import { instant } from './scim-credentials.ts';
+
+export type DirectoryState = {
+  readonly connectionId: ConnectionId;
+  readonly held: boolean;
+  readonly managedBy: 'config' | 'api';
+  /** Null: it is not paused. */
+  readonly paused: null | {
+    readonly since: Instant;
+    readonly line: Line;
+    readonly people: number;
+    readonly overflowed: boolean;
+  };
+};
+
+/** The directory of an open connection with SCIM, or undefined. */
+export async function readDirectoryState(tx: TenantTx, key: string): Promise<DirectoryState | undefined> {
+  const [row] = await tx.run<DirectoryState>(
+    {
+      name: null,
+      text: `
+select c.connection_id as "connectionId", c.scim_held as held, c.managed_by as "managedBy",
+  case when g.paused_at is not null then json_build_object('since', ${instant('g.paused_at')}, 'line', g.crossed, 'people', g.people,
+    'overflowed', g.overflowed) end as paused
+from connections c left join directory_guards g on g.tenant_id = c.tenant_id and g.connection_id = c.connection_id
+where c.tenant_id = $1 and c.key = $2 and c.scim and c.ended_at is null`,
+    },
+    [tx.tenantId, key],
+  );
+  return row;
+}
+
+export type ActCounts = Readonly<Record<'deactivate_user' | 'remove_user' | 'leave_group' | 'remove_group', number>>;
+
+/** How many acts of each kind are recorded, and a hash of all of them. */
+export async function readActs(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+): Promise<{ readonly counts: ActCounts; readonly hash: string }> {
+  const rows = await tx.run<{ act: keyof ActCounts; count: number; hash: string }>(
+    {
+      name: null,
+      text: `
+select act, count(*) as count, encode(sha256(string_agg(object_id::text || member_id::text, ',' order by object_id, member_id)::bytea), 'hex') as hash
+from directory_guard_acts where tenant_id = $1 and connection_id = $2 group by act order by act`,
+    },
+    [tx.tenantId, connectionId],
+  );
+  const count = (act: keyof ActCounts) => rows.find((row) => row.act === act)?.count ?? 0;
+  return {
+    counts: {
+      deactivate_user: count('deactivate_user'),
+      remove_user: count('remove_user'),
+      leave_group: count('leave_group'),
+      remove_group: count('remove_group'),
+    },
+    hash: rows.map((row) => `${row.act} ${row.hash}`).join('\n'),
+  };
+}
+
+/** What the acts, as far as they still change anything, do to each person; by user id. */
+export async function readHarms(tx: TenantTx, connectionId: ConnectionId): Promise<readonly Harm[]> {
+  return tx.run<Harm>(
+    {
+      name: null,
+      text: `
+with acts as (select act, object_id, member_id from directory_guard_acts where tenant_id = $1 and connection_id = $2),
+harmed as (
+  select d.user_id, true as deactivated, null::uuid as group_id
+  from acts a join directory_users d on d.tenant_id = $1 and d.directory_user_id = a.object_id and d.active and d.ended_at is null
+  where a.act in ('deactivate_user', 'remove_user')
+  union all
+  select d.user_id, false, m.group_id
+  from acts a join group_members m on m.tenant_id = $1 and m.group_id = a.object_id
+    and (a.act = 'remove_group' or m.directory_user_id = a.member_id)
+  join directory_users d on d.tenant_id = $1 and d.directory_user_id = m.directory_user_id and d.active and d.ended_at is null
+  where a.act in ('leave_group', 'remove_group')
+)
+select user_id as "userId", bool_or(deactivated) as deactivated,
+  coalesce(array_agg(distinct group_id) filter (where group_id is not null), '{}') as groups
+from harmed group by user_id order by user_id`,
+    },
+    [tx.tenantId, connectionId],
+  );
+}
+
+/** Those of the people who administer the tenant, as the directory sees them. */
+export async function readAdministrators(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+  userIds: readonly UserId[],
+): Promise<readonly PersonRow[]> {
+  const rows = await tx.run<{ person: PersonRow }>(
+    {
+      name: null,
+      text: `select ${PERSON} as person from (select $2::uuid as connection_id) l, users u
+where u.tenant_id = $1 and u.user_id = any ($3::uuid[]) order by u.user_id`,
+    },
+    [tx.tenantId, connectionId, userIds],
+  );
+  return rows.map((row) => row.person).filter((person) => person.administers);
+}
+
+export async function readGroupNames(
+  tx: TenantTx,
+  groupIds: readonly DirectoryGroupId[],
+): Promise<ReadonlyMap<DirectoryGroupId, string>> {
+  const rows = await tx.run<{ id: DirectoryGroupId; name: string }>(
+    {
+      name: null,
+      text: 'select group_id as id, display_name as name from directory_groups where tenant_id = $1 and group_id = any ($2::uuid[])',
+    },
+    [tx.tenantId, groupIds],
+  );
+  return new Map(rows.map((row) => [row.id, row.name]));
+}
+
+/** Takes the people's rows, in the one order, before anything of theirs is changed. */
+export async function lockSubjects(tx: TenantTx, userIds: readonly UserId[]): Promise<void> {
+  await tx.run(
+    {
+      name: null,
+      text: 'select 1 from subjects where tenant_id = $1 and subject_id = any ($2::uuid[]) order by subject_id for update',
+    },
+    [tx.tenantId, userIds],
+  );
+}
+
+export type DoneToUser = {
+  readonly userId: UserId;
+  readonly directoryUserId: DirectoryUserId;
+  /** No directory has them active any more. */
+  readonly barred: boolean;
+};
+
+const ACTS = `from directory_guard_acts a where a.tenant_id = $1 and a.connection_id = $2`;
+const NOT_KEPT = 'd.user_id <> all ($3::uuid[])';
+const barred = (rows: string) => `
+select w.user_id as "userId", w.directory_user_id as "directoryUserId", not exists (
+  select 1 from directory_users o where o.tenant_id = $1 and o.user_id = w.user_id and o.directory_user_id <> w.directory_user_id
+    and o.active and o.ended_at is null) as barred
+from ${rows} w order by w.user_id`;
+
+/** Does the recorded deactivations, but for the people of `kept`. */
+export async function deactivateRecorded(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+  kept: readonly UserId[],
+): Promise<readonly DoneToUser[]> {
+  return tx.run<DoneToUser>(
+    {
+      name: null,
+      text: `
+with written as (
+  update directory_users d set active = false, attributes = jsonb_set(d.attributes, '{active}', 'false'), version = d.version + 1,
+    last_modified_at = clock_timestamp()
+  where d.tenant_id = $1 and d.connection_id = $2 and d.active and d.ended_at is null and ${NOT_KEPT}
+    and d.directory_user_id in (select a.object_id ${ACTS} and a.act = 'deactivate_user')
+  returning d.user_id, d.directory_user_id
+) ${barred('written')}`,
+    },
+    [tx.tenantId, connectionId, kept],
+  );
+}
+
+/** Does the recorded removals of users, as {@link file://./directory-changes.ts} ends one, but for the people of `kept`. */
+export async function removeRecorded(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+  kept: readonly UserId[],
+): Promise<readonly DoneToUser[]> {
+  const leaving = `select d.directory_user_id from directory_users d where d.tenant_id = $1 and d.connection_id = $2
+    and d.ended_at is null and ${NOT_KEPT} and d.directory_user_id in (select a.object_id ${ACTS} and a.act = 'remove_user')`;
+  return tx.run<DoneToUser>(
+    {
+      name: null,
+      text: `
+with leaving as materialized (${leaving}
+), left_groups as materialized (
+  select g.group_id from directory_groups g
+  where g.tenant_id = $1 and g.group_id in (
+    select m.group_id from group_members m join leaving l on m.tenant_id = $1 and m.directory_user_id = l.directory_user_id)
+  order by g.group_id for no key update
+), gone as (
+  delete from group_members m using leaving l
+  where m.tenant_id = $1 and m.directory_user_id = l.directory_user_id and m.group_id in (select group_id from left_groups)
+  returning m.group_id
+), changed_groups as (
+  update directory_groups g set version = g.version + 1, last_modified_at = clock_timestamp()
+  where g.tenant_id = $1 and g.group_id in (select group_id from gone)
+), written as (
+  update directory_users d set ended_at = clock_timestamp(), ended_by = 'directory'
+  from leaving l where d.tenant_id = $1 and d.directory_user_id = l.directory_user_id
+  returning d.user_id, d.directory_user_id
+), counted as (${countInSlot('users', `(select $2::uuid as connection_id, -count(*) as added from written having count(*) > 0)`)}
+) ${barred('written')}`,
+    },
+    [tx.tenantId, connectionId, kept],
+  );
+}
+
+/** Ids that one audit row names; the count is always whole. */
+const AUDITED_IDS = 1_000;
+
+export type DoneToGroup = {
+  readonly groupId: DirectoryGroupId;
+  readonly displayName: string;
+  readonly removed: number;
+  readonly removedIds: readonly DirectoryUserId[];
+};
+
+/** Takes out of each group the members whose leaving is recorded. Groups that lost nobody are not among the answers. */
+export async function leaveRecorded(tx: TenantTx, connectionId: ConnectionId): Promise<readonly DoneToGroup[]> {
+  return tx.run<DoneToGroup>(
+    {
+      name: null,
+      text: `
+with left_groups as materialized (
+  select g.group_id from directory_groups g
+  where g.tenant_id = $1 and g.ended_at is null and g.group_id in (select a.object_id ${ACTS} and a.act = 'leave_group')
+  order by g.group_id for no key update
+), gone as (
+  delete from group_members m using directory_guard_acts a, left_groups l
+  where a.tenant_id = $1 and a.connection_id = $2 and a.act = 'leave_group' and a.object_id = l.group_id
+    and m.tenant_id = $1 and m.group_id = l.group_id and m.directory_user_id = a.member_id
+  returning m.group_id, m.directory_user_id
+), lost as (
+  select group_id, count(*) as removed, to_jsonb((array_agg(directory_user_id))[1:${AUDITED_IDS}]) as removed_ids from gone group by group_id
+)
+update directory_groups g set version = g.version + 1, last_modified_at = clock_timestamp()
+from lost where g.tenant_id = $1 and g.group_id = lost.group_id
+returning g.group_id as "groupId", g.display_name as "displayName", lost.removed, lost.removed_ids as "removedIds"`,
+    },
+    [tx.tenantId, connectionId],
+  );
+}
+
+/** Ends the groups whose end is recorded, with their memberships. */
+export async function endRecordedGroups(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+): Promise<readonly Pick<DoneToGroup, 'groupId' | 'displayName'>[]> {
+  return tx.run(
+    {
+      name: null,
+      text: `
+with ended as (
+  update directory_groups g set ended_at = clock_timestamp()
+  where g.tenant_id = $1 and g.connection_id = $2 and g.ended_at is null
+    and g.group_id in (select a.object_id ${ACTS} and a.act = 'remove_group')
+  returning g.group_id, g.display_name
+), emptied as (
+  delete from group_members m using ended where m.tenant_id = $1 and m.group_id = ended.group_id
+), counted as (${countInSlot('groups', `(select $2::uuid as connection_id, -count(*) as added from ended having count(*) > 0)`)}
+)
+select group_id as "groupId", display_name as "displayName" from ended order by group_id`,
+    },
+    [tx.tenantId, connectionId],
+  );
+}

@@ -1,0 +1,228 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Directory } from '../../src/core/directory.ts';
+import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
+import type { CredentialId, TenantSlug } from '../../src/core/ids.ts';
+import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
+import { updateDirectoryUser } from '../../src/operations/provision-user.ts';
+import { readAccess } from '../../src/operations/read-access.ts';
+import {
+  bringIntoForce,
+  type ConfigFolder,
+  configFolder,
+  connectionIdOf,
+  pushGroup,
+  pushUser,
+  tenantIdOf,
+  withSystemTenant,
+} from '../support/config.ts';
+import { type TestWorld, testWorld } from '../support/world.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const masterKey = randomBytes(32);
+let world: TestWorld;
+let folder: ConfigFolder;
+
+const acme = (held: string, more = '') => `tenant: acme
+name: Acme
+workspaces: { Analytics: { roles: { Viewer: {} } } }
+connections:
+  okta:
+    scim: true
+${held}    domains: [acme.example]
+    directory: { guard: { people: 1, percent: 100, minutes: 60 } }
+rules:
+  - { connection: okta, group: { name: Staff }, role: "Analytics: Viewer" }
+${more}`;
+const held = '    scimHeld: true\n';
+
+beforeAll(async () => {
+  world = await testWorld({ masterKey });
+  folder = configFolder();
+  await withSystemTenant(world);
+  folder.write({ acme: acme(held) });
+  await bringIntoForce(world, folder);
+});
+afterAll(async () => {
+  await world.close();
+  folder.remove();
+});
+
+/** The command line as it is run: another process, on the same database. */
+function cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH ?? '',
+    DATABASE_URL: world.url,
+    DRAWBRIDGE_MASTER_KEY: masterKey.toString('base64'),
+    DRAWBRIDGE_CONFIG: folder.path,
+  };
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['--disable-proto=delete', main, ...args], { env });
+    const out = { stdout: '', stderr: '' };
+    child.stdout.on('data', (data: Buffer) => (out.stdout += data.toString()));
+    child.stderr.on('data', (data: Buffer) => (out.stderr += data.toString()));
+    child.on('close', (code) => resolve({ code, ...out }));
+  });
+}
+const which = ['--tenant', 'acme', '--connection', 'okta'] as const;
+const digestIn = (text: string) => /--digest ([0-9a-f]{32})/.exec(text)?.[1] ?? '';
+
+test('a held directory is planned, and activated by that plan alone once its file says so too', async () => {
+  const staff = await pushGroup(world, 'acme', 'okta', 'Staff');
+  await world.sql(
+    `insert into rule_bindings (tenant_id, rule_id, group_id, state) select tenant_id, rule_id, $1, 'bound' from mapping_rules`,
+    [staff],
+  );
+  await world.sql(`update tenants set config_version = nextval('config_versions')`);
+  const ann = await pushUser(world, 'acme', 'okta', 'ann@acme.example', [staff]);
+  const person = { tenantId: await tenantIdOf(world, 'acme'), userId: ann };
+  const stateOf = async () => (await readAccess(world.context(), person, null))?.access.state;
+  expect(await stateOf()).toBe('no_access');
+
+  const plan = await cli('directory', 'plan', ...which);
+  expect(plan.stderr).toBe('');
+  const digest = digestIn(plan.stdout);
+  const line = `tenants/acme.yaml:7:15: connections.okta.scimHeld is true; expected false, or the line taken out.`;
+  expect(plan.stdout).toBe(`The directory okta of acme is held: its groups give nobody a role.
+If it is activated:
+
+acme
+  ~ connection okta: scimHeld true -> false
+
+People
+  ann@acme.example in acme
+    gains Analytics: Viewer (rule "okta:name:Staff -> Analytics: Viewer" maps group "Staff")
+
+1 person differs: 1 gain, 0 lose, 0 are signed out (1 looked at).
+
+First: ${line}
+To do exactly this: drawbridge directory activate --tenant acme --connection okta --digest ${digest}
+`);
+
+  // The file would hold it again with the next apply.
+  expect(await cli('directory', 'activate', ...which, '--digest', digest)).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `${line}\n`,
+  });
+  expect(await stateOf()).toBe('no_access');
+
+  // What else the file says now is not in force by it.
+  folder.write({
+    acme: acme(
+      '',
+      '  - { name: more, connection: okta, group: { name: Staff }, role: "Administration: Administrator" }\n',
+    ),
+  });
+  const stale = await cli('directory', 'activate', ...which, '--digest', 'f'.repeat(32));
+  expect([stale.code, stale.stderr]).toEqual([1, expect.stringMatching(/^The plan is out of date/)]);
+  expect(await cli('directory', 'activate', ...which, '--digest', digest)).toEqual({
+    code: 0,
+    stderr: '',
+    stdout: 'The directory okta of acme is active; gained: 1, lost: 0, signed out: 0.\n',
+  });
+  const access = (await readAccess(world.context(), person, null))?.access;
+  expect(access?.roles.map((role) => role.role)).toEqual(['Analytics: Viewer']);
+  expect(
+    await world.sql(
+      `select kind from audit_events where kind in ('connection.changed', 'access.changed', 'config.applied') order by kind`,
+    ),
+  ).toEqual(expect.arrayContaining([{ kind: 'access.changed' }, { kind: 'config.applied' }]));
+  expect((await cli('directory', 'activate', ...which, '--digest', digest)).stderr).toBe(
+    'The directory okta of acme is active already.\n',
+  );
+});
+
+test('an active directory is planned to be held, and held once its file says so', async () => {
+  folder.write({ acme: acme(held) });
+  const plan = await cli('directory', 'plan', ...which);
+  expect(plan.stdout).toContain('is active.\nIf it is held:\n');
+  expect(plan.stdout).toContain('    loses Analytics: Viewer\n    is signed out\n');
+  const done = await cli('directory', 'hold', ...which, '--digest', digestIn(plan.stdout));
+  expect([done.code, done.stdout]).toEqual([
+    0,
+    'The directory okta of acme is held; gained: 0, lost: 1, signed out: 1.\n',
+  ]);
+  // The file and what is in force agree.
+  expect((await cli('plan')).stdout).toContain('Nothing to change');
+});
+
+test('a paused directory is planned, resumed by that plan, and discarded', async () => {
+  const tenantId = await tenantIdOf(world, 'acme');
+  const connectionId = await connectionIdOf(world, 'acme', 'okta');
+  const made = await createScimCredential(world.context(), { tenantId, slug: 'acme' as TenantSlug }, 'okta', null);
+  if (made.kind === 'refused') throw new Error(made.message);
+  const guard = { people: 1, percent: 100, minutes: 60 };
+  const directory: Directory = {
+    tenantId,
+    tenant: 'acme' as TenantSlug,
+    connectionId,
+    connectionKey: 'okta',
+    credentialId: made.credentialId as CredentialId,
+    settings: { ...defaultDirectorySettings, guard },
+  };
+  const ctx = world.context({ kind: 'directory', connectionId, name: 'okta' });
+  const deactivate = async (name: string) => {
+    const email = `${name}@acme.example`;
+    const [row] = await world.sql<{ id: string }>(
+      'select directory_user_id as id from directory_users where user_name = $1',
+      [email],
+    );
+    const edit = ({ attributes }: { readonly attributes: Readonly<Record<string, unknown>> }) => ({
+      externalId: null,
+      userName: email,
+      active: false,
+      email: email as never,
+      profile: {
+        userName: email,
+        email: email as never,
+        givenName: null,
+        familyName: null,
+        displayName: null,
+        department: null,
+        locale: null,
+        timeZone: null,
+      },
+      attributes: { ...attributes, active: false },
+    });
+    return updateDirectoryUser(ctx, directory, row?.id ?? '', edit, null);
+  };
+  for (const name of ['bob', 'cid', 'dan']) await pushUser(world, 'acme', 'okta', `${name}@acme.example`, []);
+  expect((await deactivate('bob')).kind).toBe('done');
+  expect(await deactivate('cid')).toMatchObject({ kind: 'refused', code: 'directory_paused' });
+
+  const plan = await cli('directory', 'plan', ...which);
+  const digest = digestIn(plan.stdout);
+  expect(
+    plan.stdout.replace(/since \S+:/, 'since T:'),
+  ).toBe(`The directory okta of acme is paused since T: with the refused request it came to 2 people, past its line of people.
+It asked for: 1 deactivations, 0 removals of users, 0 memberships to end, 0 groups to end.
+
+If that is done
+  cid@acme.example
+    is deactivated by the directory
+
+1 people; 0 lose a role.
+
+To do exactly this: drawbridge directory resume --tenant acme --connection okta --digest ${digest}
+To forget it: drawbridge directory discard --tenant acme --connection okta
+`);
+  expect(JSON.parse((await cli('directory', 'plan', ...which, '--json')).stdout)).toMatchObject({
+    state: 'paused',
+    digest,
+    people: [{ name: 'cid@acme.example', deactivated: true }],
+  });
+  expect((await cli('directory', 'resume', ...which, '--digest', 'f'.repeat(32))).stderr).toMatch(
+    /^The plan is out of date/,
+  );
+  expect((await cli('directory', 'resume', ...which, '--digest', digest)).stdout).toBe(
+    'The directory okta of acme goes on. Deactivated: 1, removed: 0, memberships ended: 0, groups ended: 0, administrators kept: 0.\n',
+  );
+  expect((await deactivate('dan')).kind).toBe('done');
+  expect(await deactivate('ann')).toMatchObject({ code: 'directory_paused' });
+  expect((await cli('directory', 'discard', ...which)).stdout).toBe(
+    'The directory okta of acme goes on. What it asked for is forgotten (1); what it asks for again is counted anew.\n',
+  );
+});

@@ -1,0 +1,272 @@
+// A paused directory before an administrator: what they see, and what resuming and discarding do.
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { UserId } from '../../src/core/ids.ts';
+import { assignRole } from '../../src/operations/assign-role.ts';
+import { readAccess } from '../../src/operations/read-access.ts';
+import { discardPaused, planResume, type ResumePlan, resumeDirectory } from '../../src/operations/resume-directory.ts';
+import { suspend } from '../../src/operations/suspend.ts';
+import { type Acme, acme, addRule, addUser } from '../support/acme.ts';
+import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
+import { operator, type TestWorld, testWorld } from '../support/world.ts';
+
+let world: TestWorld;
+let tenants: Acme;
+let server: ScimServer;
+let okta: DirectoryClient;
+let editors: Body;
+beforeAll(async () => {
+  world = await testWorld();
+  tenants = await acme(world);
+  await world.sql(
+    `update connections set directory = '{"guard":{"people":1,"percent":100,"minutes":60}}' where connection_id = $1`,
+    [tenants.okta],
+  );
+  server = await scimServer(world);
+  okta = await directory(world, server, tenants.acme, 'okta');
+  const role = tenants.role(tenants.acme, 'Editor');
+  await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'name', value: 'Editors', role });
+  editors = (await okta.post('/Groups', { displayName: 'Editors' })).body;
+});
+afterAll(async () => {
+  await server?.close();
+  await world?.close();
+});
+beforeEach(async () => {
+  for (const table of ['directory_guard_acts', 'directory_guard_people', 'directory_guards'])
+    await world.sql(`delete from ${table}`);
+});
+
+let serial = 0;
+type Made = { readonly id: string; readonly userId: UserId; readonly name: string };
+/** A member of the mapped group. */
+async function editor(): Promise<Made> {
+  const name = `paused${++serial}`;
+  const { id } = (await okta.post('/Users', userBody(name))).body;
+  await okta.patch(`/Groups/${editors.id}`, { op: 'add', path: 'members', value: [{ value: id }] });
+  const [row] = await world.sql<{ user_id: UserId }>(
+    'select user_id from directory_users where directory_user_id = $1',
+    [id],
+  );
+  return { id, userId: row?.user_id as UserId, name: `${name}@acme.example` };
+}
+const ref = (userId: UserId) =>
+  ({ subjectId: userId, kind: 'user', person: { tenantId: tenants.acme.tenantId, userId } }) as const;
+const accessOf = async ({ userId }: Made) => (await readAccess(world.context(), ref(userId).person, null))?.access;
+const stateOf = async (made: Made) => (await accessOf(made))?.state;
+const off = { op: 'replace', path: 'active', value: false };
+const deactivate = (made: Made) => okta.patch(`/Users/${made.id}`, off);
+const leave = (...made: Made[]) =>
+  okta.patch(`/Groups/${editors.id}`, { op: 'remove', path: 'members', value: made.map((one) => ({ value: one.id })) });
+
+/** Pauses the directory by two deactivations, the second of which is recorded. */
+async function paused(): Promise<readonly [Made, Made]> {
+  const [first, second] = [await editor(), await editor()] as const;
+  expect((await deactivate(first)).status).toBe(200);
+  expect((await deactivate(second)).status).toBe(503);
+  return [first, second];
+}
+async function planned(): Promise<ResumePlan> {
+  const plan = await planResume(world.context(), tenants.acme, 'okta');
+  if (plan.kind !== 'paused') throw new Error(plan.kind);
+  return plan;
+}
+const resume = (digest: string) => resumeDirectory(world.context(), tenants.acme, 'okta', digest);
+const counters = () =>
+  world.sql(
+    `select resource, sum(count)::int as count, (select count(*)::int from directory_users where connection_id = $1 and ended_at is null) as users,
+       (select count(*)::int from directory_groups where connection_id = $1 and ended_at is null) as groups
+     from directory_counters where connection_id = $1 group by resource order by resource`,
+    [tenants.okta],
+  );
+
+describe('a plan of a paused directory', () => {
+  test('says who would be deactivated or leave which group, and what they would lose', async () => {
+    const [, second] = await paused();
+    const plan = await planned();
+    expect(plan.acts).toEqual({ deactivate_user: 1, remove_user: 0, leave_group: 0, remove_group: 0 });
+    expect(plan.people).toMatchObject([
+      {
+        id: second.userId,
+        name: second.name,
+        deactivated: true,
+        leaves: [],
+        kept: null,
+        before: 'active',
+        after: 'deactivated',
+        loses: [{ role: 'Analytics: Editor' }],
+      },
+    ]);
+    expect(await stateOf(second)).toBe('active');
+  });
+
+  test('is not there for a directory that is not paused, nor for one that is none', async () => {
+    expect(await planResume(world.context(), tenants.acme, 'okta')).toEqual({ kind: 'not_paused', held: false });
+    expect(await planResume(world.context(), tenants.acme, 'nobody')).toMatchObject({ code: 'unknown_connection' });
+    expect(await resume('x')).toMatchObject({ kind: 'refused', code: 'invalid' });
+    expect(await discardPaused(world.context(), tenants.acme, 'okta')).toMatchObject({ code: 'invalid' });
+  });
+});
+
+describe('resuming', () => {
+  test('T58 does everything that was recorded, set by set, audited with who approved it; then pushes are taken and counted anew', async () => {
+    const [a, b, c, d] = [await editor(), await editor(), await editor(), await editor()];
+    const [first] = await paused();
+    expect((await deactivate(a)).status).toBe(503);
+    expect((await okta.delete(`/Users/${b.id}`)).status).toBe(503);
+    expect((await leave(c, d)).status).toBe(503);
+    await world.sql(
+      `insert into oidc_artifacts (model, id_hash, payload_sealed, account_tenant_id, account_user_id, account_epoch, expires_at)
+       select 'Session', decode(md5(user_id::text), 'hex'), '', tenant_id, user_id, 0, now() + interval '1 hour' from users where user_id = any ($1::uuid[])`,
+      [[a.userId, b.userId]],
+    );
+    const plan = await planned();
+    expect(plan.counts).toEqual({ people: 5, losing: 5 });
+    expect(await resume(plan.digest)).toEqual({
+      kind: 'resumed',
+      deactivated: 2,
+      removed: 1,
+      left: 2,
+      groupsEnded: 0,
+      kept: 0,
+    });
+    expect(await Promise.all([first, a, b, c, d].map(stateOf))).toEqual([
+      'deactivated',
+      'deactivated',
+      'deactivated',
+      'no_access',
+      'no_access',
+    ]);
+    expect(
+      await world.sql('select 1 from oidc_artifacts where account_user_id = any ($1::uuid[])', [[a.userId, b.userId]]),
+    ).toEqual([]);
+    expect((await okta.get(`/Users/${a.id}`)).body.active).toBe(false);
+    expect((await okta.get(`/Users/${b.id}`)).status).toBe(404);
+    const [users, groups] = [(await counters())[1], (await counters())[0]];
+    expect([users?.count, groups?.count]).toEqual([users?.users, users?.groups]);
+    const events = await world.sql<{ kind: string; actor: { kind: string } }>(
+      `select kind, actor from audit_events where detail ->> 'digest' = $1 order by kind`,
+      [plan.digest],
+    );
+    expect(events.map((event) => event.kind)).toEqual([
+      'directory.resumed',
+      'group.members_changed',
+      'user.directory_deactivated',
+      'user.directory_deactivated',
+      'user.removed',
+    ]);
+    expect(new Set(events.map((event) => event.actor.kind))).toEqual(new Set(['operator']));
+    // What the identity provider repeats finds it done, and the guard begins again.
+    expect((await deactivate(a)).status).toBe(200);
+    expect((await okta.delete(`/Users/${b.id}`)).status).toBe(404);
+    expect((await leave(c, d)).status).toBe(204);
+    expect(await world.sql('select 1 from directory_guard_people')).toEqual([]);
+    expect(await world.sql('select 1 from directory_guard_acts')).toEqual([]);
+    const [e, f] = [await editor(), await editor()];
+    expect([(await deactivate(e)).status, (await deactivate(f)).status]).toEqual([200, 503]);
+  });
+
+  test('ends a group whose end was asked for', async () => {
+    const [a, b] = [await editor(), await editor()];
+    const role = tenants.role(tenants.acme, 'Viewer');
+    await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'name', value: 'Viewers', role });
+    const viewers = (
+      await okta.post('/Groups', { displayName: 'Viewers', members: [{ value: a.id }, { value: b.id }] })
+    ).body;
+    expect((await okta.delete(`/Groups/${viewers.id}`)).status).toBe(503);
+    const plan = await planned();
+    expect(plan.people.map((one) => [one.name, one.leaves, one.loses.map((lost) => lost.role), one.after])).toEqual([
+      [a.name, ['Viewers'], ['Analytics: Viewer'], 'active'],
+      [b.name, ['Viewers'], ['Analytics: Viewer'], 'active'],
+    ]);
+    expect(await resume(plan.digest)).toMatchObject({ groupsEnded: 1, deactivated: 0 });
+    expect((await okta.get(`/Groups/${viewers.id}`)).status).toBe(404);
+    const rows = await counters();
+    expect(rows[0]?.count).toBe(rows[0]?.groups);
+  });
+
+  test('does only what was looked at: one act more, and the digest is stale and nothing is done', async () => {
+    const late = await editor();
+    const [, second] = await paused();
+    const { digest } = await planned();
+    expect((await deactivate(late)).status).toBe(503);
+    expect(await resume(digest)).toMatchObject({ kind: 'refused', code: 'stale_plan' });
+    expect([await stateOf(second), await stateOf(late)]).toEqual(['active', 'active']);
+    expect((await deactivate(late)).status).toBe(503);
+    // The same acts again are the same plan.
+    const again = (await planned()).digest;
+    await deactivate(late);
+    expect(await resume(again)).toMatchObject({ kind: 'resumed', deactivated: 2 });
+  });
+
+  test('T105 D12 leaves in who administers and was not made by the directory, and one of the last two owners', async () => {
+    const [x, y, other] = [await editor(), await editor(), await editor()];
+    const known = await addUser(world, tenants.acme, 'known@acme.example');
+    const { id } = (await okta.post('/Users', userBody('known'))).body;
+    await paused();
+    for (const made of [x, y, other]) expect((await deactivate(made)).status).toBe(503);
+    expect((await okta.patch(`/Users/${id}`, off)).status).toBe(503);
+    // Rights that were given since.
+    await assignRole(world.context(), tenants.acme, ref(known), 'Admin', operator);
+    await world.sql(
+      `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
+       select tenant_id, gen_random_uuid(), local_group_id, u from local_groups, unnest($2::uuid[]) u where tenant_id = $1`,
+      [tenants.acme.tenantId, [x.userId, y.userId]],
+    );
+    const plan = await planned();
+    const keptOf = (userId: UserId) => plan.people.find((one) => one.id === userId)?.kept;
+    expect([keptOf(known), keptOf(x.userId), keptOf(y.userId), keptOf(other.userId)]).toEqual([
+      'protected_user',
+      null,
+      'last_owner',
+      null,
+    ]);
+    expect(await resume(plan.digest)).toMatchObject({ kind: 'resumed', deactivated: 3, kept: 2 });
+    expect(await Promise.all([x, y, other].map(stateOf))).toEqual(['deactivated', 'active', 'deactivated']);
+    expect((await readAccess(world.context(), ref(known).person, null))?.access.state).toBe('active');
+  });
+});
+
+describe('discarding', () => {
+  test('forgets what was recorded, takes pushes again and counts anew; nobody’s access changes', async () => {
+    const [first, second] = await paused();
+    expect(await discardPaused(world.context(), tenants.acme, 'okta')).toMatchObject({
+      kind: 'discarded',
+      acts: { deactivate_user: 1 },
+    });
+    expect([await stateOf(first), await stateOf(second)]).toEqual(['deactivated', 'active']);
+    expect(await world.sql('select 1 from directory_guard_acts')).toEqual([]);
+    expect((await deactivate(second)).status).toBe(200);
+    expect(await stateOf(second)).toBe('deactivated');
+    expect(await world.sql(`select 1 from audit_events where kind = 'directory.discarded'`)).toHaveLength(1);
+  });
+});
+
+test('I1 R22 a suspended person stays so through a pause, a plan, a discard and a resume', async () => {
+  const [, second] = await paused();
+  await suspend(world.context(), tenants.acme, ref(second.userId), null);
+  await planned();
+  await discardPaused(world.context(), tenants.acme, 'okta');
+  expect(await stateOf(second)).toBe('suspended');
+  expect((await deactivate(await editor())).status).toBe(200);
+  expect((await deactivate(second)).status).toBe(503);
+  expect(await resume((await planned()).digest)).toMatchObject({ kind: 'resumed', deactivated: 1 });
+  expect((await okta.patch(`/Users/${second.id}`, { op: 'replace', path: 'active', value: true })).status).toBe(200);
+  expect(await accessOf(second)).toEqual({ state: 'suspended', roles: [] });
+});
+
+test('T58 an approval and pushes that race it end whole: nobody is half resumed, and nothing is lost that was acknowledged', async () => {
+  const others = await Promise.all(Array.from({ length: 6 }, () => editor()));
+  await paused();
+  for (const one of others.slice(0, 3)) await deactivate(one);
+  const { digest } = await planned();
+  const [outcome, ...answers] = await Promise.all([resume(digest), ...others.map(deactivate)]);
+  for (const [index, answer] of answers.entries()) {
+    const done = (await stateOf(others[index] as Made)) === 'deactivated';
+    if (answer.status === 200) expect(done).toBe(true);
+    else expect(answer.status).toBe(503);
+  }
+  if (outcome.kind === 'refused') expect(outcome.code).toBe('stale_plan');
+  else
+    expect(await Promise.all(others.slice(0, 3).map(stateOf))).toEqual(['deactivated', 'deactivated', 'deactivated']);
+});
