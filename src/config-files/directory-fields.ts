@@ -63,7 +63,7 @@ const schema = fields({
 const urn = fits(
   'a URN of its own, such as urn:example:params:scim:schemas:extension:acme:2.0:User',
   (value) =>
-    /^urn:[a-z0-9][a-z0-9-]{0,31}:[A-Za-z0-9_.:-]{1,200}$/i.test(value) && !/^urn:ietf:params:scim:/i.test(value),
+    /^urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9_.:-]{1,200}$/.test(value) && !/^urn:ietf:params:scim:/i.test(value),
 );
 
 export const directoryFields = fields({

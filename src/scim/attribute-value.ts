@@ -45,8 +45,28 @@ export function readElements(
     const element = isEmpty(item) ? undefined : readOne(definition, item, notes);
     if (element !== undefined) elements.push(element);
   }
-  return elements.length === 0 ? undefined : onePrimary(elements);
+  return elements.length === 0 ? undefined : onePrimary(withoutTwins(elements));
 }
+
+/** No pair of type and value is returned twice (RFC 7643 §2.4): the later element adds to the earlier one. */
+function withoutTwins(elements: readonly JsonValue[]): readonly JsonValue[] {
+  if (elements.length < 2) return elements;
+  const places = new Map<string, number>();
+  const result: JsonValue[] = [];
+  for (const element of elements) {
+    const key = isObject(element) ? (element.value === undefined ? null : twinKey(element)) : JSON.stringify(element);
+    const place = key === null ? undefined : places.get(key);
+    if (place === undefined) {
+      if (key !== null) places.set(key, result.length);
+      result.push(element);
+    } else if (isObject(element)) {
+      result[place] = { ...(result[place] as JsonObject), ...element };
+    }
+  }
+  return result;
+}
+
+const twinKey = ({ type, value }: JsonObject): string => JSON.stringify([type, value]);
 
 /** The list within its limit and with at most one primary: the last that says so (RFC 7643 §2.4). */
 export function onePrimary(elements: readonly JsonValue[]): readonly JsonValue[] {
@@ -93,7 +113,7 @@ function readComplex(definition: AttributeDefinition, value: JsonValue, notes: N
   return assigned ? result : undefined;
 }
 
-const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
+const BASE64 = /^(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}$/;
 const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(?:\.\d{1,9})?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)?$/;
 
 function readSimple(definition: AttributeDefinition, value: JsonValue, notes: Notes): JsonValue | undefined {
@@ -104,7 +124,7 @@ function readSimple(definition: AttributeDefinition, value: JsonValue, notes: No
     case 'boolean':
       return readBoolean(value, definition.name, notes);
     case 'binary':
-      return typeof value === 'string' && BASE64.test(value) ? value : undefined;
+      return typeof value === 'string' && isBase64(value) ? value : undefined;
     case 'dateTime':
       return typeof value === 'string' && parseDateTime(value) !== undefined ? value : undefined;
     case 'integer':
@@ -114,6 +134,12 @@ function readSimple(definition: AttributeDefinition, value: JsonValue, notes: No
     case 'complex':
       return undefined;
   }
+}
+
+/** Base64 in either alphabet, whose padding may be left out (RFC 7643 §2.3.6). */
+function isBase64(text: string): boolean {
+  if (!BASE64.test(text)) return false;
+  return text.endsWith('=') ? text.length % 4 === 0 : text.length % 4 !== 1;
 }
 
 /** An xsd:dateTime as epoch milliseconds, UTC where it names no zone; undefined for anything else. */

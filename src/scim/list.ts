@@ -80,10 +80,14 @@ export function parseListQuery(
 
 /**
  * The projection that any request may ask for, of a list or of one resource. Refuses with 400 invalidValue lists that are too long,
- * and both of them at once: they exclude each other (RFC 7644 §3.9).
+ * and both of them at once: they exclude each other (RFC 7644 §3.9). `written`: what the request itself spoke of.
  */
-export function parseProjection(parameters: QueryParameters, schema: ResourceSchema): Projection | null {
-  return compileProjection(names(parameters, 'attributes'), names(parameters, 'excludedAttributes'), schema);
+export function parseProjection(
+  parameters: QueryParameters,
+  schema: ResourceSchema,
+  written?: (path: AttributePath) => boolean,
+): Projection | null {
+  return compileProjection(names(parameters, 'attributes'), names(parameters, 'excludedAttributes'), schema, written);
 }
 
 function one(parameters: QueryParameters, name: string): string | null {

@@ -2,10 +2,10 @@
 
 import { MAX_ELEMENTS, readElements, readValue } from './attribute-value.ts';
 import { addElements, changeElements, type Elements, removeElements } from './elements.ts';
-import { invalidValue, noTarget, tooLarge } from './errors.ts';
+import { invalidValue, mutability, noTarget, tooLarge } from './errors.ts';
 import type { FilterNode, PatchTarget } from './filter.ts';
 import { elementOfFilter, matchesElement } from './filter-match.ts';
-import { isArray, isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
+import { isArray, isObject, type JsonObject, type JsonValue, readMembers, sameJson } from './json.ts';
 import { createdByFilter, isEmpty, type Notes, note, type PatchOp, readSingle, removeValues } from './quirks.ts';
 import { type AttributeDefinition, type AttributePath, pathName } from './schema.ts';
 
@@ -19,7 +19,8 @@ type AttributeTarget = Extract<PatchTarget, { kind: 'attribute' }>;
  * The value of an attribute after an operation on it or on a part of it; undefined where it is then unassigned.
  *
  * Refuses with 400 noTarget a value filter that matches nothing and from which no element can be made, with 400 invalidValue
- * values of the wrong type, with 413 more work than the budget holds. Does not look at mutability.
+ * values of the wrong type, with 400 mutability another value of a part that is immutable and set, with 413 more work than the budget
+ * holds. Does not look at the mutability of the attribute itself.
  */
 export function patchValue(held: Held, op: PatchOp, target: AttributeTarget, value: Held, shared: PatchBudget): Held {
   const { path, filter } = target;
@@ -31,16 +32,41 @@ export function patchValue(held: Held, op: PatchOp, target: AttributeTarget, val
   if (attribute.multiValued) {
     const elements = elementsOf(held);
     return listOf(
-      sub === null ? patchList(elements, op, path, value, shared) : patchAll(elements, op, sub, value, shared),
+      sub === null ? patchList(elements, op, path, value, shared) : patchAll(elements, op, path, sub, value, shared),
     );
   }
-  if (attribute.type === 'complex') return patchComplex(held, op, path, value, shared.notes);
+  if (attribute.type === 'complex') {
+    const next = patchComplex(held, op, path, value, shared.notes);
+    return keepsImmutable(path)(held, next);
+  }
   return op === 'remove' ? undefined : readValue(attribute, value ?? null, shared.notes);
 }
 
 export function assign(object: Record<string, JsonValue>, name: string, value: Held): void {
   if (value === undefined) delete object[name];
   else object[name] = value;
+}
+
+/**
+ * A check that passes on what becomes of a complex value, unless a part of it that is immutable and set would be another. An element of a
+ * list may go as a whole.
+ */
+function keepsImmutable(path: AttributePath): (before: Held, after: Held) => Held {
+  const { attribute } = path;
+  const fixed = attribute.subAttributes
+    .values()
+    .filter((sub) => sub.mutability === 'immutable')
+    .toArray();
+  if (fixed.length === 0) return (_, after) => after;
+  return (before, after) => {
+    if (!isObject(before) || (attribute.multiValued && after === undefined)) return after;
+    for (const sub of fixed) {
+      const value = before[sub.name];
+      if (value === undefined || sameJson(value, isObject(after) ? after[sub.name] : undefined)) continue;
+      throw mutability(`${pathName({ ...path, sub })} is immutable.`);
+    }
+    return after;
+  };
 }
 
 function patchComplex(held: Held, op: PatchOp, { attribute, sub }: AttributePath, value: Held, notes: Notes): Held {
@@ -102,7 +128,12 @@ function patchList(elements: Elements, op: PatchOp, path: AttributePath, value: 
   const listed = readElements(path.attribute, value as JsonValue, shared.notes) ?? [];
   if (op === 'replace') return listed;
   spend(shared, ((elements.length + listed.length / 2) * listed.length) / (op === 'add' ? 16 : 4));
-  if (op === 'add') return addElements(elements, listed);
+  if (op === 'add') {
+    const added = addElements(elements, listed);
+    const check = keepsImmutable(path);
+    for (const [index, element] of elements.entries()) check(element, added[index]);
+    return added;
+  }
   note(shared.notes, removeValues, pathName(path));
   return removeElements(elements, listed);
 }
@@ -110,6 +141,7 @@ function patchList(elements: Elements, op: PatchOp, path: AttributePath, value: 
 function patchAll(
   elements: Elements,
   op: PatchOp,
+  path: AttributePath,
   sub: AttributeDefinition,
   value: Held,
   shared: PatchBudget,
@@ -118,7 +150,8 @@ function patchAll(
   spend(shared, elements.length);
   if (elements.length === 0) return changed === undefined ? [] : [{ [sub.name]: changed }];
   const all = new Set(elements.keys());
-  return changeElements(elements, all, (element) => merge(element, { [sub.name]: changed }));
+  const check = keepsImmutable(path);
+  return changeElements(elements, all, (element) => check(element, merge(element, { [sub.name]: changed })));
 }
 
 function patchMatching(
@@ -133,7 +166,9 @@ function patchMatching(
   const chosen = new Set(elements.keys().filter((index) => matchesElement(filter, elements[index] as JsonValue)));
   if (chosen.size > 0) {
     spend(shared, elements.length);
-    return changeElements(elements, chosen, elementChange(op, path, value, shared.notes));
+    const change = elementChange(op, path, value, shared.notes);
+    const check = keepsImmutable(path);
+    return changeElements(elements, chosen, (element) => check(element, change(element)));
   }
   // Nothing to remove is no fault: a client that repeats itself must not fail for ever.
   if (op === 'remove') return elements;

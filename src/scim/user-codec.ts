@@ -20,6 +20,7 @@ import {
   unqualifiedExtension,
 } from './quirks.ts';
 import { enterpriseUserUrn, findAttribute, nameKey, type ResourceSchema, type Schema, userSchema } from './schema.ts';
+import { checkRequired, replaceAttributes, servedText } from './stored-attributes.ts';
 
 /** A pushed user whose attributes are JSON. `roles` and `entitlements` stay inside them as facts and grant nothing (T42). */
 export type DecodedUser = PushedUser & { readonly attributes: JsonObject };
@@ -27,8 +28,8 @@ export type DecodedUser = PushedUser & { readonly attributes: JsonObject };
 export type DecodeOptions = {
   readonly notes: Notes;
   readonly schema?: ResourceSchema;
-  /** What `active` is where the body does not say: true for a new user, the current state for a PUT. */
-  readonly activeIfAbsent?: boolean;
+  /** The stored attributes that a PUT replaces. */
+  readonly held?: JsonObject;
 };
 
 /**
@@ -36,12 +37,12 @@ export type DecodeOptions = {
  *
  * Read-only attributes and `password` are passed over (T41, T42), so is what no schema has. `null` and `""` leave an attribute
  * unassigned. Refuses with 400 invalidSyntax a body of another form or resource and an attribute named twice; with 400
- * invalidValue a missing or blank userName, values of the wrong type, and names longer than can be stored; with 413 a user over
- * 256 KiB. RFC 7643 §4.1, RFC 7644 §3.3, §3.5.1. Text that is no address gives no email, not a refusal. Does not check that
+ * invalidValue a missing or blank userName, values of the wrong type, names longer than can be stored, and an extension without what
+ * it requires; with 400 mutability another value of what is immutable; with 413 a user over 256 KiB. RFC 7643 §4.1, RFC 7644 §3.3, §3.5.1. Text that is no address gives no email, not a refusal. Does not check that
  * anything is unique.
  */
 export function decodeUser(body: JsonValue, options: DecodeOptions): DecodedUser {
-  const { notes, schema = userSchema, activeIfAbsent = true } = options;
+  const { notes, schema = userSchema, held } = options;
   if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
   const members = readMembers(body);
   checkSchemas(members.get('schemas'), schema, notes);
@@ -61,8 +62,11 @@ export function decodeUser(body: JsonValue, options: DecodeOptions): DecodedUser
     }
   }
   adoptStrays(strays, attributes, schema, notes);
-  attributes.active ??= activeIfAbsent;
-  return pushedUser(attributes);
+  // A body that does not say leaves the switch as it is: no PUT lets somebody in by silence (T58).
+  attributes.active ??= held?.active !== false;
+  const whole = held === undefined ? attributes : replaceAttributes(held, attributes, schema);
+  checkRequired(attributes, whole, schema);
+  return pushedUser(whole);
 }
 
 function readForeign(
@@ -208,26 +212,22 @@ const FROM_THE_ROW: ReadonlySet<string> = new Set(['schemas', 'id', 'meta', 'gro
  */
 export function userEncoder(options: EncodeOptions): (row: UserRow) => string {
   const { baseUrl, projection = null, schema = userSchema } = options;
-  const extensions = schema.extensions.values().toArray();
-  // In JSON text a quote inside a string is escaped, so `"urn":` can only be a member's name.
-  const marks = extensions.map(
-    (extension) => [`${JSON.stringify(extension.id)}:`, `,${JSON.stringify(extension.id)}`] as const,
-  );
   const head = `{"schemas":[${JSON.stringify(schema.core.id)}`;
   const location = JSON.stringify(`${baseUrl}/Users/`).slice(0, -1);
   const groupRef = JSON.stringify(`${baseUrl}/Groups/`).slice(0, -1);
 
-  const encode = (row: UserRow, stored: string): string => {
+  const encode = (row: UserRow, stored = true): string => {
+    const { urns, text: served } = servedText(row.attributes, schema);
     let text = head;
-    for (const [mark, urn] of marks) if (row.attributes.includes(mark)) text += urn;
+    for (const urn of urns) text += `,"${urn}"`;
     text += `],"id":"${row.id}",`;
-    if (stored.length > 2) text += `${stored.slice(1, -1)},`;
+    if (stored && served.length > 2) text += `${served.slice(1, -1)},`;
     if (row.groups !== undefined && row.groups.length > 0) text += `"groups":[${encodeGroups(row.groups, groupRef)}],`;
     return `${text}"meta":${encodeMeta('User', row, `${location}${row.id}"`)}}`;
   };
-  if (projection === null) return (row) => encode(row, row.attributes);
-  const withoutStored = wantsOnly(projection, FROM_THE_ROW);
-  return (row) => JSON.stringify(project(projection, JSON.parse(encode(row, withoutStored ? '{}' : row.attributes))));
+  if (projection === null) return (row) => encode(row);
+  const stored = !wantsOnly(projection, FROM_THE_ROW);
+  return (row) => JSON.stringify(project(projection, JSON.parse(encode(row, stored))));
 }
 
 function encodeGroups(groups: NonNullable<UserRow['groups']>, groupRef: string): string {

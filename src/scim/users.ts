@@ -15,6 +15,7 @@ import { etag } from './meta.ts';
 import { readPatch } from './patch-message.ts';
 import { type Projection, wants } from './projection.ts';
 import type { Reply } from './respond.ts';
+import type { AttributeDefinition, AttributePath } from './schema.ts';
 import { type DecodedUser, decodeUser, pushedUser, type UserRow, userEncoder } from './user-codec.ts';
 import { applyUserPatch } from './user-patch.ts';
 
@@ -27,7 +28,7 @@ export const getUser: Handler = async (exchange, id) => {
 };
 
 export const postUser: Handler = async (exchange) => {
-  const projection = projectionOf(exchange);
+  const projection = projectionOf(exchange, everything);
   const pushed = newUser(exchange, await readSent(exchange, userLimits));
   const { user } = unlessRefused(await createDirectoryUser(exchange.ctx, exchange.directory, pushed));
   const reply = answer(exchange, user, projection);
@@ -39,13 +40,13 @@ export function newUser({ notes, schemas }: Exchange, body: JsonValue): DecodedU
   return decodeUser(body, { notes, schema: schemas.user });
 }
 
-/** PUT replaces; only `active` stays as it is where the body does not speak of it, so that no PUT lets somebody in by silence. */
+/** PUT replaces; see {@link decodeUser} for what it leaves. */
 export const putUser: Handler = async (exchange, id) => {
   const { notes, schemas } = exchange;
   const body = await readSent(exchange, userLimits);
-  return update(exchange, id, ({ attributes }) =>
-    decodeUser(body, { notes, schema: schemas.user, activeIfAbsent: attributes.active !== false }),
-  );
+  const edit = ({ attributes }: CurrentUser) =>
+    decodeUser(body, { notes, schema: schemas.user, held: attributes as JsonObject });
+  return update(exchange, id, edit, everything);
 };
 
 export const patchUser: Handler = async (exchange, id) => {
@@ -53,17 +54,31 @@ export const patchUser: Handler = async (exchange, id) => {
   const schema = exchange.schemas.user;
   const operations = readPatch(await readSent(exchange, userLimits), notes);
   const encode = userEncoder({ baseUrl });
-  return update(exchange, id, ({ row, attributes }) => {
+  const written = new Set<AttributeDefinition>();
+  const edit = ({ row, attributes }: CurrentUser) => {
     const { id: sameId, meta, groups = [] } = JSON.parse(encode({ ...row, attributes: '{}' })) as JsonObject;
     const readOnly = { id: sameId, meta, groups } as JsonObject;
-    return pushedUser(applyUserPatch(attributes as JsonObject, operations, { notes, schema, readOnly }).attributes);
-  });
+    const context = { notes, schema, readOnly, written };
+    return pushedUser(applyUserPatch(attributes as JsonObject, operations, context).attributes);
+  };
+  return update(exchange, id, edit, ({ attribute, sub }) => written.has(sub ?? attribute));
 };
 
-async function update(exchange: Exchange, id: string, edit: (current: CurrentUser) => PushedUser): Promise<Reply> {
-  const projection = projectionOf(exchange);
+type Written = (path: AttributePath) => boolean;
+
+/** A POST or PUT speaks of all that it leaves (RFC 7643 §7: returned on request). */
+const everything: Written = () => true;
+
+async function update(
+  exchange: Exchange,
+  id: string,
+  edit: (current: CurrentUser) => PushedUser,
+  written: Written,
+): Promise<Reply> {
+  // Before anything is written: a projection that cannot be is a request that did nothing.
+  projectionOf(exchange);
   const updated = await updateDirectoryUser(exchange.ctx, exchange.directory, id, edit, ifMatch(exchange));
-  return answer(exchange, unlessRefused(updated).user, projection);
+  return answer(exchange, unlessRefused(updated).user, projectionOf(exchange, written));
 }
 
 export const deleteUser: Handler = async (exchange, id) => {
@@ -71,8 +86,8 @@ export const deleteUser: Handler = async (exchange, id) => {
   return { status: 204, body: null };
 };
 
-function projectionOf({ query, schemas }: Exchange): Projection | null {
-  return parseProjection(query, schemas.user);
+function projectionOf({ query, schemas }: Exchange, written?: Written): Projection | null {
+  return parseProjection(query, schemas.user, written);
 }
 
 function answer(

@@ -59,8 +59,8 @@ test('a schema is read with every default of the standard filled in (RFC 7643 §
 test.each([
   [
     'a URN in another case',
-    'urn:example:a: { name: A, attributes: { x: {} } }\nURN:EXAMPLE:A: { name: B, attributes: { y: {} } }',
-    [`9:24: ${at}["URN:EXAMPLE:A"] is there twice, apart from upper and lower case; expected each URN once.`],
+    'urn:example:a: { name: A, attributes: { x: {} } }\nurn:EXAMPLE:A: { name: B, attributes: { y: {} } }',
+    [`9:24: ${at}["urn:EXAMPLE:A"] is there twice, apart from upper and lower case; expected each URN once.`],
   ],
   [
     'the name of a core attribute, in any case',

@@ -8,8 +8,8 @@ import { coreUserUrn, enterpriseUserUrn, userSchema } from '../../src/scim/schem
 import { decodeUser, MAX_USER_JSON, pushedUser, type UserRow, userEncoder } from '../../src/scim/user-codec.ts';
 import { payload, refusal } from './payload.ts';
 
-const decode = (body: JsonValue, notes: string[] = [], activeIfAbsent = true) =>
-  decodeUser(body, { notes, activeIfAbsent });
+const decode = (body: JsonValue, notes: string[] = [], active = true) =>
+  decodeUser(body, { notes, held: { userName: 'x', active } });
 const person = (more: JsonObject = {}): JsonObject => ({ schemas: [coreUserUrn], userName: 'b@acme.example', ...more });
 const userRefusal = (more: JsonObject) => refusal(() => decode(person(more)));
 
