@@ -155,12 +155,14 @@ export const userSchema: ResourceSchema = Object.freeze({
   extensions: new Map([[nameKey(enterpriseUser.id), enterpriseUser]]),
 });
 
-// Groups in groups are refused, and a name is unique within its directory: the schema says what is so.
+// Groups in groups are refused, a name is unique within its directory, and a member is shown by its own name, whatever was sent: the
+// schema says what is so.
 export const groupSchema: ResourceSchema = Object.freeze({
   resource: 'Group',
   core: defineSchema(SCIMMY.Schemas.Group.definition, {
     displayName: { uniqueness: 'server' },
     'members.$ref': { referenceTypes: ['User'] },
+    'members.display': { mutability: 'readOnly' },
     'members.type': { canonicalValues: ['User'] },
   }),
   common,

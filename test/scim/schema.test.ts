@@ -90,3 +90,9 @@ test('a group says that its members are users and that its name is unique, since
   expect(members?.subAttributes.get('type')?.canonicalValues).toEqual(['User']);
   expect(groupSchema.core.attributes.get('displayname')?.uniqueness).toBe('server');
 });
+
+test('the display of a member is read-only, since it is the member’s own name whatever was sent (RFC 7643 §7)', () => {
+  const { subAttributes } = groupSchema.core.attributes.get('members') ?? {};
+  expect(subAttributes?.get('display')?.mutability).toBe('readOnly');
+  expect(subAttributes?.get('value')?.mutability).toBe('immutable');
+});
