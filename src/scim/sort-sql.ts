@@ -65,10 +65,11 @@ function keyOf(operand: Operand): Pick<SortKey, 'sql' | 'type'> {
       return known(operand.sql, 'numeric');
     case 'boolean':
       return { sql: `case when ${operand.sql} then 1 else 0 end`, type: 'integer' };
-    case 'flag': {
-      const absent = operand.assumed ? '0' : LAST.integer;
-      return { sql: `case ${operand.sql} when 'true' then 1 when 'false' then 0 else ${absent} end`, type: 'integer' };
-    }
+    case 'flag':
+      return {
+        sql: `case ${operand.sql} when 'true' then 1 when 'false' then 0 else ${LAST.integer} end`,
+        type: 'integer',
+      };
     case 'key':
       return { sql: `${operand.sql} collate "C"`, type: 'text' };
     case 'text': {
