@@ -1,6 +1,5 @@
 // What a directory reads back of what it pushed. Each read is one statement, which asks whether the credential may still be used.
 
-import { hash } from 'node:crypto';
 import type { Context } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import { type Refusal, refused } from '../core/errors.ts';
@@ -137,7 +136,7 @@ async function listByIndex(
   startIndex: number,
 ): Promise<ListOutcome> {
   const { parts, descending, count } = request;
-  const scan = hash('sha256', JSON.stringify([directory.connectionId, parts, descending]), 'base64');
+  const scan = ctx.keyHash(JSON.stringify([directory.connectionId, parts, descending]));
   const at = recall(ctx.now(), scan, startIndex);
   const offset = startIndex - 1;
   const page = await read(ctx, directory, request, { at, backwards: false, offset, limit: count, counts: true });
