@@ -3,6 +3,7 @@
 import { apply } from './apply.ts';
 import { clientCreate, clientDisable, clientEnable, clientList } from './clients.ts';
 import type { Command } from './command.ts';
+import { directoryList, directoryRequests, directoryShow } from './directories.ts';
 import {
   directoryActivate,
   directoryDiscard,
@@ -54,6 +55,9 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ['mapping remove', mappingRemove],
   ['rule groups', ruleGroups],
   ['rule approve', ruleApprove],
+  ['directory list', directoryList],
+  ['directory show', directoryShow],
+  ['directory requests', directoryRequests],
   ['directory plan', directoryPlan],
   ['directory activate', directoryActivate],
   ['directory hold', directoryHold],

@@ -11,13 +11,19 @@ type Address = { readonly tenant: string; readonly connection: string };
  * connection, another directory's token, an ended or expired one, one of an ended client, a disabled connection, an inactive tenant.
  * All are the same to the caller. The token is one of the directory's own, or was issued to its OAuth client.
  *
- * What it answers may be kept for a moment to find ids by; every act asks anew whether the credential may still be used.
+ * `source` is the address that it came from, noted with the time of its use. What this answers may be kept for a moment to find ids
+ * by; every act asks anew whether the credential may still be used.
  */
-export async function authenticateDirectory(ctx: Context, at: Address, token: string): Promise<Directory | null> {
+export async function authenticateDirectory(
+  ctx: Context,
+  at: Address,
+  token: string,
+  source: string | null = null,
+): Promise<Directory | null> {
   const found = await find(ctx, at, token);
   if (found === undefined) return null;
   const { directory, unmarked } = found;
-  if (unmarked) await markUsed(ctx.hot(directory.tenantId), directory.credentialId);
+  if (unmarked) await markUsed(ctx.hot(directory.tenantId), directory.credentialId, source);
   return directory;
 }
 

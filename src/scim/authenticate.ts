@@ -41,8 +41,9 @@ export function authenticator(): Authenticate {
   const wrong = new Map<string, { count: number; readonly until: number }>();
   // A directory that sends a hundred requests at once asks once: they would stand in everybody's way (FT20).
   const asking = new Map<string, Promise<Directory | null>>();
-  const ask = (ctx: Context, at: Address, token: string, key: string): Promise<Directory | null> => {
-    const asked = asking.get(key) ?? authenticateDirectory(ctx, at, token).finally(() => asking.delete(key));
+  const ask = (ctx: Context, at: Address, token: string, key: string, ip: string): Promise<Directory | null> => {
+    const source = ip === '' ? null : ip;
+    const asked = asking.get(key) ?? authenticateDirectory(ctx, at, token, source).finally(() => asking.delete(key));
     asking.set(key, asked);
     return asked;
   };
@@ -57,7 +58,7 @@ export function authenticator(): Authenticate {
     const proven = known !== undefined && now - known.at < PROVEN_MS;
     const waits = proven ? 0 : waitFor(wrong, ip, now);
     if (waits > 0) return { kind: 'too_many', retryAfterSeconds: waits };
-    const directory = await ask(ctx, at, token, key);
+    const directory = await ask(ctx, at, token, key, ip);
     if (directory === null) {
       kept.delete(key);
       countWrong(wrong, ip, now);

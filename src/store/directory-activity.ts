@@ -206,6 +206,8 @@ export type DirectoryRow = {
   readonly displayName: string;
   readonly enabled: boolean;
   readonly held: boolean;
+  /** By its guard. */
+  readonly pausedAt: Instant | null;
   readonly users: number;
   readonly groups: number;
   readonly settings: object;
@@ -224,12 +226,13 @@ export async function listDirectoryRows(tx: TenantTx, key: string | null): Promi
       name: null,
       text: `
 select c.connection_id as "connectionId", c.key, c.display_name as "displayName", c.enabled, c.scim_held as held,
-  c.directory as settings, a.profile, a.profile_by as "profileBy", ${instant('a.last_request_at')} as "lastRequestAt",
+  ${instant('s.paused_at')} as "pausedAt", c.directory as settings, a.profile, a.profile_by as "profileBy", ${instant('a.last_request_at')} as "lastRequestAt",
   ${instant('a.last_cycle_at')} as "cycleAt", coalesce(n.users, 0)::bigint as users, coalesce(n.groups, 0)::bigint as groups,
   (select count(*) from scim_credentials k where k.tenant_id = c.tenant_id and k.connection_id = c.connection_id
      and k.ended_at is null and (k.expires_at is null or k.expires_at > now())) as credentials
 from connections c
 left join directory_activity a on a.tenant_id = c.tenant_id and a.connection_id = c.connection_id
+left join directory_guards s on s.tenant_id = c.tenant_id and s.connection_id = c.connection_id
 left join lateral (
   select sum(d.count) filter (where d.resource = 'users') as users, sum(d.count) filter (where d.resource = 'groups') as groups
   from directory_counters d where d.tenant_id = c.tenant_id and d.connection_id = c.connection_id) n on true

@@ -98,15 +98,15 @@ export async function findCredential(
   return row === undefined || !same ? undefined : foundDirectory(row);
 }
 
-/** Notes that a credential was used; at most once a minute, so that requests do not wait for one row. */
-export async function markUsed(tx: TenantTx, credentialId: CredentialId): Promise<void> {
+/** Notes that a credential was used, and from which address; at most once a minute, so that requests do not wait for one row. */
+export async function markUsed(tx: TenantTx, credentialId: CredentialId, source: string | null): Promise<void> {
   await tx.run(
     {
       name: 'scim_credential_used',
-      text: `update scim_credentials set last_used_at = now() where tenant_id = $1 and credential_id = $2
+      text: `update scim_credentials set last_used_at = now(), last_used_from = $3 where tenant_id = $1 and credential_id = $2
   and (last_used_at is null or last_used_at < now() - interval '1 minute')`,
     },
-    [tx.tenantId, credentialId],
+    [tx.tenantId, credentialId, source],
   );
 }
 
@@ -151,22 +151,28 @@ export type ScimCredential = {
   readonly createdAt: Instant;
   readonly expiresAt: Instant | null;
   readonly lastUsedAt: Instant | null;
+  /** Address that it was last used from, as of `lastUsedAt`. */
+  readonly lastUsedFrom: string | null;
   readonly live: boolean;
 };
 
-/** The open credentials of a kind of a tenant, expired ones included. */
-export async function listCredentials(tx: TenantTx, kind: CredentialKind): Promise<readonly ScimCredential[]> {
+/** The open credentials of a kind of a tenant, or of one connection; expired ones included. */
+export async function listCredentials(
+  tx: TenantTx,
+  kind: CredentialKind,
+  connectionId: ConnectionId | null = null,
+): Promise<readonly ScimCredential[]> {
   return tx.run<ScimCredential>(
     {
       name: null,
       text: `
 select k.credential_id as "credentialId", c.key as "connectionKey", k.prefix, ${instant('k.created_at')} as "createdAt",
   ${instant('k.expires_at')} as "expiresAt", ${instant('k.last_used_at')} as "lastUsedAt",
-  k.expires_at is null or k.expires_at > now() as live
+  k.last_used_from as "lastUsedFrom", k.expires_at is null or k.expires_at > now() as live
 from scim_credentials k join connections c on c.tenant_id = k.tenant_id and c.connection_id = k.connection_id
-where k.tenant_id = $1 and k.kind = $2 and k.ended_at is null order by c.key, k.created_at limit 1000`,
+where k.tenant_id = $1 and k.kind = $2 and k.ended_at is null and ($3::uuid is null or k.connection_id = $3) order by c.key, k.created_at limit 1000`,
     },
-    [tx.tenantId, kind],
+    [tx.tenantId, kind, connectionId],
   );
 }
 

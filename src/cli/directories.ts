@@ -1,0 +1,234 @@
+// Directories: which there are, how one is doing, and what it asked lately.
+
+import type { Instant } from '../core/ids.ts';
+import {
+  type DirectoryListed,
+  type DirectoryView,
+  listDirectories,
+  listDirectoryRequests,
+  type ProfileView,
+  type RequestRates,
+  type RequestsPage,
+  showDirectory,
+} from '../operations/read-directories.ts';
+import { accepted, CliError, type Command, optional, required, tenantOf } from './command.ts';
+import { durationOf } from './duration.ts';
+import { shown } from './shown.ts';
+import { table } from './table.ts';
+
+export const directoryList: Command = {
+  usage: 'directory list --tenant T',
+  summary: 'directories of a tenant: whose they are, how many people, when they last asked',
+  options: { tenant: { type: 'string' } },
+  async run(world, values) {
+    const found = await listDirectories(world.context, await tenantOf(world, values));
+    const rows = found.map((one) => [
+      one.key,
+      stateOf(one),
+      profileText(one),
+      String(one.users),
+      String(one.groups),
+      String(one.credentials),
+      time(one.lastRequestAt),
+      time(one.lastCycleAt),
+    ]);
+    return {
+      text: table(
+        ['CONNECTION', 'STATE', 'PROFILE', 'USERS', 'GROUPS', 'CREDENTIALS', 'LAST REQUEST', 'LAST CYCLE'],
+        rows,
+      ),
+      json: found.map(({ lastRequestAt, lastCycleAt, pausedAt, ...one }) => ({
+        ...one,
+        pausedAt: iso(pausedAt),
+        lastRequestAt: iso(lastRequestAt),
+        lastCycleAt: iso(lastCycleAt),
+      })),
+    };
+  },
+};
+
+export const directoryShow: Command = {
+  usage: 'directory show --tenant T --connection C',
+  summary: 'one directory: settings, profile, counters, tokens, error rate, last cycle',
+  options: { tenant: { type: 'string' }, connection: { type: 'string' } },
+  async run(world, values) {
+    const tenant = await tenantOf(world, values);
+    const view = accepted(await showDirectory(world.context, tenant, required(values, 'connection')));
+    return { text: viewText(view), json: viewJson(view) };
+  },
+};
+
+export const directoryRequests: Command = {
+  usage: 'directory requests --tenant T --connection C [--status 4xx] [--since 1h] [--limit N] [--bodies]',
+  summary: 'what the directory asked lately, the newest first; bodies where they are kept',
+  options: {
+    tenant: { type: 'string' },
+    connection: { type: 'string' },
+    status: { type: 'string' },
+    since: { type: 'string' },
+    limit: { type: 'string' },
+    bodies: { type: 'boolean' },
+  },
+  async run(world, values) {
+    const tenant = await tenantOf(world, values);
+    const since = optional(values, 'since');
+    const limit = optional(values, 'limit') ?? '50';
+    if (!/^[1-9][0-9]{0,3}$/.test(limit) || Number(limit) > 1000)
+      throw new CliError('--limit is a whole number from 1 to 1000.');
+    const { requests } = accepted(
+      await listDirectoryRequests(world.context, tenant, required(values, 'connection'), {
+        status: statusOf(optional(values, 'status')),
+        since: since === null ? null : ((world.context.now() - durationOf(since, 'since')) as Instant),
+        before: null,
+        limit: Number(limit),
+        bodies: values.bodies === true,
+      }),
+    );
+    return {
+      text: requests.length === 0 ? 'No such request is in the log.' : requests.map(requestText).join('\n'),
+      json: requests.map(({ kept, at, ...request }) => ({
+        at: iso(at),
+        ...request,
+        ...(values.bodies === true ? { kept } : {}),
+      })),
+    };
+  },
+};
+
+/** `404`, or `4xx` for all that begin so. */
+function statusOf(text: string | null): readonly [number, number] | null {
+  if (text === null) return null;
+  if (/^[1-5]xx$/.test(text)) return [Number(text[0]) * 100, Number(text[0]) * 100 + 99];
+  if (/^[1-5][0-9]{2}$/.test(text)) return [Number(text), Number(text)];
+  throw new CliError('--status is a status such as 404, or 4xx for all of its kind.');
+}
+
+function stateOf({ enabled, held, pausedAt }: Pick<DirectoryListed, 'enabled' | 'held' | 'pausedAt'>): string {
+  const states = [...(enabled ? [] : ['off']), ...(held ? ['held'] : []), ...(pausedAt === null ? [] : ['paused'])];
+  return states.length === 0 ? 'on' : states.join(', ');
+}
+
+const grounds = {
+  file: 'as the file says',
+  user_agent: 'by its user agent',
+  shape: 'by the form of its requests',
+  nothing: 'nothing tells it from another',
+} as const;
+
+function profileText({ profile, by }: ProfileView): string {
+  return profile === null ? '-' : by === 'file' ? `${profile} (file)` : profile;
+}
+
+function viewText(view: DirectoryView): string {
+  const { settings, profile, counters, tokens, clients, lastCycle, lastHour, lastDay } = view;
+  const { requestLog, guard, requestsPerSecond, schemas } = settings;
+  const guarded =
+    guard === null ? 'none' : `${guard.people} people or ${guard.percent} % within ${guard.minutes} minutes`;
+  const perSecond = requestsPerSecond === null ? 'no limit' : String(requestsPerSecond);
+  const bodies = requestLog.bodyHours === 0 ? 'no bodies' : `bodies for ${requestLog.bodyHours} hours`;
+  const facts: readonly (readonly [string, string])[] = [
+    ['connection', `${view.key} (${view.displayName})`],
+    ['state', view.pausedAt === null ? stateOf(view) : `${stateOf(view)} since ${time(view.pausedAt)}`],
+    ['profile', profileFactText(profile)],
+    ['users', `${counters.users}, ${counters.activeUsers} of them active`],
+    ['groups', `${counters.groups} with ${counters.memberships} memberships`],
+    ['last request', time(view.lastRequestAt)],
+    ['last write', time(view.lastWriteAt)],
+    ['last cycle', cycleText(lastCycle)],
+    ['last hour', ratesText(lastHour)],
+    ['last day', ratesText(lastDay)],
+    ['requests/s', perSecond],
+    ['request log', `${requestLog.days} days, ${bodies}`],
+    ['guard', guarded],
+    ['own schemas', schemas.length === 0 ? 'none' : schemas.map((schema) => schema.urn).join(' ')],
+  ];
+  const credentials = [
+    ...tokens.map((one) => ['token', one.prefix, one] as const),
+    ...clients.map((one) => ['client', one.prefix, one] as const),
+  ].map(([kind, name, one]) => [
+    kind,
+    name,
+    time(one.createdAt),
+    time(one.lastUsedAt),
+    one.lastUsedFrom ?? '-',
+    one.live ? time(one.expiresAt) : `${time(one.expiresAt)} (expired)`,
+  ]);
+  const listed =
+    credentials.length === 0
+      ? 'It has no token: make one with `scim-token create`.'
+      : table(['CREDENTIAL', 'NAME', 'MADE', 'LAST USED', 'FROM', 'UNTIL'], credentials);
+  const advice = profile.advice.map((line) => `- ${line}`);
+  const lines = facts.map(([name, value]) => `${name.padEnd(13)} ${shown(value)}`);
+  return [lines.join('\n'), listed, ...(advice.length === 0 ? [] : [advice.join('\n')])].join('\n\n');
+}
+
+function profileFactText({ profile, name, by, since, recognised }: DirectoryView['profile']): string {
+  if (profile === null || by === null) return '-';
+  const sinceText = since === null ? '' : ` since ${time(since)}`;
+  const other =
+    by === 'file' && recognised !== null && recognised !== profile ? `; its requests look like ${recognised}` : '';
+  return `${profile} (${name}), ${grounds[by]}${sinceText}${other}`;
+}
+
+function cycleText(cycle: DirectoryView['lastCycle']): string {
+  if (cycle === null) return 'none seen';
+  const seconds = Math.round((cycle.at - cycle.beganAt) / 1000);
+  const how = cycle.kind === 'walk' ? 'all pages read' : 'everybody looked up';
+  return `${time(cycle.at)}, ${how} in ${seconds} s`;
+}
+
+function ratesText({ requests, refused, limited, failed, notKept, errorRate }: RequestRates): string {
+  if (errorRate === null) return 'no requests';
+  const percent = `${(errorRate * 100).toFixed(1)} % errors (${refused} refused, ${limited} over the limit, ${failed} failed)`;
+  return `${requests} requests, ${percent}${notKept === 0 ? '' : `, ${notKept} not in the log`}`;
+}
+
+type Logged = RequestsPage['requests'][number];
+
+function requestText({ kept, ...request }: Logged): string {
+  const { at, method, path, query, status, scimType, durationMs, notes, userAgent, source } = request;
+  const result = [status === null ? 'hung up' : String(status), ...(scimType === null ? [] : [scimType])].join(' ');
+  const target = query === null ? path : `${path}?${query}`;
+  const lines = [
+    `${new Date(at).toISOString()}  ${result}  ${method} ${target}  ${durationMs} ms`,
+    `    ${request.requestId} from ${source ?? '-'} by ${userAgent ?? '-'}, ${request.bytesIn} bytes in, ${request.bytesOut} out`,
+    ...notes.map(({ note, sentBy }) => `    ~ ${note} (sent by ${sentBy})`),
+    ...(kept?.refusal == null ? [] : [`    ! ${kept.refusal}`]),
+    ...(kept?.omitted == null
+      ? []
+      : [kept.omitted === 'cut' ? '    body too large to be kept' : '    body is no JSON']),
+    ...(kept?.body == null ? [] : [`    ${kept.body}`]),
+  ];
+  return lines.map(shown).join('\n');
+}
+
+function viewJson(view: DirectoryView): unknown {
+  const { profile, tokens, clients, lastCycle, lastRequestAt, lastWriteAt, pausedAt, ...rest } = view;
+  const credential = (one: DirectoryView['tokens'][number]) => ({
+    id: one.credentialId,
+    name: one.prefix,
+    live: one.live,
+    createdAt: iso(one.createdAt),
+    lastUsedAt: iso(one.lastUsedAt),
+    lastUsedFrom: one.lastUsedFrom,
+    expiresAt: iso(one.expiresAt),
+  });
+  return {
+    ...rest,
+    pausedAt: iso(pausedAt),
+    profile: { ...profile, since: iso(profile.since) },
+    lastRequestAt: iso(lastRequestAt),
+    lastWriteAt: iso(lastWriteAt),
+    lastCycle: lastCycle && { ...lastCycle, beganAt: iso(lastCycle.beganAt), at: iso(lastCycle.at) },
+    tokens: tokens.map(credential),
+    clients: clients.map(credential),
+  };
+}
+
+function time(at: number | null): string {
+  return at === null ? '-' : new Date(at).toISOString().slice(0, 16);
+}
+
+function iso(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}
