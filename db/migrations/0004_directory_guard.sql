@@ -39,6 +39,9 @@ create table directory_guard_acts (
   foreign key (tenant_id, connection_id) references directory_guards (tenant_id, connection_id)
 );
 
+-- Which rules give rights is asked with every push that meets a person.
+create index mapping_rules_by_role on mapping_rules (tenant_id, role_id) where ended_at is null;
+
 grant select, insert on directory_guards, directory_guard_people, directory_guard_acts to drawbridge_app;
 grant update on directory_guards, directory_guard_people to drawbridge_app;
 grant delete on directory_guard_people, directory_guard_acts to drawbridge_app;
