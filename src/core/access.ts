@@ -28,6 +28,8 @@ export type AccessFacts = {
     readonly connectionId: ConnectionId;
     readonly active: boolean;
     readonly ended: boolean;
+    /** Of a held directory: it may bar, and else says nothing yet. */
+    readonly held?: boolean;
   }[];
   readonly approval: 'approved' | 'pending';
   /** The open one. */
@@ -97,8 +99,10 @@ function mappedRoles(facts: AccessFacts): readonly Given[] {
   // C1: with `none`, an administrator has to let a person in before rules speak for them.
   if (facts.policy.initialAccess === 'none' && facts.policy.authorization === 'hybrid' && facts.grants.length === 0)
     return [];
-  const spokenFor = new Set(facts.directory.filter((entry) => !entry.ended).map((entry) => entry.connectionId));
-  // Once a directory speaks for a person on a connection, its memberships win over that connection's assertions.
+  // Once a directory speaks for a person on a connection, its memberships win over that connection's assertions. A held one does not
+  // speak yet: its groups give nothing, so it must not take away what the sign-in's own groups give.
+  const speaking = facts.directory.filter((entry) => !entry.ended && entry.held !== true);
+  const spokenFor = new Set(speaking.map((entry) => entry.connectionId));
   const groups = facts.groups.filter((group) => group.kind !== 'asserted' || !spokenFor.has(group.connectionId));
   return groups.flatMap((group) =>
     facts.rules

@@ -148,7 +148,10 @@ export function accessUnder(subject: SubjectRecord, view: AccessView, around: Su
     ...facts,
     // A grant of a role that is not there any more ends with it.
     grants: facts.grants.filter((grant) => view.roles.some((role) => role.roleId === grant.roleId)),
-    directory: present(facts.directory),
+    directory: present(facts.directory).map((entry) => ({
+      ...entry,
+      held: view.connections.find((one) => one.connectionId === entry.connectionId)?.scimHeld ?? false,
+    })),
     groups: facts.groups.filter(counts),
     rules: view.rules,
     roles: view.roles,

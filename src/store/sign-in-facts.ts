@@ -17,20 +17,28 @@ export type CandidateIds = {
   readonly domainOwnedElsewhere: boolean;
 };
 
+const MADE_HERE = `exists (select 1 from users u where u.tenant_id = $1 and u.user_id = d.user_id and u.origin = 'scim'
+    and $2 = (select f.connection_id from directory_users f where f.tenant_id = $1 and f.user_id = u.user_id
+      order by f.created_at, f.directory_user_id limit 1))`;
+
 const FIND: Statement = {
   name: 'sign_in_candidates',
   text: `
 select
   (select i.user_id from identities i
    where i.tenant_id = $1 and i.connection_id = $2 and i.issuer = $3 and i.subject = $4 and i.ended_at is null) as by_identity,
-  -- An ended directory user still names its person, so that somebody who was removed is refused and never created anew.
+  -- An ended directory user still names its person, so that somebody who was removed is refused and never created anew. An active
+  -- one of a held directory is no way into an account that the directory did not make.
   (select d.user_id from directory_users d
    where d.tenant_id = $1 and d.connection_id = $2 and d.ended_by is distinct from 'admin'
      and (d.external_id = any ($5) or ($6::text is not null and d.user_name_key = $6))
+     and (d.ended_at is not null or not d.active or ${MADE_HERE}
+       or not exists (select 1 from connections h where h.tenant_id = $1 and h.connection_id = $2 and h.scim_held))
    order by d.ended_at is null desc, d.external_id = any ($5) desc nulls last, d.ended_at desc limit 1) as by_directory,
   coalesce((select json_agg(json_build_object('userId', u.user_id, 'linkedOnConnection',
       exists (select 1 from identities i where i.tenant_id = $1 and i.user_id = u.user_id and i.connection_id = $2 and i.ended_at is null)
-      or exists (select 1 from directory_users d where d.tenant_id = $1 and d.user_id = u.user_id and d.connection_id = $2 and d.ended_by is distinct from 'admin'),
+      or exists (select 1 from directory_users d where d.tenant_id = $1 and d.user_id = u.user_id and d.connection_id = $2 and d.ended_by is distinct from 'admin'
+        and not exists (select 1 from connections h where h.tenant_id = $1 and h.connection_id = $2 and h.scim_held)),
       'fromElsewhere', ${FROM_ELSEWHERE}))
     from users u where u.tenant_id = $1 and u.email = $7 and u.ended_at is null), '[]'::json) as by_email,
   exists (select 1 from domain_owners o where o.domain = $8)

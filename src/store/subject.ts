@@ -89,7 +89,8 @@ export const assertedGroupsOf = (
   where a.tenant_id = ${tenant} and a.user_id = ${user}), '[]'::json)`;
 
 export const directoryOf = (tenant: string, user: string) => `coalesce((
-  select json_agg(json_build_object('connectionId', d.connection_id, 'active', d.active, 'ended', d.ended_at is not null))
+  select json_agg(json_build_object('connectionId', d.connection_id, 'active', d.active, 'ended', d.ended_at is not null,
+    'held', (select c.scim_held from connections c where c.tenant_id = d.tenant_id and c.connection_id = d.connection_id)))
   from directory_users d
   where d.tenant_id = ${tenant} and d.user_id = ${user} and d.ended_by is distinct from 'admin'), '[]'::json)`;
 

@@ -106,7 +106,11 @@ function assertedLabels(all: Picture, userId: unknown): Set<string> {
     const connection = rows(all, 'connections').find((row) => row.connection_id === asserted.connection_id);
     if (connection?.enabled !== true || connection.ended_at !== null) continue;
     const spokenFor = rows(all, 'directory_users').some(
-      (row) => row.user_id === userId && row.connection_id === asserted.connection_id && row.ended_at === null,
+      (row) =>
+        row.user_id === userId &&
+        row.connection_id === asserted.connection_id &&
+        row.ended_at === null &&
+        connection.scim_held !== true,
     );
     if (spokenFor) continue;
     for (const rule of rows(all, 'mapping_rules')) {
