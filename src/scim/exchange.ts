@@ -7,7 +7,7 @@ import type { Refusal } from '../core/errors.ts';
 import type { IfMatch, Unauthenticated } from '../operations/precondition.ts';
 import { readBody } from './body.ts';
 import type { DirectorySchemas } from './directory-schemas.ts';
-import { ScimError, scimRefusal, tooLarge } from './errors.ts';
+import { scimRefusal, tooLarge } from './errors.ts';
 import type { JsonLimits, JsonValue } from './json.ts';
 import { readEntityTags } from './meta.ts';
 import type { Notes } from './quirks.ts';
@@ -44,9 +44,13 @@ export function unlessRefused<T extends { readonly kind: string }>(
 
 /** The JSON value that is sent: the body of the request, or the data of a bulk's operation. */
 export async function readSent({ request, operation }: Exchange, limits: JsonLimits): Promise<JsonValue> {
-  if (operation === undefined) return readBody(request, limits);
-  if (operation.bytes > limits.bytes) throw tooLarge(`The operation is larger than ${limits.bytes} bytes.`);
-  return operation.data;
+  return operation === undefined ? readBody(request, limits) : dataOf(operation, limits);
+}
+
+/** The data of a bulk's operation, which may be as large as a request's body. */
+export function dataOf({ data, bytes }: NonNullable<Exchange['operation']>, limits: JsonLimits): JsonValue {
+  if (bytes > limits.bytes) throw tooLarge(`The operation is larger than ${limits.bytes} bytes.`);
+  return data;
 }
 
 /** The versions of an If-Match header, or of a bulk's operation; null without one. */
@@ -59,7 +63,3 @@ export function isKnown({ request }: Exchange, version: number): boolean {
   const tags = readEntityTags(request.headers['if-none-match']);
   return tags === '*' || (tags?.includes(String(version)) ?? false);
 }
-
-export const notImplemented = (): never => {
-  throw new ScimError(501, null, 'This server does not offer this yet.');
-};

@@ -9,10 +9,12 @@ import type { Directory } from '../core/directory.ts';
 import type { Instant } from '../core/ids.ts';
 import { type Admit, admission } from './admission.ts';
 import { type Authenticate, authenticator } from './authenticate.ts';
+import { postBulk } from './bulk.ts';
+import { bulkLimits } from './bulk-message.ts';
 import { directorySchemas } from './directory-schemas.ts';
 import { resourceType, resourceTypes, schemaByUrn, schemas, serviceProviderConfig } from './discovery.ts';
 import { ScimError } from './errors.ts';
-import { CredentialEnded, type Exchange, type Handler, notImplemented } from './exchange.ts';
+import { CredentialEnded, type Exchange, type Handler } from './exchange.ts';
 import { deleteGroup, getGroup, patchGroup, postGroup, putGroup } from './groups.ts';
 import { noMe } from './me.ts';
 import type { Notes } from './quirks.ts';
@@ -40,7 +42,7 @@ type Endpoint = {
   readonly methods: Methods;
 };
 
-const features = { bulk: null, sort: true } as const;
+const features = { bulk: bulkLimits, sort: true } as const;
 const describe = (text: (exchange: Exchange, id: string) => string | null): Methods => ({
   GET: (exchange, id) => {
     if (exchange.query.has('filter'))
@@ -50,13 +52,6 @@ const describe = (text: (exchange: Exchange, id: string) => string | null): Meth
     return { status: 200, body };
   },
 });
-const later: Methods = {
-  GET: notImplemented,
-  POST: notImplemented,
-  PUT: notImplemented,
-  PATCH: notImplemented,
-  DELETE: notImplemented,
-};
 
 const endpoints: readonly Endpoint[] = [
   { name: 'Users', takesId: false, methods: { GET: listUsers, POST: postUser } },
@@ -84,7 +79,7 @@ const endpoints: readonly Endpoint[] = [
     takesId: true,
     methods: describe((exchange, id) => schemaByUrn(id, exchange.baseUrl, exchange.schemas)),
   },
-  { name: 'Bulk', takesId: false, methods: later },
+  { name: 'Bulk', takesId: false, methods: { POST: postBulk } },
   {
     name: 'Me',
     takesId: false,

@@ -20,23 +20,41 @@ import { FROM_ELSEWHERE } from './from-elsewhere.ts';
 import { instant, LIVE } from './scim-credentials.ts';
 import { suspendedNamesakes } from './suspended-namesakes.ts';
 
-const TAKEN = `
-exists (select 1 from directory_users d where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = $3
-  and d.ended_at is null) as user_name_taken,
-exists (select 1 from directory_users d where d.tenant_id = $1 and d.connection_id = l.connection_id and d.external_id = $4
-  and d.ended_at is null) as external_id_taken`;
+/** What a pushed user brings, as parameters or columns of a statement. */
+type Brought = {
+  readonly userNameKey: string;
+  readonly externalId: string;
+  readonly email: string;
+  readonly hashes: string;
+};
 
-const FORMER = `from directory_users d
+const taken = ({ userNameKey, externalId }: Brought) => `
+exists (select 1 from directory_users d where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = ${userNameKey}
+  and d.ended_at is null offset 0) as user_name_taken,
+exists (select 1 from directory_users d where d.tenant_id = $1 and d.connection_id = l.connection_id and d.external_id = ${externalId}
+  and d.ended_at is null offset 0) as external_id_taken`;
+
+const former = ({ externalId }: Brought) => `from directory_users d
   join users u on u.tenant_id = d.tenant_id and u.user_id = d.user_id and u.ended_at is null
-  where d.tenant_id = $1 and d.connection_id = l.connection_id and d.external_id = $4 and d.ended_at is not null`;
-const HOLDER = 'from users u where u.tenant_id = $1 and u.email = $5 and u.ended_at is null';
+  where d.tenant_id = $1 and d.connection_id = l.connection_id and d.external_id = ${externalId} and d.ended_at is not null`;
+const holder = ({ email }: Brought) =>
+  `from users u where u.tenant_id = $1 and u.email = ${email} and u.ended_at is null`;
+
+/**
+ * What is seen of a pushed user at first: the names that are taken, and whether they meet anybody. Each is a lookup, which `offset 0`
+ * keeps one where many users are looked at: the planner would else read the whole directory for them.
+ */
+export const firstLook = (brought: Brought) => `${taken(brought)},
+  exists (select 1 ${former(brought)} offset 0) or exists (select 1 ${holder(brought)} offset 0)
+    or exists (select 1 ${suspendedNamesakes(brought.hashes, brought.userNameKey)} offset 0) as met`;
+
+const ONE: Brought = { userNameKey: '$3', externalId: '$4', email: '$5', hashes: '$6' };
 
 const NEWCOMER: Statement = {
   name: 'directory_newcomer',
   text: `
 with ${LIVE}
-select ${DIRECTORY_OF_LIVE}, ${TAKEN},
-  exists (select 1 ${FORMER}) or exists (select 1 ${HOLDER}) or exists (select 1 ${suspendedNamesakes('$6')}) as met
+select ${DIRECTORY_OF_LIVE}, ${firstLook(ONE)}
 from live l`,
 };
 
@@ -44,10 +62,10 @@ const CREATE_FACTS: Statement = {
   name: 'directory_user_create_facts',
   text: `
 with ${LIVE}
-select ${DIRECTORY_OF_LIVE}, ${TAKEN},
-  (select ${PERSON} ${FORMER} order by d.ended_at desc limit 1) as by_external_id,
-  (select ${PERSON} ${HOLDER}) as by_email,
-  coalesce((select ${FROM_ELSEWHERE} ${HOLDER}), false) as holder_from_elsewhere,
+select ${DIRECTORY_OF_LIVE}, ${taken(ONE)},
+  (select ${PERSON} ${former(ONE)} order by d.ended_at desc limit 1) as by_external_id,
+  (select ${PERSON} ${holder(ONE)}) as by_email,
+  coalesce((select ${FROM_ELSEWHERE} ${holder(ONE)}), false) as holder_from_elsewhere,
   coalesce((select json_agg(json_build_object('subjectId', s.subject_id, 'suspensionId', s.suspension_id) order by s.suspended_at)
     ${suspendedNamesakes('$6')}), '[]'::json) as suspended
 from live l`,
@@ -67,7 +85,7 @@ const createParams = (tx: TenantTx, directory: Directory, pushed: PushedUser, ha
   hashes,
 ];
 
-const meetsNobody = { byExternalId: null, byEmail: null, holderFromElsewhere: false, suspended: [] } as const;
+export const meetsNobody = { byExternalId: null, byEmail: null, holderFromElsewhere: false, suspended: [] } as const;
 
 /**
  * What {@link decideCreate} needs where a pushed user meets nobody, and whether they do: then only {@link readCreateFacts} knows whom.
@@ -152,10 +170,11 @@ select version, ${instant('created_at')} as "createdAt", ${instant('last_modifie
 
 type Of<K extends Change['kind']> = Extract<Change, { kind: K }>;
 
-/** The two changes of a plain new user, or null: then the decision is applied in a transaction. */
-export function plainCreate(
-  changes: readonly Change[],
-): readonly [Of<'create_user'>, Of<'create_directory_user'>] | null {
+/** The two changes of a plain new user. */
+export type PlainCreate = readonly [Of<'create_user'>, Of<'create_directory_user'>];
+
+/** The changes as those of a plain new user, or null: then the decision is applied in a transaction. */
+export function plainCreate(changes: readonly Change[]): PlainCreate | null {
   const [person, user, ...others] = changes;
   return person?.kind === 'create_user' && user?.kind === 'create_directory_user' && others.length === 0
     ? [person, user]
@@ -166,7 +185,7 @@ export function plainCreate(
 export async function writeNewUser(
   ctx: Context,
   tx: TenantTx,
-  [person, user]: readonly [Of<'create_user'>, Of<'create_directory_user'>],
+  [person, user]: PlainCreate,
   events: Decision<unknown>['events'],
   hashes: readonly KeyHash[],
 ): Promise<WrittenRow | undefined> {

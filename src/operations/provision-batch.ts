@@ -1,0 +1,218 @@
+// Many users whom a directory pushes one after the other, as in a bulk: runs of plainly new ones are read together and written
+// together, everybody else alone. Each is decided by itself, and becomes what they would have become alone, in the same order.
+
+import type { Context, TenantTx } from '../context.ts';
+import { refusePaused } from '../core/blast-guard.ts';
+import type { PushedUser } from '../core/change.ts';
+import { type Directory, knownBy } from '../core/directory.ts';
+import { decideCreate } from '../core/directory-create.ts';
+import type { Refusal } from '../core/errors.ts';
+import type { DirectoryUserId } from '../core/ids.ts';
+import { userNameKey } from '../core/profile.ts';
+import {
+  type Newcomer,
+  type NewUser,
+  readNewcomers,
+  type SeenNewcomer,
+  writeNewUsers,
+} from '../store/directory-batch.ts';
+import { plainCreate } from '../store/directory-newcomers.ts';
+import { raced } from './lost-race.ts';
+import { type Unauthenticated, unauthenticated } from './precondition.ts';
+import { createDirectoryUser } from './provision-user.ts';
+
+export type BatchOutcome =
+  | { readonly kind: 'done'; readonly id: DirectoryUserId; readonly version: number }
+  /** With what {@link createDirectoryUser} would have thrown. */
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | Refusal
+  | Unauthenticated;
+
+export type UserBatch = {
+  /**
+   * The users become what {@link createDirectoryUser} would have made of them one after the other, after all that were added before.
+   * Outcomes come in the users' order and may be fewer: the rest was not begun, since `goesOn` said no or, with `stopAtRefusal`, since
+   * one of the outcomes is another than `done`. Never throws.
+   */
+  add(users: readonly PushedUser[], stopAtRefusal: boolean): Promise<readonly BatchOutcome[]>;
+};
+
+/** `keys`: two users who share one have to see each other. */
+type Known = Newcomer & { readonly keys: readonly string[] };
+type Fresh = Known & NewUser & { readonly at: number };
+
+type Batch = {
+  readonly ctx: Context;
+  readonly tx: TenantTx;
+  readonly directory: Directory;
+  readonly goesOn: () => boolean;
+  readonly writing: Set<Promise<void>>;
+  /** Keys of those who are being written. */
+  readonly inFlight: Set<string>;
+};
+
+/** One `add`: what became of its users so far, and what is still on its way. */
+type Added = {
+  readonly users: readonly Known[];
+  readonly stopAtRefusal: boolean;
+  readonly outcomes: BatchOutcome[];
+  readonly writes: Promise<void>[];
+};
+
+/**
+ * A batch of users of one directory. An `add` is decided once those before it were; what they write may still be on its way then,
+ * where the two share no key. `goesOn` is asked before each step.
+ */
+export function userBatch(ctx: Context, directory: Directory, goesOn: () => boolean): UserBatch {
+  const tx = ctx.hot(directory.tenantId);
+  const batch: Batch = { ctx, tx, directory, goesOn, writing: new Set(), inFlight: new Set() };
+  let turn: Promise<void> = Promise.resolve();
+  return {
+    async add(pushed, stopAtRefusal) {
+      const before = turn;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      turn = promise;
+      const users = pushed.map((user) => know(ctx, directory, user));
+      const added: Added = { users, stopAtRefusal, outcomes: [], writes: [] };
+      try {
+        await before;
+        const tried = await work(batch, added);
+        resolve();
+        await Promise.all(added.writes);
+        return added.outcomes.slice(0, tried);
+      } finally {
+        resolve();
+      }
+    },
+  };
+}
+
+function know(ctx: Context, { connectionKey }: Directory, pushed: PushedUser): Known {
+  const texts = knownBy(pushed, connectionKey);
+  const keys = [...texts, `userName ${userNameKey(pushed.userName)}`];
+  if (pushed.email !== null) keys.push(`email ${pushed.email}`);
+  return { pushed, hashes: texts.map((text) => ctx.keyHash(text)), keys };
+}
+
+/** Decides users until all are, or it has to stop. The number of those who were. */
+async function work(batch: Batch, added: Added): Promise<number> {
+  const { users } = added;
+  let at = 0;
+  while (at < users.length && batch.goesOn()) {
+    const part = strangers(batch, users, at);
+    if (part.length === 0) {
+      await Promise.all(batch.writing);
+      continue;
+    }
+    const { decided, stops } = await together(batch, added, part, at);
+    at += decided;
+    if (stops) break;
+  }
+  return at;
+}
+
+/** Users from `from` on who share no key with each other, nor with anybody who is being written. */
+function strangers({ inFlight }: Batch, users: readonly Known[], from: number): readonly Known[] {
+  const taken = new Set<string>();
+  let to = from;
+  for (; to < users.length; to += 1) {
+    const { keys } = users[to] as Known;
+    if (keys.some((key) => taken.has(key) || inFlight.has(key))) break;
+    for (const key of keys) taken.add(key);
+  }
+  return users.slice(from, to);
+}
+
+/** Decides users by one look at all of them, up to the first who has to be looked at alone: the next look sees what became of them. */
+async function together(
+  batch: Batch,
+  added: Added,
+  part: readonly Known[],
+  from: number,
+): Promise<{ readonly decided: number; readonly stops: boolean }> {
+  const { outcomes, stopAtRefusal } = added;
+  let seen: readonly SeenNewcomer[] | undefined;
+  try {
+    seen = await readNewcomers(batch.tx, batch.directory, part);
+  } catch (error) {
+    part.forEach((_, index) => {
+      outcomes[from + index] = { kind: 'failed', error };
+    });
+    return { decided: part.length, stops: stopAtRefusal };
+  }
+  const fresh: Fresh[] = [];
+  for (const [index, known] of part.entries()) {
+    const at = from + index;
+    const step = seen === undefined ? unauthenticated : decide(known, seen[index] as SeenNewcomer, batch.ctx);
+    if (step.kind === 'fresh') {
+      fresh.push({ ...known, ...step, at });
+    } else if (step.kind === 'alone') {
+      begin(batch, added, fresh);
+      await Promise.all(batch.writing);
+      const outcome = await alone(batch, known);
+      outcomes[at] = outcome;
+      return { decided: index + 1, stops: stopAtRefusal && outcome.kind !== 'done' };
+    } else {
+      outcomes[at] = step;
+      if (!stopAtRefusal) continue;
+      begin(batch, added, fresh);
+      return { decided: index + 1, stops: true };
+    }
+  }
+  begin(batch, added, fresh);
+  return { decided: part.length, stops: false };
+}
+
+type Step =
+  | { readonly kind: 'alone' }
+  | { readonly kind: 'fresh'; readonly plain: NewUser['plain']; readonly events: NewUser['events'] }
+  | Refusal;
+
+/** What {@link createDirectoryUser} does after its first look. */
+function decide({ pushed }: Known, { facts, met }: SeenNewcomer, ctx: Context): Step {
+  if (facts.paused) return refusePaused();
+  const { outcome, changes, events } = decideCreate(pushed, facts, ctx);
+  if (outcome.kind === 'refused') return outcome;
+  const plain = met ? null : plainCreate(changes);
+  return plain === null ? { kind: 'alone' } : { kind: 'fresh', plain, events };
+}
+
+async function alone({ ctx, directory }: Batch, { pushed }: Known): Promise<BatchOutcome> {
+  try {
+    const outcome = await createDirectoryUser(ctx, directory, pushed);
+    return outcome.kind === 'done' ? { kind: 'done', id: outcome.user.id, version: outcome.user.version } : outcome;
+  } catch (error) {
+    return { kind: 'failed', error };
+  }
+}
+
+function begin(batch: Batch, added: Added, users: readonly Fresh[]): void {
+  const [first] = users;
+  if (first === undefined) return;
+  for (const { keys } of users) for (const key of keys) batch.inFlight.add(key);
+  const written = write(batch, added.outcomes, users, first).finally(() => {
+    batch.writing.delete(written);
+    for (const { keys } of users) for (const key of keys) batch.inFlight.delete(key);
+  });
+  batch.writing.add(written);
+  added.writes.push(written);
+}
+
+/** Whoever cannot be written with the others, since somebody came between, is tried alone. */
+async function write(batch: Batch, outcomes: BatchOutcome[], users: readonly Fresh[], first: Fresh): Promise<void> {
+  let again: ReadonlySet<number>;
+  try {
+    const met = await writeNewUsers(batch.ctx, batch.tx, first.plain[1].connectionId, users).catch(raced);
+    again = new Set('kind' in met ? users.keys() : met);
+  } catch (error) {
+    for (const { at } of users) outcomes[at] = { kind: 'failed', error };
+    return;
+  }
+  for (const [index, { at, plain }] of users.entries()) {
+    if (!again.has(index)) outcomes[at] = { kind: 'done', id: plain[1].directoryUserId, version: 1 };
+  }
+  for (const index of again) {
+    const user = users[index] as Fresh;
+    outcomes[user.at] = await alone(batch, user);
+  }
+}

@@ -1,0 +1,288 @@
+// The messages of a bulk (RFC 7644 §3.7): a request is cut into its operations before any of them is parsed, so that megabytes of
+// them hold nobody up, and an operation that is broken breaks no other.
+
+import { isUtf8 } from 'node:buffer';
+import { refersTo } from './bulk-references.ts';
+import { invalidPath, invalidSyntax, invalidValue, ScimError, tooLarge } from './errors.ts';
+import {
+  checkValue,
+  defaultLimits,
+  isArray,
+  isObject,
+  type JsonValue,
+  jsonOf,
+  parseJson,
+  readMembers,
+  stringEnd,
+} from './json.ts';
+import type { Pace } from './pace.ts';
+import { missingSchemas, type Notes, note } from './quirks.ts';
+import { nameKey } from './schema.ts';
+
+/**
+ * What /ServiceProviderConfig promises, and what a request over it is told. A thousand users of the usual size are half a megabyte;
+ * four leave room for groups of tens of thousands.
+ */
+export const bulkLimits = Object.freeze({ maxOperations: 1000, maxPayloadSize: 4 * 1024 * 1024 });
+
+const REQUEST_SCHEMA = 'urn:ietf:params:scim:api:messages:2.0:BulkRequest';
+const RESPONSE_SCHEMA = 'urn:ietf:params:scim:api:messages:2.0:BulkResponse';
+/** What may stand beside the operations. */
+const ENVELOPE = 64 * 1024;
+const MAX_BULK_ID = 255;
+
+export type BulkMethod = 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+export type BulkResource = 'Users' | 'Groups';
+
+export type BulkOperation = {
+  readonly method: BulkMethod;
+  readonly bulkId: string | null;
+  readonly version: string | null;
+  readonly resource: BulkResource;
+  /** Of the path: the resource's id, or a `bulkId:…`. Null for a POST. */
+  readonly target: string | null;
+  readonly data: JsonValue;
+  readonly bytes: number;
+  /** False where the operation cannot refer to a bulkId. */
+  readonly mayRefer: boolean;
+};
+
+/** An operation that cannot be read has its refusal, and what its answer can repeat of it. */
+export type ReadOperation =
+  | { readonly kind: 'read'; readonly operation: BulkOperation }
+  | {
+      readonly kind: 'refused';
+      readonly method: string | null;
+      readonly bulkId: string | null;
+      /** The path, where it names a resource. */
+      readonly path: string | null;
+      readonly error: ScimError;
+    };
+
+export type BulkRequest = {
+  /** How many errors end the bulk; null: none does. */
+  readonly failOnErrors: number | null;
+  readonly operations: readonly ReadOperation[];
+};
+
+/** What a payload over the limit is told. */
+export function payloadTooLarge(limit: number): ScimError {
+  return tooLarge(`The size of the bulk exceeds the maxPayloadSize (${limit}).`);
+}
+
+/**
+ * The operations of a bulk request, in order.
+ *
+ * Refuses the request with 413 more operations or bytes than {@link bulkLimits}, naming the limit; with 400 invalidSyntax a body of
+ * another form; with 400 invalidValue a `failOnErrors` below 1. Refuses an operation alone for what would refuse a single request
+ * (T43, T49), for a missing or doubled `bulkId` of a POST (400 invalidValue) and for any path but `/Users` and `/Groups`, with an id
+ * except for a POST (400 invalidPath). RFC 7644 §3.7, §3.7.4. Does not look into what the operations say of a resource.
+ */
+export async function readBulk(bytes: Uint8Array, notes: Notes, pace: Pace): Promise<BulkRequest> {
+  if (!isUtf8(bytes)) throw invalidSyntax('The request body is not UTF-8.');
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+  await pace();
+  const { envelope, pieces } = cut(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+  const failOnErrors = readEnvelope(envelope, notes);
+  if (pieces.length === 0) throw invalidSyntax('The request body has no Operations.');
+  const operations: ReadOperation[] = [];
+  for (const piece of pieces) {
+    operations.push(readPiece(piece));
+    await pace();
+  }
+  return { failOnErrors, operations: withoutDoubles(operations) };
+}
+
+type Piece = { readonly text: string; readonly members: number };
+
+/** The text of each operation, and the text around them. What is no JSON is found when the pieces are parsed. */
+function cut(json: string): { readonly envelope: string; readonly pieces: readonly Piece[] } {
+  const pieces: Piece[] = [];
+  let envelope: string | null = null;
+  /** Where the list begins; -1 outside of it. */
+  let list = -1;
+  let start = 0;
+  let members = 0;
+  let depth = 0;
+  let name = '';
+  const end = (at: number) => {
+    const text = json.slice(start, at);
+    if (pieces.length > 0 || text.trim() !== '') pieces.push({ text, members });
+    if (pieces.length > bulkLimits.maxOperations) {
+      throw tooLarge(`The number of operations exceeds the maxOperations (${bulkLimits.maxOperations}).`);
+    }
+    start = at + 1;
+    members = 0;
+  };
+  for (let at = 0; at < json.length; at++) {
+    switch (json.charCodeAt(at)) {
+      case 0x22: {
+        const close = stringEnd(json, at);
+        if (close === -1) throw invalidSyntax('The request body is not JSON.');
+        if (depth === 1) name = json.slice(at, close + 1);
+        at = close;
+        break;
+      }
+      case 0x3a:
+        members++;
+        break;
+      case 0x2c:
+        if (list !== -1 && depth === 2) end(at);
+        break;
+      case 0x5b:
+      case 0x7b:
+        if (++depth > defaultLimits.depth) {
+          throw invalidSyntax(`The request body is nested deeper than ${defaultLimits.depth} levels.`);
+        }
+        if (
+          depth === 2 &&
+          envelope === null &&
+          json[at] === '[' &&
+          nameKey(String(jsonOf(name || '""'))) === 'operations'
+        ) {
+          list = at;
+          start = at + 1;
+          members = 0;
+        }
+        break;
+      case 0x5d:
+      case 0x7d:
+        if (--depth !== 1 || list === -1) break;
+        if (json[at] !== ']') throw invalidSyntax('The request body is not JSON.');
+        end(at);
+        envelope = `${json.slice(0, list)}[]${json.slice(at + 1)}`;
+        list = -1;
+        break;
+    }
+  }
+  return { envelope: envelope ?? json, pieces };
+}
+
+function readEnvelope(envelope: string, notes: Notes): number | null {
+  if (envelope.length > ENVELOPE) throw tooLarge(`A bulk has more than ${ENVELOPE} characters beside its operations.`);
+  const body = parseJson(Buffer.from(envelope), defaultLimits);
+  if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
+  const members = readMembers(body);
+  checkSchema(members.get('schemas'), notes);
+  const limit = members.get('failonerrors') ?? null;
+  if (limit === null) return null;
+  if (!Number.isSafeInteger(limit) || Number(limit) < 1) throw invalidValue('failOnErrors is not a number from 1 on.');
+  return Number(limit);
+}
+
+function checkSchema(value: JsonValue | undefined, notes: Notes): void {
+  if (value === undefined || value === null || (isArray(value) && value.length === 0)) {
+    note(notes, missingSchemas);
+    return;
+  }
+  const urns = isArray(value) ? value : [value];
+  if (!urns.some((urn) => typeof urn === 'string' && nameKey(urn) === nameKey(REQUEST_SCHEMA))) {
+    throw invalidSyntax(`The request body's schemas should name ${REQUEST_SCHEMA}.`);
+  }
+}
+
+function readPiece({ text, members }: Piece): ReadOperation {
+  const value = jsonOf(text);
+  if (!isObject(value)) throw invalidSyntax('An operation is not an object.');
+  const { method, bulkId, path } = value;
+  try {
+    checkValue(value, { json: text, written: members }, defaultLimits);
+    return { kind: 'read', operation: readOperation(readMembers(value), text) };
+  } catch (error) {
+    if (!(error instanceof ScimError)) throw error;
+    const place = method === 'POST' ? null : PATH.exec(textOf(path) ?? '');
+    const named = place?.[2] === undefined || refersTo(place[2]) !== null ? null : `/${place[1]}/${place[2]}`;
+    return { kind: 'refused', method: textOf(method), bulkId: textOf(bulkId), path: named, error };
+  }
+}
+
+/** What an answer repeats of an operation that is none. */
+const textOf = (value: JsonValue | undefined): string | null =>
+  typeof value === 'string' && value.length <= MAX_BULK_ID ? value : null;
+
+// Methods are HTTP's own, which knows them in capitals alone (RFC 9110 §9.1).
+const METHODS: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+const PATH = /^\/?(Users|Groups)(?:\/(bulkId:.+|[^/?#]+))?$/s;
+
+function readOperation(members: ReadonlyMap<string, JsonValue>, text: string): BulkOperation {
+  const method = members.get('method');
+  if (typeof method !== 'string' || !METHODS.has(method)) {
+    throw invalidSyntax('The method of an operation is one of POST, PUT, PATCH and DELETE.');
+  }
+  const bulkId = members.get('bulkid') ?? null;
+  if (bulkId !== null && (typeof bulkId !== 'string' || bulkId === '' || bulkId.length > MAX_BULK_ID)) {
+    throw invalidValue(`A bulkId is text of ${MAX_BULK_ID} characters at most.`);
+  }
+  if (bulkId === null && method === 'POST') throw invalidValue('A POST in a bulk needs a bulkId.');
+  const version = members.get('version') ?? null;
+  if (version !== null && typeof version !== 'string') throw invalidValue('The version of an operation is no text.');
+  const path = members.get('path');
+  const [, resource, target = null] = PATH.exec(typeof path === 'string' ? path : '') ?? [];
+  if (resource === undefined || (target === null) !== (method === 'POST')) {
+    throw invalidPath(
+      'The path of an operation is /Users or /Groups for a POST, and with an id behind it for the others.',
+    );
+  }
+  const data = members.get('data') ?? null;
+  if (data === null && method !== 'DELETE') throw invalidSyntax(`A ${method} in a bulk needs data.`);
+  return {
+    method: method as BulkMethod,
+    bulkId,
+    version: method === 'POST' ? null : version,
+    resource: resource as BulkResource,
+    target,
+    data,
+    bytes: Buffer.byteLength(text),
+    mayRefer: text.includes('bulkId:') || text.includes('\\u'),
+  };
+}
+
+/** A bulkId that two creations claim names none of them (RFC 7644 §3.7: unique within a bulk). */
+function withoutDoubles(operations: readonly ReadOperation[]): readonly ReadOperation[] {
+  const claims = new Map<string, number>();
+  const claimOf = (read: ReadOperation): string | null =>
+    read.kind === 'read' && read.operation.method === 'POST' ? read.operation.bulkId : null;
+  for (const read of operations) {
+    const claim = claimOf(read);
+    if (claim !== null) claims.set(claim, (claims.get(claim) ?? 0) + 1);
+  }
+  if (claims.values().every((count) => count === 1)) return operations;
+  return operations.map((read) => {
+    const bulkId = claimOf(read);
+    if (bulkId === null || claims.get(bulkId) === 1) return read;
+    return {
+      kind: 'refused',
+      method: 'POST',
+      bulkId,
+      path: null,
+      error: invalidValue('Two operations have the same bulkId.'),
+    };
+  });
+}
+
+/** What became of one operation; `location` is the resource's address, null where there is no resource. */
+export type BulkResult = {
+  readonly method: string | null;
+  readonly bulkId: string | null;
+  readonly location: string | null;
+  /** As an entity tag; null where the answer does not say. */
+  readonly version: string | null;
+  readonly status: number;
+  /** The body of an error, as JSON text. */
+  readonly response: string | null;
+};
+
+/** The answer to a bulk, as JSON text. A success has no `response`: RFC 7644 §3.7 lets the server leave it out. */
+export function bulkResponse(results: readonly BulkResult[]): string {
+  return `{"schemas":["${RESPONSE_SCHEMA}"],"Operations":[${results.map(encodeResult).join(',')}]}`;
+}
+
+function encodeResult({ method, bulkId, location, version, status, response }: BulkResult): string {
+  let text = '{';
+  if (location !== null) text += `"location":${JSON.stringify(location)},`;
+  if (method !== null) text += `"method":${JSON.stringify(method)},`;
+  if (bulkId !== null) text += `"bulkId":${JSON.stringify(bulkId)},`;
+  if (version !== null) text += `"version":${JSON.stringify(version)},`;
+  if (response !== null) text += `"response":${response},`;
+  return `${text}"status":"${status}"}`;
+}

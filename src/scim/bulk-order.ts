@@ -1,0 +1,198 @@
+// In which order the operations of a bulk are tried: as they were sent, but for those that refer to what a later one creates, which
+// wait for it (RFC 7644 §3.7.1, §3.7.2). Operations on one resource never overtake each other.
+
+import type { BulkOperation, ReadOperation } from './bulk-message.ts';
+import { type CutUser, cutManager, referencesIn, refersTo } from './bulk-references.ts';
+import { invalidValue, ScimError } from './errors.ts';
+import type { JsonObject } from './json.ts';
+
+/** One operation and those that wait for it. */
+export type BulkNode = {
+  readonly index: number;
+  read: ReadOperation;
+  /** Nodes whose data refers to what this one creates: they wait until that has an id. */
+  readonly onId: BulkNode[];
+  /** Nodes of the same resource: they wait until this one is through. */
+  readonly onEnd: BulkNode[];
+  readonly needs: { readonly node: BulkNode; readonly until: 'id' | 'end' }[];
+  /** How many of its needs are not met, and of those how many are being tried. */
+  unmet: number;
+  flying: number;
+  /** Of the resource that it created. */
+  id: string | null;
+  /** Set where it was created without its manager, who is still to be given. */
+  cut: JsonObject | null;
+  ended: boolean;
+};
+
+export type BulkOrder = {
+  readonly nodes: readonly BulkNode[];
+  /** Nodes that may be tried, by index. */
+  readonly ready: BulkNode[];
+  /** Nodes that may be tried as soon as those being tried are through. */
+  readonly soon: Set<BulkNode>;
+  /** By bulkId, with those that could not even be read. */
+  readonly creators: ReadonlyMap<string, BulkNode>;
+};
+
+/** A reference that leads nowhere: 400 invalidValue. */
+export const unknownReference = (): ScimError =>
+  invalidValue('The operation refers to a bulkId that no operation creates.');
+const selfReference = (): ScimError => invalidValue('The operation refers to its own bulkId.');
+/** One that leads to what was not created. */
+export const failedReference = (): ScimError =>
+  new ScimError(409, null, 'The operation refers to a resource of this bulk that was not created.');
+/** Operations that wait for each other, where none of them can do with less. */
+export const circularReference = (): ScimError =>
+  new ScimError(409, null, 'The operation is part of a circle of references that cannot be resolved.');
+
+export function orderBulk(operations: readonly ReadOperation[]): BulkOrder {
+  const creators = new Map<string, BulkNode>();
+  const nodes = operations.map((read, index): BulkNode => {
+    const needs: BulkNode['needs'] = [];
+    return { index, read, onId: [], onEnd: [], needs, unmet: 0, flying: 0, id: null, cut: null, ended: false };
+  });
+  for (const node of nodes) {
+    const { method, bulkId } = node.read.kind === 'read' ? node.read.operation : node.read;
+    if (method === 'POST' && bulkId !== null && !creators.has(bulkId)) creators.set(bulkId, node);
+  }
+  const last = new Map<string, BulkNode>();
+  const checked = nodes.map((node) =>
+    node.read.kind === 'read' ? connect(node, node.read.operation, creators, last) : node,
+  );
+  return { nodes: checked, ready: checked.filter((node) => node.unmet === 0), soon: new Set(), creators };
+}
+
+function connect(
+  node: BulkNode,
+  operation: BulkOperation,
+  creators: ReadonlyMap<string, BulkNode>,
+  last: Map<string, BulkNode>,
+): BulkNode {
+  const { method, bulkId, resource, target, data, mayRefer } = operation;
+  const refuse = (error: ScimError): BulkNode => {
+    // The node itself stays, since others may wait for it.
+    node.read = { kind: 'refused', method, bulkId, path: null, error };
+    return node;
+  };
+  const named = target === null ? null : refersTo(target);
+  const referred = mayRefer ? referencesIn(data) : new Set<string>();
+  for (const name of [...referred, ...(named === null ? [] : [named])]) {
+    const creator = creators.get(name);
+    if (creator === undefined) return refuse(unknownReference());
+    if (creator === node) return refuse(selfReference());
+  }
+  for (const name of referred) need(node, creators.get(name) as BulkNode, 'id');
+  if (target === null) return node;
+  if (named !== null) need(node, creators.get(named) as BulkNode, 'end');
+  const place = `${resource}/${target}`;
+  const before = last.get(place);
+  if (before !== undefined) need(node, before, 'end');
+  last.set(place, node);
+  return node;
+}
+
+function need(node: BulkNode, on: BulkNode, until: 'id' | 'end'): void {
+  node.needs.push({ node: on, until });
+  (until === 'id' ? on.onId : on.onEnd).push(node);
+  node.unmet += 1;
+}
+
+/** The first operation that may be tried now; null where an earlier one is about to be ready, or none is. */
+export function nextOf({ ready, soon }: BulkOrder): BulkNode | null {
+  const [first] = ready;
+  if (first === undefined) return null;
+  for (const { index } of soon) if (index < first.index) return null;
+  return first;
+}
+
+/** The node is being tried from now on. */
+export function take(order: BulkOrder, node: BulkNode): void {
+  const at = order.ready.indexOf(node);
+  if (at !== -1) order.ready.splice(at, 1);
+  for (const waiting of waitingFor(node)) {
+    waiting.flying += 1;
+    if (waiting.flying === waiting.unmet && !waiting.ended) order.soon.add(waiting);
+  }
+}
+
+/** It was not tried after all. */
+export function putBack(order: BulkOrder, node: BulkNode): void {
+  for (const waiting of waitingFor(node)) land(order, waiting);
+  enqueue(order, node);
+}
+
+/** It is through, with the id of what it created if it did. */
+export function end(order: BulkOrder, node: BulkNode, id: string | null): void {
+  const waiting = waitingFor(node);
+  if (node.cut === null) node.id = id;
+  node.ended = true;
+  for (const one of waiting) meet(order, one);
+}
+
+/** It was created without its manager: others may refer to it, and it comes again once its own needs are met. */
+export function endCut(order: BulkOrder, node: BulkNode, id: string, manager: JsonObject): void {
+  node.id = id;
+  for (const waiting of node.onEnd) land(order, waiting);
+  for (const waiting of node.onId) meet(order, waiting);
+  node.cut = manager;
+}
+
+/** Those whose wait this node can still end. */
+function waitingFor({ onId, onEnd, cut }: BulkNode): readonly BulkNode[] {
+  return cut === null ? [...onId, ...onEnd] : onEnd;
+}
+
+function land({ soon }: BulkOrder, waiting: BulkNode): void {
+  waiting.flying -= 1;
+  soon.delete(waiting);
+}
+
+function meet(order: BulkOrder, waiting: BulkNode): void {
+  waiting.unmet -= 1;
+  waiting.flying -= 1;
+  if (waiting.unmet > 0 || waiting.ended) return;
+  order.soon.delete(waiting);
+  enqueue(order, waiting);
+}
+
+function enqueue({ ready }: BulkOrder, node: BulkNode): void {
+  const at = ready.findIndex((other) => other.index > node.index);
+  ready.splice(at === -1 ? ready.length : at, 0, node);
+}
+
+/** What can be done where nothing is ready: a user can be created without the manager; otherwise the first of the circle is refused. */
+export type Way = { readonly node: BulkNode; readonly cut: CutUser | null };
+
+/** A way out of the circle in which all that is left waits; null if nothing is left. Nothing may be being tried meanwhile. */
+export function wayOut(order: BulkOrder): Way | null {
+  const first = order.nodes.find((node) => !node.ended && node.unmet > 0);
+  if (first === undefined) return null;
+  const circle = circleFrom(first).sort((a, b) => a.index - b.index);
+  for (const node of circle) {
+    const cut = node.cut !== null || node.read.kind !== 'read' ? null : cutOf(node.read.operation);
+    if (cut === null) continue;
+    const open = [...referencesIn(cut.without)].some((name) => !isMet(order.creators.get(name)));
+    if (!open) return { node, cut };
+  }
+  return { node: circle[0] ?? first, cut: null };
+}
+
+function cutOf({ method, resource, data }: BulkOperation): CutUser | null {
+  return method === 'POST' && resource === 'Users' ? cutManager(data) : null;
+}
+
+const isMet = (node: BulkNode | undefined): boolean => node !== undefined && (node.id !== null || node.ended);
+
+function circleFrom(first: BulkNode): BulkNode[] {
+  const seen = new Map<BulkNode, number>();
+  const path: BulkNode[] = [];
+  for (let node: BulkNode | undefined = first; node !== undefined; ) {
+    const at = seen.get(node);
+    if (at !== undefined) return path.slice(at);
+    seen.set(node, path.length);
+    path.push(node);
+    node = node.needs.find(({ node: on, until }) => !on.ended && (until === 'end' || on.id === null))?.node;
+  }
+  return path;
+}
