@@ -172,12 +172,14 @@ export type Change =
       readonly connectionId: ConnectionId;
       readonly displayName: string;
       readonly externalId: string | null;
+      readonly attributes: Readonly<Record<string, unknown>>;
     }
   | {
       readonly kind: 'update_group';
       readonly groupId: DirectoryGroupId;
       readonly displayName: string;
       readonly externalId: string | null;
+      readonly attributes: Readonly<Record<string, unknown>>;
     }
   | { readonly kind: 'end_group'; readonly groupId: DirectoryGroupId }
   | {

@@ -2,11 +2,20 @@
 
 import { type AuditEvent, type Change, type Decision, done } from './change.ts';
 import type { DirectoryFacts } from './directory.ts';
+import { sameValue } from './directory-update.ts';
 import { type Refusal, refused } from './errors.ts';
 import type { DirectoryGroupId, DirectoryUserId } from './ids.ts';
 import { type Binding, bindGroup, type MappingRule } from './mapping.ts';
 
-export type GroupNames = { readonly displayName: string; readonly externalId: string | null };
+/** Values of extensions that the directory declares, as JSON. */
+export type GroupAttributes = Readonly<Record<string, unknown>>;
+
+export type GroupNames = {
+  readonly displayName: string;
+  readonly externalId: string | null;
+  /** Left out: none of a new group, those that it has of another. */
+  readonly attributes?: GroupAttributes;
+};
 
 export type StoredGroup = GroupNames & { readonly groupId: DirectoryGroupId; readonly version: number };
 
@@ -44,7 +53,7 @@ export function decideCreateGroup(
   const bound = bind(groupId, pushed.displayName, facts);
   return {
     outcome: { kind: 'created', groupId },
-    changes: [{ kind: 'create_group', groupId, connectionId, ...pushed }, ...bound.changes],
+    changes: [{ kind: 'create_group', groupId, connectionId, attributes: {}, ...pushed }, ...bound.changes],
     events: [done('group.created', 'group', groupId, { displayName: pushed.displayName }), ...bound.events],
   };
 }
@@ -57,23 +66,33 @@ export function decideUpdateGroup(
   stored: StoredGroup,
   facts: GroupFacts,
 ): Decision<UpdateGroupOutcome> {
-  const renamed = next.displayName !== stored.displayName;
-  if (!renamed && next.externalId === stored.externalId) {
-    return { outcome: { kind: 'updated', changed: false }, changes: [], events: [] };
-  }
+  const changed = changedParts(next, stored);
+  if (changed.length === 0) return { outcome: { kind: 'updated', changed: false }, changes: [], events: [] };
+  const renamed = changed.includes('displayName');
   const refusal = namesRefused(facts);
   if (refusal !== null) return { outcome: refusal, changes: [], events: [] };
   const { groupId } = stored;
-  const { displayName, externalId } = next;
+  const { displayName, externalId, attributes = stored.attributes ?? {} } = next;
   const bound = renamed ? bind(groupId, displayName, facts) : { changes: [], events: [] };
   const event = renamed
     ? done('group.renamed', 'group', groupId, { from: stored.displayName, to: displayName })
-    : done('group.updated', 'group', groupId, { changed: ['externalId'] });
+    : done('group.updated', 'group', groupId, { changed });
   return {
     outcome: { kind: 'updated', changed: true },
-    changes: [{ kind: 'update_group', groupId, displayName, externalId }, ...bound.changes],
+    changes: [{ kind: 'update_group', groupId, displayName, externalId, attributes }, ...bound.changes],
     events: [event, ...bound.events],
   };
+}
+
+/** Names of what differs: displayName, externalId, and URNs of extensions. Empty: a repeated push. */
+export function changedParts(next: GroupNames, stored: GroupNames): readonly string[] {
+  const [after, before] = [next.attributes ?? stored.attributes ?? {}, stored.attributes ?? {}];
+  const urns = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [
+    ...(next.displayName === stored.displayName ? [] : ['displayName']),
+    ...(next.externalId === stored.externalId ? [] : ['externalId']),
+    ...[...urns].filter((urn) => !sameValue(before[urn], after[urn])).sort(),
+  ];
 }
 
 export function decideEndGroup(stored: StoredGroup): Decision<{ readonly kind: 'ended' }> {

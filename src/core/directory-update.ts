@@ -136,7 +136,7 @@ export function changedNames(stored: StoredUser, next: PushedUser): readonly str
 }
 
 /** Equal as JSON: the order of members does not matter, the order of list items does. */
-function sameValue(a: unknown, b: unknown): boolean {
+export function sameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (
     typeof a !== 'object' ||

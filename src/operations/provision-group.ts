@@ -4,10 +4,12 @@ import type { Context, TenantTx } from '../context.ts';
 import { isMapped, losesMapping, refusePaused } from '../core/blast-guard.ts';
 import type { Directory } from '../core/directory.ts';
 import {
+  changedParts,
   decideCreateGroup,
   decideEndGroup,
   decideUpdateGroup,
   editsMembers,
+  type GroupAttributes,
   type GroupFacts,
   type GroupNames,
   type MemberEdit,
@@ -67,7 +69,7 @@ export function createDirectoryGroup(
     if (written === undefined) return lostRace;
     return written === 'unknown_member'
       ? unknownMember()
-      : { kind: 'done', group: { ...pushed, ...written, id: groupId } };
+      : { kind: 'done', group: { ...plain, ...written, id: groupId, attributes: JSON.stringify(plain.attributes) } };
   });
 }
 
@@ -114,13 +116,18 @@ async function writeWithin(
   return written.group !== null;
 }
 
-export type GroupEdit = { readonly names: Partial<GroupNames>; readonly members: MemberEdit };
+export type GroupEdit = {
+  readonly names: Partial<Omit<GroupNames, 'attributes'>>;
+  readonly members: MemberEdit;
+  /** What values of extensions are to be, from what they are; may throw the edge's own refusals. Left out: as they are. */
+  readonly attributes?: (held: GroupAttributes) => GroupAttributes;
+};
 
 export type UpdateGroupResult = { readonly kind: 'done'; readonly changed: boolean } | Refusal | Unauthenticated;
 
 /**
  * A push of a group that the directory has: its names, its members, or both. Members that are added cost one statement, others two;
- * new names go by a transaction. Refuses `unknown_group`, `version_mismatch`, `group_name_taken`, `external_id_taken`, and
+ * new names and values of extensions go by a transaction. Refuses `unknown_group`, `version_mismatch`, `group_name_taken`, `external_id_taken`, and
  * (`invalid`) a member to be added that is no open user of this directory: then nothing is written.
  */
 export async function updateDirectoryGroup(
@@ -141,19 +148,20 @@ async function updateOnce(
   ctx: Context,
   directory: Directory,
   groupId: DirectoryGroupId,
-  { names, members }: GroupEdit,
+  edit: GroupEdit,
   ifMatch: IfMatch,
 ): Promise<UpdateGroupResult | typeof lostRace> {
+  const { names, members } = edit;
   const tx = ctx.hot(directory.tenantId);
   const adds = (ifMatch === null || ifMatch === '*') && onlyAdds(members);
-  if (adds && editsMembers(members) && Object.keys(names).length === 0) {
+  if (adds && editsMembers(members) && Object.keys(names).length === 0 && edit.attributes === undefined) {
     return editMembers(ctx, tx, directory, groupId, null, members);
   }
   const loaded = await readGroupFacts(tx, directory, groupId, asked(names));
   if (loaded === undefined) return unauthenticated;
   if (loaded.group === null) return unknownGroup();
   if (!meets(ifMatch, loaded.group.version)) return versionMismatch();
-  if (loaded.paused || namesAs(loaded.group, names) !== null) return lostRace;
+  if (loaded.paused || namesAs(loaded.group, edit) !== null) return lostRace;
   if (!adds && directory.settings.guard !== null && (await mapped(tx, directory, loaded, loaded.group)))
     return lostRace;
   if (!editsMembers(members)) return { kind: 'done', changed: false };
@@ -187,14 +195,17 @@ async function editMembers(
 
 const noNames: NamesAsked = { displayName: null, externalId: null };
 
-function asked(names: Partial<GroupNames>): NamesAsked {
+function asked(names: GroupEdit['names']): NamesAsked {
   return { ...noNames, ...names };
 }
 
-/** The group's names after the edit, or null where they stay as they are. */
-function namesAs(group: DirectoryGroupRow, names: Partial<GroupNames>): GroupNames | null {
-  const next = { displayName: group.displayName, externalId: group.externalId, ...names };
-  return next.displayName === group.displayName && next.externalId === group.externalId ? null : next;
+/** The group's names and values of extensions after the edit, or null where they stay as they are. */
+function namesAs(group: DirectoryGroupRow, { names, attributes }: GroupEdit): GroupNames | null {
+  const stored = storedOf(group);
+  const { displayName, externalId } = stored;
+  const changed = attributes === undefined ? {} : { attributes: attributes(stored.attributes ?? {}) };
+  const next = { displayName, externalId, ...names, ...changed };
+  return changedParts(next, stored).length === 0 ? null : next;
 }
 
 /** Under the locks of the directory's guard, of the configuration and of the group. */
@@ -202,9 +213,10 @@ function updateTogether(
   ctx: Context,
   directory: Directory,
   groupId: DirectoryGroupId,
-  { names, members }: GroupEdit,
+  edit: GroupEdit,
   ifMatch: IfMatch,
 ): Promise<UpdateGroupResult> {
+  const { names, members } = edit;
   return ctx.transaction(directory.tenantId, async (tx): Promise<UpdateGroupResult> => {
     const guard = await enterGuard(tx, directory, false);
     if (Object.keys(names).length > 0) await lockConfig(tx);
@@ -213,7 +225,7 @@ function updateTogether(
     if (loaded === undefined) return unauthenticated;
     if (loaded.group === null) return unknownGroup();
     if (!meets(ifMatch, loaded.group.version)) return versionMismatch();
-    const next = namesAs(loaded.group, names);
+    const next = namesAs(loaded.group, edit);
     const harm = await harmOf(tx, directory, loaded, loaded.group, next, members);
     if (guard.paused || loaded.paused) return refuseWhilePaused(tx, directory, harm?.asked ?? null);
     const decision =
@@ -263,8 +275,8 @@ async function mapped(
   return isMapped(rules, { connectionId: directory.connectionId, held: loaded.held }, storedOf(group));
 }
 
-function storedOf({ id, displayName, externalId, version }: DirectoryGroupRow): StoredGroup {
-  return { groupId: id, displayName, externalId, version };
+function storedOf({ id, displayName, externalId, attributes, version }: DirectoryGroupRow): StoredGroup {
+  return { groupId: id, displayName, externalId, attributes: JSON.parse(attributes), version };
 }
 
 /** DELETE by the directory: the group and its memberships end, and the rules that held for it keep its id alone. */

@@ -5,16 +5,19 @@ import type { GroupNames } from '../core/directory-group.ts';
 import { type DirectoryUserId, isUuid } from '../core/ids.ts';
 import { groupNameKey } from '../core/profile.ts';
 import { readValue } from './attribute-value.ts';
-import { invalidSyntax, invalidValue, unknownMember } from './errors.ts';
+import { invalidSyntax, invalidValue, tooLarge, unknownMember } from './errors.ts';
+import { adoptStrays, type Foreign, readForeign } from './extension-codec.ts';
 import { isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
 import { encodeMeta, type VersionedRow } from './meta.ts';
 import { checkSchemas } from './patch-message.ts';
 import { type Projection, project, wants } from './projection.ts';
-import { isEmpty, type Notes, note, plainValues, readList, unknownAttribute } from './quirks.ts';
+import { isEmpty, type Notes, note, plainValues, readList } from './quirks.ts';
 import { type AttributeDefinition, groupSchema, nameKey, type ResourceSchema } from './schema.ts';
-import { type EncodeOptions, fits } from './user-codec.ts';
+import { checkRequired, replaceAttributes, servedText } from './stored-attributes.ts';
+import { type EncodeOptions, fits, MAX_USER_JSON } from './user-codec.ts';
 
 export type PushedGroup = GroupNames & {
+  readonly attributes: JsonObject;
   /** Ids of users, each once, in canonical form; null where the body does not speak of members. */
   readonly members: readonly DirectoryUserId[] | null;
 };
@@ -24,7 +27,7 @@ export type PushedGroup = GroupNames & {
  *
  * Refuses with 400 invalidSyntax a body of another form or resource; with 400 invalidValue a missing or blank displayName, names
  * longer than can be stored, a member that is a group, and a member id that cannot be a user's, in the same words as one that is
- * unknown (T55). RFC 7643 §4.2. Does not check that members exist.
+ * unknown (T55). RFC 7643 §4.2. Does not check that members exist, nor that extensions are whole: {@link groupAttributes} does.
  */
 export function decodeGroup(
   body: JsonValue,
@@ -33,15 +36,39 @@ export function decodeGroup(
   if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
   const members = readMembers(body);
   checkSchemas(members.get('schemas'), schema, notes);
-  for (const key of members.keys()) {
-    if (!schema.core.attributes.has(key) && !schema.common.has(key)) note(notes, unknownAttribute);
+  const attributes: Record<string, JsonValue> = {};
+  const foreign: Foreign = { schema, notes, attributes, strays: [] };
+  for (const name of Object.keys(body)) {
+    const key = nameKey(name);
+    if (schema.core.attributes.has(key) || schema.common.has(key)) continue;
+    readForeign(name, body[name] as JsonValue, foreign);
   }
+  adoptStrays(foreign);
   const pushed = members.get('members');
   return {
     displayName: readDisplayName(members.get('displayname'), notes),
     externalId: readExternalId(members.get('externalid'), notes),
+    attributes,
     members: pushed === undefined ? null : readMemberIds(pushed, 'added', notes),
   };
+}
+
+/**
+ * The values of extensions that a body leaves: of a group that has others, see {@link replaceAttributes}. Refuses with 400 invalidValue
+ * an extension without what it requires, with 400 mutability another value of what is immutable, with 413 more than 256 KiB.
+ */
+export function groupAttributes(body: JsonObject, schema: ResourceSchema, held: JsonObject = {}): JsonObject {
+  const whole = replaceAttributes(held, body, schema);
+  checkRequired(body, whole, schema);
+  return checkSize(whole);
+}
+
+/** The values as they are, or 413. */
+export function checkSize(attributes: JsonObject): JsonObject {
+  if (JSON.stringify(attributes).length > MAX_USER_JSON) {
+    throw tooLarge(`The extensions of a group are larger than ${MAX_USER_JSON} characters.`);
+  }
+  return attributes;
 }
 
 const displayName = groupSchema.core.attributes.get('displayname') as AttributeDefinition;
@@ -126,6 +153,8 @@ export type GroupRow = VersionedRow & {
   readonly id: string;
   readonly displayName: string;
   readonly externalId: string | null;
+  /** The stored values of extensions as JSON text. */
+  readonly attributes: string;
 };
 
 export type GroupMemberRow = { readonly id: string; readonly display?: string | null };
@@ -151,8 +180,10 @@ export function groupEncoder(options: EncodeOptions): GroupEncoder {
   const userRef = JSON.stringify(`${baseUrl}/Users/`).slice(0, -1);
 
   const encodeHead = (row: GroupRow): string => {
-    let text = `{"schemas":[${JSON.stringify(schema.core.id)}],"id":"${row.id}",`;
+    const { urns, text: served } = servedText(row.attributes, schema);
+    let text = `{"schemas":[${[schema.core.id, ...urns].map((urn) => JSON.stringify(urn)).join(',')}],"id":"${row.id}",`;
     if (row.externalId !== null) text += `"externalId":${JSON.stringify(row.externalId)},`;
+    if (served.length > 2) text += `${served.slice(1, -1)},`;
     text += `"displayName":${JSON.stringify(row.displayName)},"meta":${encodeMeta('Group', row, `${location}${row.id}"`)}}`;
     return projection === null ? text : JSON.stringify(project(projection, JSON.parse(text) as JsonObject));
   };

@@ -4,26 +4,21 @@
 import type { GroupNames, MemberEdit } from '../core/directory-group.ts';
 import { type DirectoryUserId, isUuid } from '../core/ids.ts';
 import { invalidPath, mutability, noTarget } from './errors.ts';
-import { type FilterNode, type PatchTarget, parsePath } from './filter.ts';
-import { readDisplayName, readExternalId, readMemberIds } from './group-codec.ts';
-import { isArray, isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
+import type { FilterNode, PatchTarget } from './filter.ts';
+import { checkSize, readDisplayName, readExternalId, readMemberIds } from './group-codec.ts';
+import { isArray, isObject, type JsonObject, type JsonValue } from './json.ts';
+import { applyOperation, MAX_WORK, type PatchWork, readKeys, readTarget } from './patch-attributes.ts';
 import { namesOwnSchemas, type PatchOperation, readAttributes } from './patch-message.ts';
-import {
-  correctUrn,
-  isEmpty,
-  type Notes,
-  note,
-  type PatchOp,
-  removeValues,
-  repeatedReadOnly,
-  unknownAttribute,
-} from './quirks.ts';
-import { findAttribute, findSchema, groupSchema, nameKey, type ResourceSchema } from './schema.ts';
+import { isEmpty, type Notes, note, type PatchOp, removeValues, repeatedReadOnly } from './quirks.ts';
+import { groupSchema, nameKey, type ResourceSchema } from './schema.ts';
+import { checkStillRequired } from './stored-attributes.ts';
 
 export type GroupPlan = {
   readonly members: MemberEdit;
   /** Only names that the operations set. */
-  readonly names: Partial<GroupNames>;
+  readonly names: Partial<Omit<GroupNames, 'attributes'>>;
+  /** What values of extensions become, from what they are; null where no operation speaks of them. Refuses as a PATCH of a user does. */
+  readonly attributes: ((held: JsonObject) => JsonObject) | null;
   /** The `id` that the client repeats. The caller refuses one that is not the group's with {@link readOnlyId}. */
   readonly claimedId: string | null;
 };
@@ -38,6 +33,8 @@ type Draft = {
   displayName: string | undefined;
   externalId: string | null | undefined;
   claimedId: string | null;
+  /** On values of extensions, in order. */
+  readonly extensions: [op: PatchOp, target: PatchTarget, value: JsonValue | undefined][];
 };
 
 /**
@@ -60,17 +57,20 @@ export function decodeGroupPatch(
     displayName: undefined,
     externalId: undefined,
     claimedId: null,
+    extensions: [],
   };
   for (const operation of operations) {
-    if (operation.path === null) applyToKeys(draft, operation.op, readAttributes(operation));
-    else apply(draft, operation.op, parsePath(operation.path, schema, notes), operation.value);
+    const { op, path, value } = operation;
+    if (path !== null) apply(draft, op, readTarget(draft, path), value);
+    else for (const [target, item] of readKeys(draft, readAttributes(operation))) apply(draft, op, target, item);
   }
   return planOf(draft);
 }
 
 export const readOnlyId = () => mutability('id is read-only.');
 
-function planOf({ whole, added, removed, displayName, externalId, claimedId }: Draft): GroupPlan {
+function planOf(draft: Draft): GroupPlan {
+  const { whole, added, removed, displayName, externalId, claimedId, extensions } = draft;
   const members: MemberEdit =
     whole === null
       ? { kind: 'change', add: added.values().toArray(), remove: removed.values().toArray() }
@@ -79,25 +79,32 @@ function planOf({ whole, added, removed, displayName, externalId, claimedId }: D
     ...(displayName === undefined ? {} : { displayName }),
     ...(externalId === undefined ? {} : { externalId }),
   };
-  return { members, names, claimedId };
+  const attributes = extensions.length === 0 ? null : (held: JsonObject) => patchExtensions(draft, held);
+  return { members, names, attributes, claimedId };
 }
 
-function applyToKeys(draft: Draft, op: PatchOp, values: JsonObject): void {
-  readMembers(values);
-  for (const key of Object.keys(values)) {
-    const name = correctUrn(key, draft.notes);
-    const path = findAttribute(draft.schema, name);
-    const schema = findSchema(draft.schema, name);
-    if (path !== undefined) apply(draft, op, { kind: 'attribute', path, filter: null }, values[key]);
-    else if (schema !== undefined) apply(draft, op, { kind: 'schema', schema }, values[key]);
-    else note(draft.notes, unknownAttribute);
-  }
+function patchExtensions({ schema, notes, extensions }: Draft, held: JsonObject): JsonObject {
+  const work: PatchWork = {
+    attributes: { ...held },
+    schema,
+    notes,
+    readOnly: {},
+    written: new Set(),
+    budget: MAX_WORK,
+  };
+  for (const [op, target, value] of extensions) applyOperation(work, op, target, value);
+  checkStillRequired(held, work.attributes, schema);
+  return checkSize(work.attributes);
 }
 
 function apply(draft: Draft, op: PatchOp, target: PatchTarget, value: JsonValue | undefined): void {
-  if (target.kind === 'schema') {
+  if (target.kind === 'schema' && target.schema === draft.schema.core) {
     if (op === 'remove' || !isObject(value)) throw noTarget('The path names a whole resource.');
-    applyToKeys(draft, op, value);
+    for (const [part, item] of readKeys(draft, value)) apply(draft, op, part, item);
+    return;
+  }
+  if (target.kind === 'schema' || target.path.extension !== null) {
+    draft.extensions.push([op, target, value]);
     return;
   }
   switch (target.path.attribute.name) {
@@ -137,7 +144,7 @@ function applyToMembers(
   filter: FilterNode | null,
   value: JsonValue | undefined,
 ): void {
-  if (hasSub) throw invalidPath('Members are added and removed whole.');
+  if (hasSub) throw mutability('The parts of a member are immutable: members are added and removed whole.');
   if (filter !== null) {
     const ids = idsOfFilter(filter);
     if (op !== 'remove' || ids === null) throw invalidPath('Members are chosen by value, to be removed.');

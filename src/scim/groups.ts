@@ -1,13 +1,14 @@
 // /Groups. A group is never loaded to be changed; answers that carry members are made while they are read.
 
+import type { GroupAttributes } from '../core/directory-group.ts';
 import type { DirectoryGroupId } from '../core/ids.ts';
 import { createDirectoryGroup, removeDirectoryGroup, updateDirectoryGroup } from '../operations/provision-group.ts';
 import { readDirectoryGroup } from '../operations/read-directory.ts';
 import { type Exchange, type Handler, ifMatch, isKnown, readSent, unlessRefused } from './exchange.ts';
-import { decodeGroup, type GroupRow, groupEncoder } from './group-codec.ts';
+import { decodeGroup, type GroupRow, groupAttributes, groupEncoder, type PushedGroup } from './group-codec.ts';
 import { withMembers } from './group-members.ts';
 import { decodeGroupPatch, readOnlyId } from './group-patch.ts';
-import { defaultLimits, type JsonLimits } from './json.ts';
+import { defaultLimits, type JsonLimits, type JsonObject, type JsonValue } from './json.ts';
 import { parseProjection } from './list.ts';
 import { etag } from './meta.ts';
 import { readPatch } from './patch-message.ts';
@@ -26,28 +27,39 @@ export const getGroup: Handler = async (exchange, id) => {
 };
 
 export const postGroup: Handler = async (exchange) => {
-  const { ctx, directory, notes, baseUrl } = exchange;
-  const projection = projectionOf(exchange);
-  const { members, ...names } = decodeGroup(await readSent(exchange, groupLimits), {
-    notes,
-    schema: exchange.schemas.group,
-  });
+  const { ctx, directory, baseUrl } = exchange;
+  const projection = projectionOf(exchange, everything);
+  const { members, ...names } = newGroup(exchange, await readSent(exchange, groupLimits));
   const { group } = unlessRefused(await createDirectoryGroup(ctx, directory, names, members ?? []));
   const reply = answer(exchange, group, projection, members !== null && members.length > 0);
   return { ...reply, status: 201, headers: { ...reply.headers, Location: `${baseUrl}/Groups/${group.id}` } };
 };
 
+/** The group that a POST asks for, sent by itself or in a bulk. */
+export function newGroup({ notes, schemas }: Exchange, body: JsonValue): PushedGroup {
+  const schema = schemas.group;
+  const pushed = decodeGroup(body, { notes, schema });
+  return { ...pushed, attributes: groupAttributes(pushed.attributes, schema) };
+}
+
+/** A POST or PUT speaks of all that it leaves (RFC 7643 §7: returned on request). */
+const everything = () => true;
+
 /** PUT replaces: a body without members empties the group. */
 export const putGroup: Handler = async (exchange, id) => {
   const { ctx, directory, notes } = exchange;
-  const { members, ...names } = decodeGroup(await readSent(exchange, groupLimits), {
-    notes,
-    schema: exchange.schemas.group,
-  });
-  const edit = { names, members: { kind: 'replace', to: members ?? [] } } as const;
+  const schema = exchange.schemas.group;
+  const projection = projectionOf(exchange, everything);
+  const pushed = decodeGroup(await readSent(exchange, groupLimits), { notes, schema });
+  const { members, attributes, ...names } = pushed;
+  const edit = {
+    names,
+    members: { kind: 'replace', to: members ?? [] },
+    attributes: (held: GroupAttributes) => groupAttributes(attributes, schema, held as JsonObject),
+  } as const;
   unlessRefused(await updateDirectoryGroup(ctx, directory, id, edit, ifMatch(exchange)));
   const { row } = unlessRefused(await readDirectoryGroup(ctx, directory, id));
-  return answer(exchange, row, projectionOf(exchange), true);
+  return answer(exchange, row, projection, true);
 };
 
 /** 204: nobody wants a hundred thousand members back for having added one. A request that names `attributes` gets those. */
@@ -58,10 +70,11 @@ export const patchGroup: Handler = async (exchange, id) => {
     schema: exchange.schemas.group,
   });
   if (plan.claimedId !== null && plan.claimedId !== id) throw readOnlyId();
-  const edit = { names: plan.names, members: plan.members };
+  const projection = projectionOf(exchange);
+  const { names, members, attributes } = plan;
+  const edit = { names, members, ...(attributes === null ? {} : { attributes: asJson(attributes) }) };
   unlessRefused(await updateDirectoryGroup(ctx, directory, id, edit, ifMatch(exchange)));
   if (!query.has('attributes')) return { status: 204, body: null };
-  const projection = projectionOf(exchange);
   const { row } = unlessRefused(await readDirectoryGroup(ctx, directory, id));
   return answer(exchange, row, projection, projection?.kind === 'only');
 };
@@ -71,8 +84,11 @@ export const deleteGroup: Handler = async (exchange, id) => {
   return { status: 204, body: null };
 };
 
-function projectionOf({ query, schemas }: Exchange): Projection | null {
-  return parseProjection(query, schemas.group);
+/** What is stored was JSON when it came. */
+const asJson = (change: (held: JsonObject) => JsonObject) => (held: GroupAttributes) => change(held as JsonObject);
+
+function projectionOf({ query, schemas }: Exchange, written?: () => boolean): Projection | null {
+  return parseProjection(query, schemas.group, written);
 }
 
 function answer(exchange: Exchange, row: Row, projection: Projection | null, members: boolean): Reply {

@@ -4,22 +4,14 @@ import type { PushedUser } from '../core/change.ts';
 import { type Profile, parseEmail, userNameKey } from '../core/profile.ts';
 import { isPrimary, readValue } from './attribute-value.ts';
 import { invalidSyntax, invalidValue, tooLarge } from './errors.ts';
+import { adoptStrays, type Foreign, readForeign } from './extension-codec.ts';
 
 import { isArray, isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
 import { encodeMeta, type VersionedRow } from './meta.ts';
 import { checkSchemas } from './patch-message.ts';
 import { type Projection, project, wantsOnly } from './projection.ts';
-import {
-  correctUrn,
-  ignoredPassword,
-  isEmpty,
-  type Notes,
-  nameCase,
-  note,
-  unknownAttribute,
-  unqualifiedExtension,
-} from './quirks.ts';
-import { enterpriseUserUrn, findAttribute, nameKey, type ResourceSchema, type Schema, userSchema } from './schema.ts';
+import { ignoredPassword, type Notes, nameCase, note } from './quirks.ts';
+import { enterpriseUserUrn, nameKey, type ResourceSchema, userSchema } from './schema.ts';
 import { checkRequired, replaceAttributes, servedText } from './stored-attributes.ts';
 
 /** A pushed user whose attributes are JSON. `roles` and `entitlements` stay inside them as facts and grant nothing (T42). */
@@ -47,12 +39,12 @@ export function decodeUser(body: JsonValue, options: DecodeOptions): DecodedUser
   const members = readMembers(body);
   checkSchemas(members.get('schemas'), schema, notes);
   const attributes: Record<string, JsonValue> = {};
-  const strays = new Map<string, JsonValue>();
+  const foreign: Foreign = { schema, notes, attributes, strays: [] };
   for (const name of Object.keys(body)) {
     const value = body[name] as JsonValue;
     const definition = schema.core.attributes.get(nameKey(name)) ?? schema.common.get(nameKey(name));
     if (definition === undefined) {
-      readForeign(name, value, schema, attributes, strays, notes);
+      readForeign(name, value, foreign);
     } else if (definition.returned === 'never') {
       note(notes, ignoredPassword);
     } else if (definition.mutability !== 'readOnly') {
@@ -61,72 +53,12 @@ export function decodeUser(body: JsonValue, options: DecodeOptions): DecodedUser
       if (read !== undefined) attributes[definition.name] = read;
     }
   }
-  adoptStrays(strays, attributes, schema, notes);
+  adoptStrays(foreign);
   // A body that does not say leaves the switch as it is: no PUT lets somebody in by silence (T58).
   attributes.active ??= held?.active !== false;
   const whole = held === undefined ? attributes : replaceAttributes(held, attributes, schema);
   checkRequired(attributes, whole, schema);
   return pushedUser(whole);
-}
-
-function readForeign(
-  name: string,
-  value: JsonValue,
-  schema: ResourceSchema,
-  attributes: Record<string, JsonValue>,
-  strays: Map<string, JsonValue>,
-  notes: Notes,
-): void {
-  const extension = schema.extensions.get(nameKey(correctUrn(name, notes)));
-  if (extension === undefined) {
-    strays.set(name, value);
-    return;
-  }
-  const read = readExtension(extension, value, notes);
-  if (read === undefined) return;
-  if (Object.hasOwn(attributes, extension.id)) throw invalidSyntax('The request body names a member twice.');
-  attributes[extension.id] = read;
-}
-
-function readExtension(extension: Schema, value: JsonValue, notes: Notes): JsonObject | undefined {
-  if (isEmpty(value)) return undefined;
-  if (!isObject(value)) throw invalidValue('The value of an extension is not an object.');
-  const result: Record<string, JsonValue> = {};
-  for (const [key, item] of readMembers(value)) {
-    const definition = extension.attributes.get(key);
-    if (definition === undefined) note(notes, unknownAttribute);
-    if (definition === undefined || definition.mutability === 'readOnly') continue;
-    const read = readValue(definition, item, notes);
-    if (read !== undefined) result[definition.name] = read;
-  }
-  return Object.keys(result).length === 0 ? undefined : result;
-}
-
-/** Attributes of an extension that stand beside it: what the extension itself says wins. */
-function adoptStrays(
-  strays: ReadonlyMap<string, JsonValue>,
-  attributes: Record<string, JsonValue>,
-  schema: ResourceSchema,
-  notes: Notes,
-): void {
-  for (const [name, value] of strays) {
-    const path = findAttribute(schema, name);
-    if (
-      path === undefined ||
-      path.extension === null ||
-      path.sub !== null ||
-      path.attribute.mutability === 'readOnly'
-    ) {
-      note(notes, unknownAttribute);
-      continue;
-    }
-    const read = readValue(path.attribute, value, notes);
-    const held = attributes[path.extension];
-    const extension = isObject(held) ? held : {};
-    if (read === undefined || Object.hasOwn(extension, path.attribute.name)) continue;
-    note(notes, unqualifiedExtension, path.attribute.name);
-    attributes[path.extension] = { ...extension, [path.attribute.name]: read };
-  }
 }
 
 // Characters of the columns; bytes of what a b-tree page can index.

@@ -107,8 +107,8 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
     case 'create_group':
       await run(
         `with made as (
-           insert into directory_groups (tenant_id, group_id, connection_id, external_id, display_name, display_name_key)
-           values ($1, $2, $3, $4, $5, $6) returning connection_id, 1 as added
+           insert into directory_groups (tenant_id, group_id, connection_id, external_id, display_name, display_name_key, attributes)
+           values ($1, $2, $3, $4, $5, $6, $7) returning connection_id, 1 as added
          ) ${countInSlot('groups', 'made')}`,
         [
           t,
@@ -117,15 +117,23 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
           change.externalId,
           change.displayName,
           groupNameKey(change.displayName),
+          JSON.stringify(change.attributes),
         ],
       );
       return;
     case 'update_group':
       await run(
-        `update directory_groups set external_id = $3, display_name = $4, display_name_key = $5, version = version + 1,
+        `update directory_groups set external_id = $3, display_name = $4, display_name_key = $5, attributes = $6, version = version + 1,
            last_modified_at = clock_timestamp()
          where tenant_id = $1 and group_id = $2 and ended_at is null`,
-        [t, change.groupId, change.externalId, change.displayName, groupNameKey(change.displayName)],
+        [
+          t,
+          change.groupId,
+          change.externalId,
+          change.displayName,
+          groupNameKey(change.displayName),
+          JSON.stringify(change.attributes),
+        ],
       );
       return;
     case 'end_group':

@@ -16,13 +16,16 @@ export type DirectoryGroupRow = {
   readonly id: DirectoryGroupId;
   readonly displayName: string;
   readonly externalId: string | null;
+  /** As JSON text. */
+  readonly attributes: string;
   readonly version: number;
   readonly createdAt: Instant;
   readonly lastModifiedAt: Instant;
 };
 
 /** Columns of the group `g` as {@link DirectoryGroupRow}. */
-export const GROUP_COLUMNS = `g.group_id as id, g.display_name as "displayName", g.external_id as "externalId", g.version,
+export const GROUP_COLUMNS = `g.group_id as id, g.display_name as "displayName", g.external_id as "externalId",
+  g.attributes::text as attributes, g.version,
   ${instant('g.created_at')} as "createdAt", ${instant('g.last_modified_at')} as "lastModifiedAt"`;
 
 const FACTS: Statement = {
@@ -105,8 +108,8 @@ with ${wanted('$6', '$3')}, tenant as (
 ), complete as (
   select (select count(*) from wanted) = (select count(*) from known) as complete
 ), made as (
-  insert into directory_groups (tenant_id, group_id, connection_id, display_name, display_name_key, external_id)
-  select $1, $2, $3, $4, $5, $8 from tenant, complete c where c.complete
+  insert into directory_groups (tenant_id, group_id, connection_id, display_name, display_name_key, external_id, attributes)
+  select $1, $2, $3, $4, $5, $8, $12::jsonb from tenant, complete c where c.complete
   returning group_id, connection_id, 1 as added, version, created_at, last_modified_at
 ), added as (
   insert into group_members (tenant_id, group_id, directory_user_id) select $1, m.group_id, k.id from made m, known k
@@ -156,6 +159,7 @@ export async function writeNewGroup(
     JSON.stringify(ctx.caller.actor),
     ctx.caller.requestId,
     eventRows(ctx, events),
+    JSON.stringify(group.attributes),
   ]);
   if (row === undefined || !row.complete) return 'unknown_member';
   return row.version === null ? undefined : row;

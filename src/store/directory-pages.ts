@@ -82,6 +82,7 @@ const tables = {
       instant('d.created_at'),
       instant('d.last_modified_at'),
       `json_build_array(d.display_name, d.external_id)::text`,
+      'd.attributes::text',
     ],
   },
 } as const;
@@ -234,12 +235,20 @@ function userOf(fields: readonly string[]): DirectoryUserRow {
 }
 
 function groupOf(fields: readonly string[]): DirectoryGroupRow {
-  const [id, version, created, modified, names] = fields as [string, string, string, string, string];
+  const [id, version, created, modified, names, attributes] = fields as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   const [displayName, externalId] = JSON.parse(names) as [string, string | null];
   return {
     id: id as DirectoryGroupId,
     displayName,
     externalId,
+    attributes,
     version: Number(version),
     createdAt: Number(created) as Instant,
     lastModifiedAt: Number(modified) as Instant,

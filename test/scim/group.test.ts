@@ -32,11 +32,13 @@ describe('a pushed group', () => {
     expect(decode(payload('okta/create-group.json'))).toEqual({
       displayName: 'Engineering',
       externalId: null,
+      attributes: {},
       members: [],
     });
     expect(decode(payload('okta/put-group.json'))).toEqual({
       displayName: 'Engineering',
       externalId: null,
+      attributes: {},
       members: [a, b],
     });
   });
@@ -46,6 +48,7 @@ describe('a pushed group', () => {
     expect(decode(payload('entra/create-group.json'), notes)).toEqual({
       displayName: 'displayName',
       externalId: '8aa1a0c0-c4c3-4bc0-b4a5-2ef676900159',
+      attributes: {},
       members: null,
     });
     expect(notes).toEqual(['a schema that this server does not have was ignored']);
@@ -121,13 +124,16 @@ describe('PATCH of a group', () => {
     ['entra/patch-remove-members.json', remove(a)],
     ['entra/patch-remove-members-flagged.json', remove(a)],
     ['entra/patch-many-members.json', { kind: 'change', add: [b], remove: [a] }],
-  ])('%s comes to %j', (file, members) => expect(plan(payload(file))).toEqual({ members, names: {}, claimedId: null }));
+  ])('%s comes to %j', (file, members) =>
+    expect(plan(payload(file))).toEqual({ members, names: {}, attributes: null, claimedId: null }),
+  );
 
   test('as Okta renames leaves the members alone and says which id was repeated', () => {
     const notes: string[] = [];
     expect(plan(payload('okta/patch-rename-group.json'), notes)).toEqual({
       members: none,
       names: { displayName: 'Engineering' },
+      attributes: null,
       claimedId: groupId,
     });
     expect(notes).toEqual(['id with its own value ignored']);
@@ -170,8 +176,8 @@ describe('PATCH of a group', () => {
     [{ op: 'remove', path: 'members[not (value eq "x")]' }, 'invalidPath'],
     [{ op: 'remove', path: `members[value eq "${a}" or type eq "User"]` }, 'invalidPath'],
     [{ op: 'remove', path: `members[value eq "${a}" and value eq "${b}"]` }, 'invalidPath'],
-    [{ op: 'remove', path: 'members.value' }, 'invalidPath'],
-    [{ op: 'replace', path: `members[value eq "${a}"].display`, value: 'x' }, 'invalidPath'],
+    [{ op: 'remove', path: 'members.value' }, 'mutability'],
+    [{ op: 'replace', path: `members[value eq "${a}"].display`, value: 'x' }, 'mutability'],
     [{ op: 'replace', path: `members[value eq "${a}"]`, value: { value: b } }, 'invalidPath'],
     [{ op: 'remove', path: 'members', value: [{}] }, 'invalidValue'],
     [{ op: 'add', path: 'members', value: [{ value: a, type: 'Group' }] }, 'invalidValue'],
@@ -284,6 +290,7 @@ describe('an answer with a group', () => {
     id: groupId,
     displayName: 'A "quoted" group',
     externalId: 'x1',
+    attributes: '{}',
     version: '7',
     createdAt: Date.parse('2025-11-01T10:00:00Z') as Instant,
     lastModifiedAt: Date.parse('2025-11-01T10:00:00Z') as Instant,
