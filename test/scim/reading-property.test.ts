@@ -365,10 +365,10 @@ test('RFC 7644 §3.4.2.2 any filter finds what it finds in the resources one by 
       expect(answer.body.totalResults).toBe(expected.length);
       if (expected.length > 0 && expected.length < 40) found += 1;
     }),
-    { numRuns: 400, seed: 11 },
+    { numRuns: 250, seed: 11 },
   );
   // The filters are worth asking: most of them tell some from others.
-  expect(found).toBeGreaterThan(150);
+  expect(found).toBeGreaterThan(100);
 });
 
 test('RFC 7644 §3.4.2.3 RFC 9865 §2 any order with any filter is the same by cursor as sorted here', {
@@ -392,6 +392,29 @@ test('RFC 7644 §3.4.2.3 RFC 9865 §2 any order with any filter is the same by c
         expect([...totals]).toEqual([expected.length]);
       },
     ),
-    { numRuns: 150, seed: 13 },
+    { numRuns: 80, seed: 13 },
   );
+});
+
+test('a schema that changes its mind about types makes no value an error', async () => {
+  const types = ['string', 'integer', 'dateTime', 'boolean', 'decimal', 'complex'];
+  const turned = schema.attributes.map((declared, index) => {
+    const type = types[index % types.length] ?? 'string';
+    const subAttributes = type === 'complex' ? [attribute('value', 'dateTime'), attribute('primary', 'integer')] : [];
+    return { ...declared, type, multiValued: !declared.multiValued, subAttributes };
+  });
+  await world.sql('update connections set directory = $1 where key = $2', [
+    JSON.stringify({ schemas: [{ ...schema, attributes: turned }] }),
+    'okta',
+  ]);
+  // The directory of a token is looked up anew after a second.
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  for (const { name, type } of turned) {
+    const sub = type === 'complex' ? '.value' : '';
+    const literal = { string: '"a"', boolean: 'true', integer: '1', decimal: '0.5' }[type] ?? `"${dates[0]}"`;
+    for (const filter of [`${name} pr`, `${name}${sub} eq ${literal}`, `not (${name}${sub} ne ${literal})`]) {
+      const answer = await okta.post('/Users/.search', { filter, sortBy: `${urn}:${name}`, count: 1 });
+      expect([answer.status, filter, answer.text]).toEqual([200, filter, expect.any(String)]);
+    }
+  }
 });
