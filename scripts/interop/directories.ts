@@ -26,14 +26,18 @@ const OWN_SCHEMA = `
             floor: { type: integer }
             remote: { type: boolean }
             desk: { type: complex, subAttributes: { building: { type: string }, room: { type: string } } }
-            languages: { type: string, multiValued: true }`;
-const OWN_DATE = `
+            courses: { type: complex, multiValued: true, subAttributes: { name: { type: string }, level: { type: integer } } }
+            languages: { type: string, multiValued: true }
+            homepage: { type: reference }`;
+const OTHER_TYPES = `
+            rate: { type: decimal }
+            seal: { type: binary }
             hiredAt: { type: dateTime }`;
 
 export type Kind = {
   readonly key: string;
-  /** Whether its own schema has an attribute of type dateTime. */
-  readonly dates: boolean;
+  /** Whether its own schema has attributes of type decimal, binary and dateTime. */
+  readonly everyType: boolean;
 };
 
 export async function startDirectories(kinds: readonly Kind[]): Promise<Directories> {
@@ -42,11 +46,11 @@ export async function startDirectories(kinds: readonly Kind[]): Promise<Director
   chmodSync(folder, 0o711);
   mkdirSync(join(folder, 'config', 'tenants'), { recursive: true });
   const connections = kinds.map(
-    ({ key, dates }) =>
+    ({ key, everyType }) =>
       `  ${key}:
     scim: true
     directory:
-      profile: generic${OWN_SCHEMA}${dates ? OWN_DATE : ''}
+      profile: generic${OWN_SCHEMA}${everyType ? OTHER_TYPES : ''}
 `,
   );
   writeFileSync(

@@ -4,7 +4,7 @@ import type { Directory } from './directories.ts';
 import type { Found } from './verdict.ts';
 
 type Json = Record<string, unknown>;
-type Answer = { readonly status: number; readonly contentType: string; readonly body: Json; readonly ms: number };
+type Answer = { readonly status: number; readonly contentType: string; readonly body: Json };
 
 const USER = 'urn:ietf:params:scim:schemas:core:2.0:User';
 const LIST = 'urn:ietf:params:scim:api:messages:2.0:ListResponse';
@@ -13,7 +13,6 @@ const ERROR = 'urn:ietf:params:scim:api:messages:2.0:Error';
 export async function oktaSpec(directory: Directory): Promise<readonly Found[]> {
   const found: Found[] = [];
   const send = async (method: string, path: string, body?: Json): Promise<Answer> => {
-    const started = performance.now();
     const answer = await fetch(`${directory.baseUrl}${path}`, {
       method,
       headers: {
@@ -26,19 +25,16 @@ export async function oktaSpec(directory: Directory): Promise<readonly Found[]> 
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
-    const ms = performance.now() - started;
     return {
       status: answer.status,
       contentType: answer.headers.get('content-type') ?? '',
       body: text === '' ? {} : JSON.parse(text),
-      ms,
     };
   };
   const expect = (check: string, answer: Answer, status: number, expectations: Readonly<Record<string, boolean>>) => {
     const all: Record<string, boolean> = {
       [`status ${status}`]: answer.status === status,
       'SCIM content type': answer.contentType.startsWith('application/scim+json'),
-      'within 600 ms': answer.ms < 600,
       ...expectations,
     };
     const missed = Object.keys(all).filter((name) => !all[name]);

@@ -156,9 +156,8 @@ PATCHES = {
 }
 
 
-def patch(name: str, operations: list[tuple]) -> None:
-    user_name = f"py-patch-{re.sub('[^a-z]+', '-', name)}"
-    before = scim.create(
+def patched(user_name: str) -> object:
+    return scim.create(
         person(
             user_name,
             title="Guide",
@@ -166,20 +165,89 @@ def patch(name: str, operations: list[tuple]) -> None:
                 {"value": f"{user_name}@work.example", "type": "work", "display": "W", "primary": True},
                 {"value": f"{user_name}@home.example", "type": "home"},
             ],
-            **{ENTERPRISE: {"department": "Tours", "employeeNumber": "7"}},
+            **{ENTERPRISE: {"department": "Tours", "employeeNumber": "7"}, OWN: {"floor": 1, "languages": ["en", "de"]}},
         )
     )
-    request = PatchOp[User](
+
+
+def patch_request(operations: list[tuple]) -> PatchOp:
+    return PatchOp[User](
         operations=[
             PatchOperation[User](op=op, path=path, value=value) if value is not None else PatchOperation[User](op=op, path=path)
             for op, path, value in operations
         ]
     )
+
+
+def patch(name: str, operations: list[tuple]) -> None:
+    before = patched(f"py-patch-{re.sub('[^a-z]+', '-', name)}")
+    request = patch_request(operations)
     expected = before.model_copy(deep=True)
     request.patch(expected)
     answered = scim.modify(User, before.id, request)
     same(facts(expected), facts(answered))
     same(facts(expected), facts(scim.query(User, before.id)))
+
+
+def replace_nothing() -> None:
+    before = patched("py-replace-nothing")
+    request = patch_request([("replace", 'emails[type eq "other"].value', "o@x.example")])
+    refused(400, "noTarget", lambda: scim.modify(User, before.id, request, raise_scim_errors=True))
+
+
+MORE = [
+    ("add", "emails", [{"value": "a@a.example", "type": "other"}, {"value": "b@b.example"}]),
+    ("add", "emails", {"value": "c@c.example", "type": "home"}),
+    ("add", "phoneNumbers", [{"value": "+1", "type": "work"}, {"value": "+2", "type": "mobile"}]),
+    ("add", "name", {"middleName": "Quincy"}),
+    ("add", 'emails[type eq "home"].display', "At home"),
+    ("add", f"{OWN}:languages", ["fr"]),
+    ("add", f"{OWN}:desk", {"building": "B"}),
+    ("add", None, {"nickName": "N", "emails": [{"value": "d@d.example"}], ENTERPRISE: {"division": "D"}}),
+    ("replace", "name", {"familyName": "Whole"}),
+    ("replace", 'phoneNumbers[type eq "work"].value', "+3"),
+    ("replace", 'emails[type eq "home"]', {"value": "r@r.example", "type": "home"}),
+    ("replace", f"{OWN}:languages", ["it", "es"]),
+    ("replace", None, {"title": "Boss", "name": {"givenName": "G"}, OWN: {"floor": 9}}),
+    ("remove", "emails", None),
+    ("remove", "name.middleName", None),
+    ("remove", "name", None),
+    ("remove", 'emails[value ew ".example" and not (type eq "work")]', None),
+    ("remove", 'phoneNumbers[type eq "mobile"]', None),
+    ("remove", f"{OWN}:languages", None),
+    ("remove", f"{OWN}:desk.building", None),
+    ("remove", "nickName", None),
+]
+
+
+def random_patches() -> None:
+    """What the library refuses, the server should refuse too, and otherwise come to the same."""
+    choose = random.Random(7644)
+    pool = MORE + [operation for operations in PATCHES.values() for operation in operations]
+    differing = []
+    for index in range(80):
+        before = patched(f"py-random-{index}")
+        operations = choose.sample(pool, choose.randint(2, 6))
+        request = patch_request(operations)
+        expected = before.model_copy(deep=True)
+        refusal = None
+        try:
+            request.patch(expected)
+        except SCIMException as error:
+            refusal = error.to_error().scim_type
+            expected = before
+        try:
+            scim.modify(User, before.id, request, raise_scim_errors=True)
+            answered = None
+        except SCIMException as error:
+            answered = error.to_error().scim_type
+        found = facts(scim.query(User, before.id))
+        if refusal == "noTarget" and answered is None:
+            continue  # the check below this one
+        if refusal != answered or facts(expected) != found:
+            differing.append(f"{operations}: {refusal} {answered}; expected {facts(expected)}, found {found}")
+    if differing:
+        raise AssertionError(f"{len(differing)} of 80, the first ones: " + "\n".join(differing[:4]))
 
 
 def population() -> list:
@@ -188,7 +256,15 @@ def population() -> list:
         extra: dict[str, object] = {
             "displayName": ["alpha", "Beta", "gamma", "Delta", "ähre"][index % 5] + str(index % 4),
             "externalId": f"{'E' if index % 2 else 'e'}{index}",
-            OWN: {"floor": index % 6, "badge": f"{'b' if index % 2 else 'B'}{index // 2}", "languages": ["en", "fr"][: 1 + index % 2]},
+            OWN: {
+                "floor": index % 6,
+                "badge": f"{'b' if index % 2 else 'B'}{index // 2}",
+                "languages": ["en", "fr"][: 1 + index % 2],
+                "courses": [{"name": f"course {index % 3}", "level": index % 4}, {"name": "Basics", "level": 1}],
+                "rate": index * 1.25,
+                "homepage": f"https://Home.example/{'A' if index % 2 else 'a'}",
+                "hiredAt": f"2020-01-{1 + index:02d}T0{index % 10}:00:00{('Z', '+02:00', '.250Z')[index % 3]}",
+            },
         }
         if index % 3 == 0:
             extra["title"] = f"Title {index}"
@@ -216,6 +292,15 @@ FILTERS = [
     f'{OWN}:badge eq "B3"',
     f'{OWN}:languages eq "FR"',
     f"{OWN}:desk pr",
+    f"{OWN}:courses[name eq \"COURSE 1\" and level ge 1]",
+    f"{OWN}:courses[level gt 1 or name ew \"0\"]",
+    f"{OWN}:courses.level eq 3",
+    f"{OWN}:rate gt 12.5",
+    f"{OWN}:rate eq 2.5",
+    f"{OWN}:homepage ew \"/a\"",
+    f"{OWN}:homepage eq \"https://Home.example/A\"",
+    f"{OWN}:hiredAt lt \"2020-01-05T23:30:00-01:00\"",
+    f"{OWN}:hiredAt ge \"2020-01-03T02:00:00.250Z\"",
     f'{USER}:userName eq "pyq-05"',
     'name.givenName eq "given" and name.familyName ew "7"',
     'id pr and meta.resourceType eq "User"',
@@ -341,11 +426,13 @@ def main() -> None:
     check("errors: uniqueness and invalidFilter", errors)
     for name, operations in PATCHES.items():
         check(f"patch: {name}", lambda name=name, operations=operations: patch(name, operations))
+    check("patch: eighty random ones", random_patches)
+    check("patch: a replace whose filter matches nothing is refused", replace_nothing)
     people = population()
     for text in FILTERS:
         check(f"filter: {text}", lambda text=text: agrees(people, text))
     check("filter: a hundred random ones", lambda: random_filters(people))
-    for by in ("userName", "displayName", "externalId", "title", "meta.created", "emails.value", f"{OWN}:floor", f"{OWN}:badge"):
+    for by in ("userName", "displayName", "externalId", "title", "meta.created", "emails.value", f"{OWN}:floor", f"{OWN}:badge", f"{OWN}:rate", f"{OWN}:hiredAt", f"{OWN}:languages", f"{OWN}:courses.name"):
         for order in ("ascending", "descending"):
             check(f"sort: {by} {order}", lambda by=by, order=order: sorts(people, by, order))
     check("search: POST .search of the whole directory", search)
