@@ -241,6 +241,25 @@ describe('a directory with a guard', () => {
   });
 });
 
+test('a guard costs a write that takes nothing from anybody no statement', async () => {
+  await serve({ people: 5, percent: 100, minutes: 60 });
+  const [one] = (await people(1)) as [string];
+  // The token is known, and the tenant's configuration in memory.
+  await join([one]);
+  const statements = async (act: () => Promise<Answer>) => {
+    world.takeStatements();
+    expect((await act()).status).toBeLessThan(300);
+    return world.takeStatements().filter((statement) => !statement.startsWith('scim_'));
+  };
+  const title = (value: string) => okta[0].patch(`/Users/${one}`, { op: 'replace', path: 'title', value });
+  expect(await statements(() => title('x'))).toEqual(['directory_user_facts', 'directory_user_update']);
+  expect(await statements(() => join([one]))).toEqual(['group_members_add']);
+  expect(await statements(() => okta[0].post('/Users', userBody(`guard${++serial}`)))).toEqual([
+    'directory_newcomer',
+    'directory_user_create',
+  ]);
+});
+
 test('the failing twin: a directory without a guard deactivates as many as it likes', async () => {
   await serve(null);
   const ids = await people(24);
