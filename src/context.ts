@@ -47,6 +47,12 @@ export type Context = {
   transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T>;
   /** Single statements, each its own transaction: for hot acts, whose write is guarded by the version that the load read. */
   hot(tenantId: TenantId): TenantTx;
+  /**
+   * Runs acts on one row of a tenant one after the other, so that none of those who wait for it holds a connection. Waits some seconds
+   * at the longest, then fails as `unavailable`. An act must not wait for another turn of the same row. Locks nothing: other processes
+   * go on.
+   */
+  inTurn<T>(tenantId: TenantId, rowId: string, act: () => Promise<T>): Promise<T>;
   /** What no tenant owns: the tree of tenants, the email directory, protocol artifacts. */
   readonly global: Query;
   now(): Instant;

@@ -83,6 +83,7 @@ export function contextOf(world: Pick<World, 'database' | 'secrets' | 'log'>, ca
   return {
     transaction: database.transaction,
     hot: database.hot,
+    inTurn: database.inTurn,
     global: database.global,
     now: () => Date.now() as Instant,
     newId: <Id extends string>() => randomUUIDv7() as string as Id,

@@ -131,7 +131,7 @@ export async function updateDirectoryUser(
 ): Promise<ProvisionOutcome> {
   if (!isUuid(id)) return unknownUser();
   const directoryUserId = id as DirectoryUserId;
-  return untilWon(async () => {
+  const once = async (): Promise<ProvisionOutcome> => {
     const tx = ctx.hot(directory.tenantId);
     const step = await prepare(tx, directory, directoryUserId, edit, ifMatch);
     if (step.kind !== 'ready') return step;
@@ -150,7 +150,8 @@ export async function updateDirectoryUser(
     return written === undefined
       ? updateTogether(ctx, directory, loaded, edit, ifMatch)
       : updated(loaded, next, written);
-  }, nameTaken);
+  };
+  return ctx.inTurn(directory.tenantId, id, () => untilWon(once, nameTaken));
 }
 
 const nameTaken = {
@@ -246,7 +247,7 @@ export async function removeDirectoryUser(
   ifMatch: IfMatch,
 ): Promise<RemoveOutcome> {
   if (!isUuid(id)) return unknownUser();
-  return ctx.transaction(directory.tenantId, async (tx): Promise<RemoveOutcome> => {
+  const remove = async (tx: TenantTx): Promise<RemoveOutcome> => {
     const before = await readUserFacts(tx, directory, id as DirectoryUserId);
     if (before === undefined) return unauthenticated;
     if (before === null) return unknownUser();
@@ -268,5 +269,6 @@ export async function removeDirectoryUser(
     }
     await apply(ctx, tx, decision satisfies { readonly changes: readonly Change[] });
     return decision.outcome;
-  });
+  };
+  return ctx.inTurn(directory.tenantId, id, () => ctx.transaction(directory.tenantId, remove));
 }

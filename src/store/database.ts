@@ -12,6 +12,8 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 export type Database = {
   hot(tenantId: TenantId): TenantTx;
   transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T>;
+  /** See `Context.inTurn`. */
+  inTurn<T>(tenantId: TenantId, rowId: string, act: () => Promise<T>): Promise<T>;
   readonly global: Query;
   /** Calls back for every notification on the channel, over a connection of its own that reconnects; returns a stopper. */
   listen(channel: string, onNotice: (payload: string) => void): Promise<() => Promise<void>>;
@@ -50,6 +52,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   const poolSize = options.poolSize ?? 8;
   // A quarter of the connections is left to the others, whatever one tenant asks for (FT20).
   const share = shares({ most: Math.max(1, poolSize - Math.ceil(poolSize / 4)), waitMs: WAIT_MS });
+  // Fifty who want one row and wait for it in the database would take every connection that their tenant may have, and most of them
+  // would wait in vain.
+  const turn = shares({ most: 1, waitMs: 2 * (options.waitMs ?? WAIT_MS) });
   const config: pg.PoolConfig = {
     connectionString: options.url,
     max: poolSize,
@@ -122,6 +127,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       const run: TenantTx['run'] = (statement, values) => share(tenantId, () => tx.run(statement, values));
       return { ...tx, run };
     },
+    inTurn: (tenantId, rowId, act) => turn(`${tenantId} ${rowId}`, act),
     global: { run: (statement, values) => send(pool, statement, values) },
     async transaction(tenantId, act) {
       for (let attempt = 1; ; attempt += 1) {

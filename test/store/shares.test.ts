@@ -64,3 +64,44 @@ describe('shares', () => {
     expect([most, begun]).toEqual([2, [0, 1, 2, 3, 4, 5, 6, 7, 8]]);
   });
 });
+
+describe('whoever wants one row waits in line for it', () => {
+  test('and holds no connection meanwhile: a row that a hundred want keeps nobody from the others of its tenant', async () => {
+    const asks = tenant();
+    let [inside, most] = [0, 0];
+    const crowd = Array.from({ length: 100 }, () =>
+      database.inTurn(asks, 'row', async () => {
+        most = Math.max(most, ++inside);
+        await database.hot(asks).run(sleep(0.01), []);
+        inside -= 1;
+      }),
+    );
+    const others = await Promise.all(
+      Array.from({ length: 10 }, (_, index) =>
+        outcome(database.inTurn(asks, `row ${index}`, () => database.hot(asks).run(sleep(0.01), []))),
+      ),
+    );
+    expect(others).toEqual(others.map(() => 'answered'));
+    await Promise.all(crowd);
+    expect(most).toBe(1);
+  });
+
+  test('of another tenant’s row of the same id nobody has to wait', async () => {
+    const [one, other] = [tenant(), tenant()];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const held = database.inTurn(one, 'row', () => promise);
+    expect(await database.inTurn(other, 'row', async () => 'went on')).toBe('went on');
+    resolve();
+    await held;
+  });
+
+  test('and an act that fails gives its turn away', async () => {
+    const asks = tenant();
+    const failed = database.inTurn(asks, 'row', async () => {
+      throw new Error('failed');
+    });
+    const next = database.inTurn(asks, 'row', async () => 'next');
+    await expect(failed).rejects.toThrow('failed');
+    expect(await next).toBe('next');
+  });
+});
