@@ -146,11 +146,14 @@ const common: ReadonlyMap<string, AttributeDefinition> = mapByName([
   },
 ]);
 
-export const enterpriseUser: Schema = defineSchema(SCIMMY.Schemas.EnterpriseUser.definition);
+// Errata 8472 and 8471 of RFC 7643: a manager is named by an id, and ids are case exact; a user's groups are groups.
+export const enterpriseUser: Schema = defineSchema(SCIMMY.Schemas.EnterpriseUser.definition, {
+  'manager.value': { caseExact: true },
+});
 
 export const userSchema: ResourceSchema = Object.freeze({
   resource: 'User',
-  core: defineSchema(SCIMMY.Schemas.User.definition),
+  core: defineSchema(SCIMMY.Schemas.User.definition, { 'groups.$ref': { referenceTypes: ['Group'] } }),
   common,
   extensions: new Map([[nameKey(enterpriseUser.id), enterpriseUser]]),
 });
