@@ -205,7 +205,7 @@ function measured(reply: Reply | null): Answer {
 }
 
 function dispatch(exchange: Exchange, path: readonly string[] | null): Promise<Reply> | Reply {
-  if (path === null) throw new ScimError(404, null, 'There is nothing at this address.');
+  if (path === null || path.includes('')) throw new ScimError(404, null, 'There is nothing at this address.');
   const [name = '', id, ...more] = path;
   const search = id === '.search';
   const found = endpoints.find(

@@ -254,8 +254,6 @@ describe('SCIM', () => {
         `/Users/${stage.ids.user}/x`,
         `/users/${stage.ids.user}`,
         '/Users/../Users/x',
-        '/',
-        '',
         '//',
         '/%55sers/x',
         '/Unknown',
