@@ -139,9 +139,11 @@ export async function updateDirectoryGroup(
 ): Promise<UpdateGroupResult> {
   if (!isUuid(id)) return unknownGroup();
   const groupId = id as DirectoryGroupId;
-  const once = await updateOnce(ctx, directory, groupId, edit, ifMatch).catch(raced);
-  // Somebody else is at this group, its names change, or the guard has a say: wait in line for it.
-  return once.kind === 'lost_race' ? untilWon(() => updateTogether(ctx, directory, groupId, edit, ifMatch)) : once;
+  return ctx.inTurn(directory.tenantId, id, async () => {
+    const once = await updateOnce(ctx, directory, groupId, edit, ifMatch).catch(raced);
+    // Somebody else is at this group, its names change, or the guard has a say: under its lock.
+    return once.kind === 'lost_race' ? untilWon(() => updateTogether(ctx, directory, groupId, edit, ifMatch)) : once;
+  });
 }
 
 async function updateOnce(
@@ -279,16 +281,18 @@ function storedOf({ id, displayName, externalId, attributes, version }: Director
   return { groupId: id, displayName, externalId, attributes: JSON.parse(attributes), version };
 }
 
+export type RemoveGroupResult = { readonly kind: 'ended' } | Refusal | Unauthenticated;
+
 /** DELETE by the directory: the group and its memberships end, and the rules that held for it keep its id alone. */
 export async function removeDirectoryGroup(
   ctx: Context,
   directory: Directory,
   id: string,
   ifMatch: IfMatch,
-): Promise<{ readonly kind: 'ended' } | Refusal | Unauthenticated> {
+): Promise<RemoveGroupResult> {
   if (!isUuid(id)) return unknownGroup();
   const groupId = id as DirectoryGroupId;
-  return ctx.transaction(directory.tenantId, async (tx) => {
+  const remove = async (tx: TenantTx): Promise<RemoveGroupResult> => {
     const guard = await enterGuard(tx, directory, false);
     await lockGroup(tx, groupId);
     const loaded = await readGroupFacts(tx, directory, groupId, noNames);
@@ -304,5 +308,6 @@ export async function removeDirectoryGroup(
     const decision = decideEndGroup(storedOf(loaded.group));
     await apply(ctx, tx, decision);
     return decision.outcome;
-  });
+  };
+  return ctx.inTurn(directory.tenantId, id, () => ctx.transaction(directory.tenantId, remove));
 }
