@@ -104,6 +104,20 @@ describe('jobs and letters', () => {
     expect(read(sink.received[0]?.raw ?? '').text).toContain('jane@acme.example');
   });
 
+  test('T40 a paused directory, and an address that stays, are told by letters of their own', async () => {
+    await work();
+    const told = { to: 'admin@acme.example' as Email, tenant: tenants.acme.slug, connection: 'okta' };
+    const guard = { people: 50, percent: 20, minutes: 60 };
+    await enqueue(
+      { template: 'directory_paused', ...told, line: 'people', people: 51, guard },
+      { template: 'address_kept', ...told },
+    );
+    await until('both letters', () => sink.received.length === 2);
+    expect(
+      sink.received.flatMap((letter) => read(letter.raw).headers.filter((line) => line.startsWith('Subject: '))).sort(),
+    ).toEqual(['Subject: The directory okta of acme is paused', 'Subject: Your address in acme stays as it is']);
+  });
+
   test('T97 hundreds of requests are one letter now and one in a quarter of an hour, nobody forgotten', async () => {
     await work();
     await enqueue(asked('first@acme.example'));
