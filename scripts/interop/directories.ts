@@ -15,9 +15,17 @@ export type Directories = {
 
 const TENANT = 'interop';
 
-/** An extension of the tenant's own (RFC 7643 §3.3), so that clients that learn schemas by discovery meet one. */
-const OWN_SCHEMA = `
+/** Extensions of the tenant's own (RFC 7643 §3.3), so that clients that learn schemas by discovery meet some. */
+const OWN_SCHEMAS = `
       schemas:
+        urn:example:params:scim:schemas:extension:interop:2.0:Group:
+          resource: Group
+          name: InteropGroup
+          attributes:
+            cost: { type: string, caseExact: true }
+            level: { type: integer }
+            tags: { type: string, multiValued: true }
+            owner: { type: complex, subAttributes: { name: { type: string }, floor: { type: integer } } }
         urn:example:params:scim:schemas:extension:interop:2.0:User:
           resource: User
           name: Interop
@@ -50,7 +58,7 @@ export async function startDirectories(kinds: readonly Kind[]): Promise<Director
       `  ${key}:
     scim: true
     directory:
-      profile: generic${OWN_SCHEMA}${everyType ? OTHER_TYPES : ''}
+      profile: generic${OWN_SCHEMAS}${everyType ? OTHER_TYPES : ''}
 `,
   );
   writeFileSync(

@@ -36,6 +36,17 @@ test('a suite that stops early, or uses a name twice, has failed', () => {
   expect(judge(suite, [found('a', 'passed'), found('a', 'passed')], []).failed).toHaveLength(1);
 });
 
+test('docs/interop.md counts what is explained', () => {
+  const page = readFileSync(fileURLToPath(new URL('../../docs/interop.md', import.meta.url)), 'utf8');
+  const rows = [...page.matchAll(/^\| `([a-z0-9-]+)` \| \d+ \| (\d+) \| 0 \|$/gm)];
+  const counted = Object.fromEntries(rows.map(([, name, count]) => [name, Number(count)]));
+  expect(Object.keys(counted).length).toBeGreaterThan(5);
+  for (const [name, count] of Object.entries(counted)) {
+    expect(count, name).toBe(explained.filter((each) => each.suite === name).length);
+  }
+  for (const each of explained) expect(Object.keys(counted)).toContain(each.suite);
+});
+
 test('each explanation names a section of the standard and is in docs/interop.md, whose versions are those that are installed', () => {
   const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
   const page = read('docs/interop.md');

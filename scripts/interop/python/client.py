@@ -27,6 +27,7 @@ from report import report
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 OWN = "urn:example:params:scim:schemas:extension:interop:2.0:User"
+OWN_GROUP = "urn:example:params:scim:schemas:extension:interop:2.0:Group"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 PEOPLE = 24
 
@@ -394,6 +395,68 @@ def groups() -> None:
     scim.delete(Group, group.id)
 
 
+GROUP_FILTERS = [
+    'displayName eq "PYG 3"',
+    'displayName co "1" or externalId pr',
+    f"{OWN_GROUP}:level ge 2",
+    f'{OWN_GROUP}:cost eq "C2" or {OWN_GROUP}:cost eq "c3"',
+    f'{OWN_GROUP}:tags eq "Red"',
+    f"{OWN_GROUP}:owner pr",
+    f'{OWN_GROUP}:owner.name sw "own" and {OWN_GROUP}:owner.floor lt 5',
+    "members pr",
+    "not (members pr)",
+]
+
+
+def group_population() -> list:
+    member = scim.create(person("py-group-member"))
+    return [
+        scim.create(
+            Group.model_validate(
+                {
+                    "displayName": f"pyg {index}",
+                    **({"externalId": f"G{index}"} if index % 2 else {}),
+                    **({"members": [{"value": member.id}]} if index % 3 == 0 else {}),
+                    OWN_GROUP: {
+                        "level": index % 4,
+                        "cost": f"{'C' if index % 2 else 'c'}{index}",
+                        "tags": ["red", "green", "blue"][: index % 4],
+                        **({"owner": {"name": f"Owner {index}", "floor": index}} if index > 4 else {}),
+                    },
+                }
+            )
+        )
+        for index in range(9)
+    ]
+
+
+def group_query(request: SearchRequest, expected: list[str]) -> None:
+    found = scim.query(Group, query_parameters=request)
+    names = [group.display_name for group in found.resources or []]
+    same(expected, names if request.sort_by else sorted(names))
+
+
+def group_queries() -> None:
+    groups = group_population()
+    mine = 'displayName sw "pyg "'
+    for text in GROUP_FILTERS:
+        parsed = ScimFilter[Group](text)
+        expected = sorted(group.display_name for group in groups if parsed.match(group))
+        check(
+            f"filter of groups: {text}",
+            lambda text=text, expected=expected: group_query(
+                SearchRequest[Group](filter=f"{mine} and ({text})"), expected
+            ),
+        )
+    for by, key in {
+        "displayName": lambda group: group.display_name,
+        f"{OWN_GROUP}:cost": lambda group: group[OWN_GROUP].cost,
+    }.items():
+        request = SearchRequest[Group](filter=mine, sort_by=by, sort_order="descending")
+        expected = [group.display_name for group in sorted(groups, key=key, reverse=True)]
+        check(f"sort of groups: {by}", lambda request=request, expected=expected: group_query(request, expected))
+
+
 def bulk() -> None:
     if not provider.config.bulk.supported:
         raise Skip("the server says that it has no bulk")
@@ -438,6 +501,7 @@ def main() -> None:
     check("search: POST .search of the whole directory", search)
     check("cursors: every page to the last", cursors)
     check("groups: members by PATCH", groups)
+    group_queries()
     check("bulk: references in any order, an error among them", bulk)
     check("me: a directory is nobody", me)
 
