@@ -2,7 +2,7 @@
 // come from the schema, never from the client (T44).
 
 import { groupNameKey, userNameKey } from '../core/profile.ts';
-import type { Comparison } from './filter.ts';
+import type { Comparison } from './filter-literal.ts';
 import { type AttributeDefinition, type AttributePath, pathName, type ResourceSchema } from './schema.ts';
 
 /** What a resource is, and the address of its directory, which stands in `$ref` and `meta.location`. */

@@ -1,7 +1,8 @@
 // Value filters of PATCH, evaluated on one element of an attribute. Queries are answered by the database: see filter-sql.
 
 import { parseDateTime } from './attribute-value.ts';
-import type { Comparison, FilterNode, Literal } from './filter.ts';
+import type { FilterNode } from './filter.ts';
+import type { Comparison, Literal } from './filter-literal.ts';
 import { isObject, type JsonObject, type JsonValue } from './json.ts';
 import { isEmpty } from './quirks.ts';
 import type { AttributeDefinition } from './schema.ts';

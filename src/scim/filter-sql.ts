@@ -12,7 +12,8 @@ import {
   type Source,
   storedOf,
 } from './attribute-sql.ts';
-import type { Comparison, FilterNode, Literal } from './filter.ts';
+import type { FilterNode } from './filter.ts';
+import type { Comparison, Literal } from './filter-literal.ts';
 import { elementOfFilter } from './filter-match.ts';
 import { type AttributePath, pathName } from './schema.ts';
 

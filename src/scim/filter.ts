@@ -2,10 +2,10 @@
 // name is already an attribute of the schema. Linear in the length of the text, bounded in depth and terms (T46), and never
 // brought to a normal form.
 
-import { parseDateTime } from './attribute-value.ts';
 import { invalidFilter, invalidPath, type ScimError } from './errors.ts';
+import { type Comparison, checkLiteral, comparable, isComparison, type Literal } from './filter-literal.ts';
 import { isStorable, stringEnd } from './json.ts';
-import { correctUrn, type Notes, nameCase, note, readBoolean } from './quirks.ts';
+import { correctUrn, type Notes, nameCase, note } from './quirks.ts';
 import {
   type AttributeDefinition,
   type AttributePath,
@@ -16,9 +16,6 @@ import {
   type ResourceSchema,
   type Schema,
 } from './schema.ts';
-
-export type Comparison = 'eq' | 'ne' | 'co' | 'sw' | 'ew' | 'gt' | 'ge' | 'lt' | 'le';
-export type Literal = string | number | boolean | null;
 
 /** Inside a valuePath, every path names the element's own attribute and one of its sub-attributes. */
 export type FilterNode =
@@ -50,10 +47,6 @@ type Reader = {
   depth: number;
   terms: number;
 };
-
-const COMPARISONS: ReadonlySet<string> = new Set(['eq', 'ne', 'co', 'sw', 'ew', 'gt', 'ge', 'lt', 'le']);
-const ORDERINGS: ReadonlySet<string> = new Set(['gt', 'ge', 'lt', 'le']);
-const EQUALITIES: ReadonlySet<string> = new Set(['eq', 'ne']);
 
 /**
  * The tree of a filter.
@@ -273,7 +266,7 @@ function readComparison(reader: Reader, path: AttributePath): FilterNode {
   const start = reader.at;
   const op = nameKey(readName(reader));
   if (op === 'pr') return { kind: 'pr', path };
-  if (!COMPARISONS.has(op)) {
+  if (!isComparison(op)) {
     reader.at = start;
     throw unexpected(reader, 'an operator');
   }
@@ -281,7 +274,7 @@ function readComparison(reader: Reader, path: AttributePath): FilterNode {
   const literal = readLiteral(reader);
   // `eq null` asks for presence, which a complex attribute has as well.
   const target = literal === null ? path : comparable(path);
-  return { kind: 'cmp', path: target, op: op as Comparison, value: checkLiteral(reader, target, op, literal) };
+  return { kind: 'cmp', path: target, op, value: checkLiteral(target, op, literal, reader.notes) };
 }
 
 function takeSpace(reader: Reader, wanted: string): void {
@@ -312,52 +305,4 @@ function readLiteral(reader: Reader): Literal {
 
 function endsLiteral(code: number): boolean {
   return Number.isNaN(code) || code === SPACE || code === PAREN_CLOSE || code === BRACKET_CLOSE;
-}
-
-/** The attribute that is compared: `manager eq "x"` means `manager.value`. */
-function comparable(path: AttributePath): AttributePath {
-  if (path.sub !== null || path.attribute.type !== 'complex') return path;
-  const sub = path.attribute.subAttributes.get('value');
-  if (sub === undefined)
-    throw invalidFilter(`${pathName(path)} is complex and cannot be compared; name a sub-attribute.`);
-  return { ...path, sub };
-}
-
-function checkLiteral(reader: Reader, path: AttributePath, op: string, value: Literal): Literal {
-  const definition = path.sub ?? path.attribute;
-  if (!allows(definition, op, value)) {
-    throw invalidFilter(`${pathName(path)} cannot be compared by ${op} with such a value.`);
-  }
-  if (value === null) return null;
-  if (definition.type === 'boolean') {
-    const read = readBoolean(value, definition.name, reader.notes);
-    if (read === undefined) throw invalidFilter(`${pathName(path)} is compared with true or false only.`);
-    return read;
-  }
-  if (definition.type === 'dateTime') {
-    const at = parseDateTime(value as string);
-    if (at === undefined) throw invalidFilter(`${pathName(path)} is compared with a date and time only.`);
-    return new Date(at).toISOString();
-  }
-  return value;
-}
-
-function allows(definition: AttributeDefinition, op: string, value: Literal): boolean {
-  if (value === null) return EQUALITIES.has(op);
-  switch (definition.type) {
-    case 'string':
-    case 'reference':
-      return typeof value === 'string';
-    case 'boolean':
-      return EQUALITIES.has(op) && (typeof value === 'boolean' || typeof value === 'string');
-    case 'binary':
-      return EQUALITIES.has(op) && typeof value === 'string';
-    case 'dateTime':
-      return (EQUALITIES.has(op) || ORDERINGS.has(op)) && typeof value === 'string';
-    case 'integer':
-    case 'decimal':
-      return (EQUALITIES.has(op) || ORDERINGS.has(op)) && Number.isFinite(value);
-    case 'complex':
-      return false;
-  }
 }
