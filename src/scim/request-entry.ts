@@ -27,36 +27,51 @@ export type Answered = {
   readonly bytesOut: number;
 };
 
-/** One request for the log: its line, the body where that is kept, and what it tells of the directory. */
-export type RequestEntry = {
-  readonly request: ScimRequest;
-  readonly kept: KeptBody | null;
+/** What a request tells of its directory, kept or not: cheap, since a flood is told so, too. */
+export type SeenRequest = {
+  readonly at: Instant;
+  readonly status: number | null;
   readonly read: ReadSeen | null;
   readonly wrote: boolean;
+  /** As it was sent. */
+  readonly userAgent: string | null;
   readonly signs: readonly string[];
 };
 
 const MAX_PATH = 300;
-const MAX_USER_AGENT = 200;
+export const MAX_USER_AGENT = 200;
 /** Five thousand members fit. */
 const MAX_BODY = 256 * 1024;
 const MAX_CONTENT_TYPE = 100;
 
-export function requestEntry(answered: Answered): RequestEntry {
+export function seenRequest({ at, request, reply, path: given, query, notes }: Answered): SeenRequest {
+  const { method } = request;
+  const path = given ?? [];
+  const succeeded = reply !== null && reply.status < 400;
+  const quirks = notes.flatMap((line) => quirkOf(notes, line)?.key ?? []);
+  return {
+    at,
+    status: reply?.status ?? null,
+    read: reply?.status === 200 && method === 'GET' ? readSeen(path, query, reply) : null,
+    wrote: succeeded && method !== 'GET' && method !== 'HEAD' && path.at(-1) !== '.search',
+    userAgent: request.headers['user-agent'] ?? null,
+    signs: requestSigns({ method, path, query, succeeded, quirks }),
+  };
+}
+
+/** The request as one line of the log, and its body where that is kept. */
+export function loggedRequest(answered: Answered): { readonly request: ScimRequest; readonly kept: KeptBody | null } {
   const { directory, request, reply, notes, query } = answered;
   const path = (answered.path ?? ['…']).map((segment) => `/${segment}`).join('');
   const error = errorOf(reply);
-  const method = clean(request.method, 10);
-  const succeeded = reply !== null && reply.status < 400;
   const agent = request.headers['user-agent'];
-  const quirks = notes.flatMap((line) => quirkOf(notes, line) ?? []);
   return {
     request: {
       at: answered.at,
       requestId: answered.requestId,
       credentialId: directory.credentialId,
       source: request.ip === undefined ? null : clean(request.ip, 64),
-      method,
+      method: clean(request.method, 10),
       path: clean(path === '' ? '/' : path, MAX_PATH),
       query: shownQuery(query),
       status: reply?.status ?? null,
@@ -70,9 +85,6 @@ export function requestEntry(answered: Answered): RequestEntry {
       bytesOut: answered.bytesOut,
     },
     kept: directory.settings.requestLog.bodyHours > 0 ? keptBody(request, error?.detail ?? null) : null,
-    read: reply?.status === 200 && method === 'GET' ? readSeen(answered.path ?? [], query, reply) : null,
-    wrote: succeeded && method !== 'GET' && method !== 'HEAD' && answered.path?.at(-1) !== '.search',
-    signs: requestSigns({ method, path: answered.path ?? [], query, succeeded, quirks: quirks.map(({ key }) => key) }),
   };
 }
 
@@ -116,17 +128,21 @@ function readSeen(path: readonly string[], query: URLSearchParams, reply: Reply)
 }
 
 const ENVELOPE = 500;
+const NUMBERS = {
+  totalResults: /"totalResults":(\d{1,15})/,
+  itemsPerPage: /"itemsPerPage":(\d{1,15})/,
+  startIndex: /"startIndex":(\d{1,15})/,
+} as const;
 
-/** From the envelope's numbers, which stand before the resources or behind them: pages are long, and are not read again for this. */
+/** From the envelope's numbers, which stand before the resources: pages are long, and are not read again for this. */
 function pageSeen(body: string, byCursor: boolean): PageSeen | null {
   const head = body.slice(0, ENVELOPE);
-  const tail = body.slice(-ENVELOPE);
-  const number = (name: string) => {
-    const text = new RegExp(`"${name}":(\\d{1,15})`).exec(head)?.[1];
+  const number = (name: keyof typeof NUMBERS) => {
+    const text = NUMBERS[name].exec(head)?.[1];
     return text === undefined ? null : Number(text);
   };
   const [total, items, from] = [number('totalResults'), number('itemsPerPage'), number('startIndex')];
   if (total === null || items === null || (from === null && !byCursor)) return null;
-  const last = !head.includes('"nextCursor"') && !tail.includes('"nextCursor"');
-  return { from: byCursor ? null : from, items, total, last: byCursor && last };
+  const last = byCursor && !head.includes('"nextCursor"');
+  return { from: byCursor ? null : from, items, total, last };
 }

@@ -4,7 +4,8 @@
 import type { Log } from '../context.ts';
 import type { ConnectionId, Instant } from '../core/ids.ts';
 import type { DirectoryRef, DirectoryTick, KeptBody, ScimLogBatch, ScimRequest } from '../core/scim-request.ts';
-import { type Answered, type RequestEntry, requestEntry } from './request-entry.ts';
+import { clean } from './redaction.ts';
+import { type Answered, loggedRequest, MAX_USER_AGENT, type SeenRequest, seenRequest } from './request-entry.ts';
 
 export type RequestLog = {
   /** Notes a request that was answered. Never throws, never waits. */
@@ -25,7 +26,12 @@ const FLUSH_MS = 250;
 const FLUSH_ENTRIES = 500;
 /** Of each directory; more are only counted. */
 const PER_SECOND = 200;
+/** Of one batch; more are only counted. */
+const MAX_LINES = 2_000;
 const MAX_BATCHES = 10;
+const MAX_TRIES = 20;
+/** A failed flush is tried again after ever longer, up to so many times the usual. */
+const MOST_WAITS = 20;
 /** Of one batch. More bodies are left out, and marked as cut. */
 const MAX_BODIES = 2 * 1024 * 1024;
 const MAX_LOOK_UPS = 5_000;
@@ -57,8 +63,12 @@ export function requestLog(options: RequestLogOptions): RequestLog {
     if (gathering.sums.size === 0) return;
     waiting.push(batchOf(gathering));
     gathering = nothingYet();
-    // The oldest: whoever looks wants to see what happens now.
-    if (waiting.length > MAX_BATCHES) waiting.shift();
+    if (waiting.length > MAX_BATCHES) drop();
+  };
+  /** The oldest: whoever looks wants to see what happens now. */
+  const drop = (): void => {
+    const lost = waiting.shift()?.ticks.reduce((sum, tick) => sum + tick.requests, 0);
+    log.warn({ requests: lost }, 'SCIM requests are lost from their log');
   };
   const flush = async (): Promise<void> => {
     cut();
@@ -70,9 +80,8 @@ export function requestLog(options: RequestLogOptions): RequestLog {
       } catch (error) {
         failures += 1;
         // A batch that fails while others pass would stop the log for ever.
-        if (failures % 20 === 0 && waiting[0] === batch) waiting.shift();
-        if (failures === 1 || failures % 100 === 0)
-          log.warn({ error, failures }, 'the log of SCIM requests is not written');
+        if (failures % MAX_TRIES === 0 && waiting[0] === batch) drop();
+        if (failures % MAX_TRIES === 1) log.warn({ error, failures }, 'the log of SCIM requests is not written');
         return;
       }
     }
@@ -82,8 +91,7 @@ export function requestLog(options: RequestLogOptions): RequestLog {
     timer = undefined;
     writing ??= flush().finally(() => {
       writing = null;
-      if (waiting.length > 0 || gathering.sums.size > 0)
-        later(failures === 0 ? flushMs : Math.min(flushMs * 2 ** failures, 5_000));
+      if (waiting.length > 0 || gathering.sums.size > 0) later(flushMs * Math.min(2 ** failures, MOST_WAITS));
     });
     return writing;
   };
@@ -97,10 +105,10 @@ export function requestLog(options: RequestLogOptions): RequestLog {
     keep(answered) {
       try {
         const { tenantId, connectionId, settings } = answered.directory;
-        const entry = requestEntry(answered);
-        const kept = room(connectionId, answered.at);
-        add(gathering, { tenantId, connectionId }, entry, kept);
-        if (kept && settings.requestLog.days > 0) addLine(gathering, { tenantId, connectionId }, entry);
+        const kept = room(connectionId, answered.at) && gathering.lines.length < MAX_LINES;
+        add(gathering, { tenantId, connectionId }, seenRequest(answered), kept);
+        if (kept && settings.requestLog.days > 0)
+          addLine(gathering, { tenantId, connectionId, ...loggedRequest(answered) });
         const full = gathering.lines.length >= FLUSH_ENTRIES || gathering.bodyCharacters > MAX_BODIES / 2;
         if (full && failures === 0) void start();
         else later(flushMs);
@@ -129,7 +137,8 @@ function roomPerSecond(most: number): (connectionId: ConnectionId, at: Instant) 
   let taken = new Map<ConnectionId, number>();
   return (connectionId, at) => {
     const now = Math.floor(at / 1000);
-    if (now !== second) {
+    // Forwards only: requests end in another order than they began.
+    if (now > second) {
       second = now;
       taken = new Map();
     }
@@ -139,29 +148,30 @@ function roomPerSecond(most: number): (connectionId: ConnectionId, at: Instant) 
   };
 }
 
-function addLine(gathering: Gathering, directory: DirectoryRef, { request, kept }: RequestEntry): void {
+function addLine(gathering: Gathering, line: Line): void {
+  const { kept } = line;
   const characters = (kept?.body?.length ?? 0) + (kept?.refusal?.length ?? 0);
   const fits = gathering.bodyCharacters + characters <= MAX_BODIES;
   if (fits) gathering.bodyCharacters += characters;
-  const body = kept === null || fits ? kept : { ...kept, body: null, omitted: 'cut' as const };
-  gathering.lines.push({ ...directory, request, kept: body });
+  gathering.lines.push(kept === null || fits ? line : { ...line, kept: { ...kept, body: null, omitted: 'cut' } });
 }
 
-function add(gathering: Gathering, directory: DirectoryRef, entry: RequestEntry, kept: boolean): void {
-  const { request, read, wrote, signs } = entry;
-  const sum = gathering.sums.get(directory.connectionId) ?? newSum(directory, request.at);
+function add(gathering: Gathering, directory: DirectoryRef, seen: SeenRequest, kept: boolean): void {
+  const { at, read, wrote, signs, userAgent } = seen;
+  const sum = gathering.sums.get(directory.connectionId) ?? newSum(directory, at);
   gathering.sums.set(directory.connectionId, sum);
-  const status = request.status ?? 0;
+  const status = seen.status ?? 0;
   sum.requests += 1;
   if (!kept) sum.notKept += 1;
   if (status >= 500) sum.failed += 1;
   else if (status === 429) sum.limited += 1;
   else if (status >= 400) sum.refused += 1;
-  sum.lastAt = request.at;
-  if (wrote) sum.lastWriteAt = request.at;
+  if (at > sum.lastAt) sum.lastAt = at;
+  if (at < sum.firstAt) sum.firstAt = at;
+  if (wrote) sum.lastWriteAt = at;
   if (read?.kind === 'look_up' && sum.keys.size < MAX_LOOK_UPS) sum.keys.add(read.key);
   if (read?.kind === 'page' && sum.pages.length < MAX_PAGES) sum.pages.push(read.page);
-  if (request.userAgent !== null && sum.agents.size < MAX_AGENTS) sum.agents.add(request.userAgent);
+  if (userAgent !== null && sum.agents.size < MAX_AGENTS) sum.agents.add(userAgent);
   for (const sign of signs) sum.forms.add(sign);
 }
 
@@ -191,7 +201,7 @@ function batchOf({ lines, sums }: Gathering): ScimLogBatch {
     ({ keys, agents, forms, ...sum }): DirectoryTick => ({
       ...sum,
       lookUps: keys.size,
-      userAgents: [...agents],
+      userAgents: Array.from(agents, (agent) => clean(agent, MAX_USER_AGENT)),
       signs: [...forms],
     }),
   );

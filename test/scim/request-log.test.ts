@@ -264,6 +264,29 @@ describe('writing it down', () => {
     await expect.poll(async () => (await world.sql('select from scim_requests')).length, { timeout: 10_000 }).toBe(5);
   });
 
+  test('a batch that the database will never take does not hold up those behind it for ever', async () => {
+    const written: ScimLogBatch[] = [];
+    let first: ScimLogBatch | undefined;
+    const lost: string[] = [];
+    const write = async (batch: ScimLogBatch) => {
+      first ??= batch;
+      if (batch === first) throw new Error('no such row can be');
+      written.push(batch);
+    };
+    const small = requestLog({ write, log: { ...silent, warn: (_, text) => void lost.push(text) }, flushMs: 1 });
+    const other = await scimServer(world, { requestLog: small });
+    const client = await directory(world, other, tenants.globex, 'okta');
+    await client.get('/Users?count=0');
+    await expect.poll(() => first).toBeDefined();
+    await client.get('/Users?count=1');
+    await expect
+      .poll(() => written.flatMap((batch) => batch.requests.map(({ request }) => request.query)))
+      .toEqual(['count=1']);
+    expect(lost).toEqual(['the log of SCIM requests is not written', 'SCIM requests are lost from their log']);
+    await other.close();
+    await small.close();
+  });
+
   test('of a flood two hundred a second are kept, the others counted', async () => {
     const kept: ScimLogBatch[] = [];
     const small = requestLog({ write: async (batch) => void kept.push(batch), log: silent, perSecond: 3 });
