@@ -132,10 +132,12 @@ export function knownBy(
 ): readonly string[] {
   const listed = Array.isArray(user.attributes.emails) ? (user.attributes.emails as readonly unknown[]) : [];
   const others = listed.map((one) => (typeof one === 'object' && one !== null && 'value' in one ? one.value : null));
-  const emails = [user.email, user.userName, ...others].flatMap((text): readonly Email[] => {
-    const email = typeof text === 'string' ? parseEmail(text) : null;
-    return email === null ? [] : [email];
-  });
+  const emails = user.email === null ? [] : [user.email];
+  // Most people's names and addresses are one text, and reading an address takes its time.
+  for (const text of new Set([user.userName, ...others])) {
+    const email = typeof text === 'string' && text !== user.email ? parseEmail(text) : null;
+    if (email !== null) emails.push(email);
+  }
   const keys = emails.map(emailKey);
   if (user.externalId !== null) keys.push(externalIdKeyText(connectionKey, user.externalId));
   return [...new Set(keys)];

@@ -1,24 +1,32 @@
 // /Bulk over HTTP: RFC 7644 §3.7, section by section.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { TenantTx } from '../../src/context.ts';
+import type { TenantId } from '../../src/core/ids.ts';
 import { type Acme, acme } from '../support/acme.ts';
 import {
-  type Answer,
+  bulk,
+  bulkBody,
+  create,
+  enterpriseUrn,
+  failure,
+  group,
+  idOf,
+  managed,
+  patch,
+  send,
+  statuses,
+} from '../support/bulk.ts';
+import {
   type Body,
   type DirectoryClient,
   directory,
-  groupSchemaUrn,
+  directoryClient,
   type ScimServer,
   scimServer,
   userBody,
 } from '../support/scim.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
-
-const requestUrn = 'urn:ietf:params:scim:api:messages:2.0:BulkRequest';
-const responseUrn = 'urn:ietf:params:scim:api:messages:2.0:BulkResponse';
-const errorUrn = 'urn:ietf:params:scim:api:messages:2.0:Error';
-const patchUrn = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
-const enterpriseUrn = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
 
 let world: TestWorld;
 let tenants: Acme;
@@ -37,52 +45,22 @@ afterAll(async () => {
 
 let serial = 0;
 const fresh = () => `bulk${++serial}`;
-
-const send = (operations: readonly unknown[], more: object = {}): Promise<Answer> =>
-  okta.post('/Bulk', { schemas: [requestUrn], Operations: operations, ...more });
-async function bulk(operations: readonly unknown[], more: object = {}): Promise<readonly Body[]> {
-  const answer = await send(operations, more);
-  expect([answer.status, answer.text]).toEqual([200, expect.any(String)]);
-  expect(answer.body.schemas).toEqual([responseUrn]);
-  return answer.body.Operations;
-}
-const create = (bulkId: string, data: object = userBody(fresh())) => ({ method: 'POST', path: '/Users', bulkId, data });
-const group = (bulkId: string, members: readonly unknown[] = [], displayName = fresh()) => ({
-  method: 'POST',
-  path: '/Groups',
-  bulkId,
-  data: { schemas: [groupSchemaUrn], displayName, members },
-});
-const patch = (path: string, ...operations: readonly object[]) => ({
-  method: 'PATCH',
-  path,
-  data: { schemas: [patchUrn], Operations: operations },
-});
-const managed = (by: string, name = fresh()) => userBody(name, { [enterpriseUrn]: { manager: { value: by } } });
-const idOf = (result: Body): string => result.location.split('/').at(-1);
+const push = (operations: readonly unknown[], more?: object) => bulk(okta, operations, more);
+const someone = (bulkId: string, more: object = {}) => create(bulkId, userBody(fresh(), more));
 const pathOf = (result: Body): string => result.location.slice(okta.base.length);
-const statuses = (results: readonly Body[]) => results.map((result) => result.status);
-const failure = (status: string, scimType?: string) =>
-  expect.objectContaining({
-    status,
-    response: {
-      schemas: [errorUrn],
-      status,
-      ...(scimType === undefined ? {} : { scimType }),
-      detail: expect.any(String),
-    },
-  });
+const managerOf = async (result: Body): Promise<string> =>
+  (await okta.get(pathOf(result))).body[enterpriseUrn]?.manager.value;
 
 describe('RFC 7644 §3.7 a bulk', () => {
   test('creates, replaces, changes and removes, and says of each its method, address, version and status', async () => {
     const user = (await okta.post('/Users', userBody(fresh()))).body;
     const other = (await okta.post('/Users', userBody(fresh()))).body;
     const held = (await okta.post('/Groups', { displayName: fresh() })).body;
-    const results = await bulk([
-      create('a'),
+    const results = await push([
+      someone('a'),
       { method: 'PUT', path: `/Users/${user.id}`, data: { ...user, title: 'Dr' } },
       patch(`/Users/${other.id}`, { op: 'replace', path: 'active', value: false }),
-      group('g', [{ value: user.id }]),
+      group('g', fresh(), [{ value: user.id }]),
       patch(`/Groups/${held.id}`, { op: 'add', path: 'members', value: [{ value: user.id }] }),
       { method: 'DELETE', path: `/Users/${other.id}` },
       { method: 'DELETE', path: `/Groups/${held.id}` },
@@ -110,12 +88,12 @@ describe('RFC 7644 §3.7 a bulk', () => {
     await okta.post('/Users', taken);
     const single = await okta.post('/Users', taken);
     const gone = `/Users/${crypto.randomUUID()}`;
-    const results = await bulk([
+    const results = await push([
       create('taken', taken),
       create('nameless', { schemas: taken.schemas }),
       patch(gone, { op: 'replace', path: 'title', value: 'Dr' }),
       { method: 'DELETE', path: gone },
-      create('fine'),
+      someone('fine'),
     ]);
     expect(statuses(results)).toEqual(['409', '400', '404', '404', '201']);
     expect(results[0]).toEqual({ method: 'POST', bulkId: 'taken', status: '409', response: single.body });
@@ -126,7 +104,7 @@ describe('RFC 7644 §3.7 a bulk', () => {
 
   test('each operation leaves the audit row of the single request, under the one request', async () => {
     const [name, other] = [fresh(), fresh()];
-    const results = await bulk([create('a', userBody(name)), create('b', userBody(other))]);
+    const results = await push([create('a', userBody(name)), create('b', userBody(other))]);
     const rows = await world.sql<{ request_id: string }>(
       `select kind, outcome, actor, connection_id, detail, request_id from audit_events
        where detail ->> 'directoryUserId' = any ($1) order by occurred_at`,
@@ -147,12 +125,12 @@ describe('RFC 7644 §3.7 a bulk', () => {
 
 describe('RFC 7644 §3.7.2 a bulkId', () => {
   test('stands for the new user’s id in members, in a manager and in a path, before and after its creation', async () => {
-    const results = await bulk([
-      group('team', [{ type: 'User', value: 'bulkId:late' }]),
+    const results = await push([
+      group('team', fresh(), [{ type: 'User', value: 'bulkId:late' }]),
       patch('/Groups/bulkId:team', { op: 'add', path: 'members', value: [{ value: 'bulkId:early' }] }),
-      create('report', managed('bulkId:late')),
-      create('early'),
-      create('late'),
+      create('report', managed(fresh(), 'bulkId:late')),
+      someone('early'),
+      someone('late'),
       patch('/Users/bulkId:early', { op: 'add', path: `${enterpriseUrn}:manager`, value: 'bulkId:late' }),
       patch('/Groups/bulkId:team', { op: 'remove', path: 'members[value eq "bulkId:late"]' }),
     ]);
@@ -175,15 +153,15 @@ describe('RFC 7644 §3.7.2 a bulkId', () => {
   });
 
   test('that nobody claims, its own, one that two claim, and none at all where one is needed are 400 invalidValue', async () => {
-    const results = await bulk([
-      group('g', [{ value: 'bulkId:nobody' }]),
-      create('self', managed('bulkId:self')),
-      create('twice'),
-      create('twice'),
-      group('of-twice', [{ value: 'bulkId:twice' }]),
+    const results = await push([
+      group('g', fresh(), [{ value: 'bulkId:nobody' }]),
+      create('self', managed(fresh(), 'bulkId:self')),
+      someone('twice'),
+      someone('twice'),
+      group('of-twice', fresh(), [{ value: 'bulkId:twice' }]),
       { method: 'POST', path: '/Users', data: userBody(fresh()) },
       { method: 'DELETE', path: '/Users/bulkId:nobody' },
-      create('fine'),
+      someone('fine'),
     ]);
     const refused = failure('400', 'invalidValue');
     expect(results).toEqual([
@@ -198,14 +176,356 @@ describe('RFC 7644 §3.7.2 a bulkId', () => {
   test('of what was not created takes its referrers with it: 409', async () => {
     const taken = userBody(fresh());
     await okta.post('/Users', taken);
-    const results = await bulk([
-      group('g', [{ value: 'bulkId:taken' }]),
+    const results = await push([
+      group('g', fresh(), [{ value: 'bulkId:taken' }]),
       create('taken', taken),
-      create('report', managed('bulkId:taken')),
+      create('report', managed(fresh(), 'bulkId:taken')),
       patch('/Users/bulkId:taken', { op: 'replace', path: 'title', value: 'Dr' }),
       patch('/Groups/bulkId:g', { op: 'add', path: 'members', value: [] }),
     ]);
     expect(statuses(results)).toEqual(['409', '409', '409', '409', '409']);
     expect(results.every((result) => result.location === undefined)).toBe(true);
+  });
+});
+
+describe('RFC 7644 §3.7.1 a circle of references', () => {
+  test('of managers is resolved: each is created, and then given its manager', async () => {
+    const results = await push([
+      create('a', managed(fresh(), 'bulkId:b')),
+      create('b', managed(fresh(), 'bulkId:c')),
+      create('c', managed(fresh(), 'bulkId:a')),
+      patch('/Users/bulkId:a', { op: 'add', path: 'title', value: 'Dr' }),
+      group('g', fresh(), [{ value: 'bulkId:a' }, { value: 'bulkId:c' }]),
+    ]);
+    expect(statuses(results)).toEqual(['201', '201', '201', '200', '201']);
+    const [a, b, c] = results as [Body, Body, Body];
+    expect([await managerOf(a), await managerOf(b), await managerOf(c)]).toEqual([idOf(b), idOf(c), idOf(a)]);
+    // Whoever waited longest has been written twice; the operation on it came after both.
+    expect([a.version, results[3].version]).toEqual(['W/"2"', 'W/"3"']);
+    expect((await okta.get(pathOf(a))).body).toMatchObject({ title: 'Dr', meta: { version: 'W/"3"' } });
+  });
+
+  test('whose other side is refused leaves a user without manager, and says so: 409, with the address', async () => {
+    const taken = userBody(fresh());
+    await okta.post('/Users', taken);
+    const results = await push([
+      create('a', managed(fresh(), 'bulkId:b')),
+      create('b', { ...taken, [enterpriseUrn]: { manager: { value: 'bulkId:a' } } }),
+    ]);
+    expect(results).toEqual([failure('409'), failure('409', 'uniqueness')]);
+    expect([(await okta.get(pathOf(results[0]))).status, await managerOf(results[0])]).toEqual([200, undefined]);
+  });
+
+  test('of groups cannot be: 409, or 400 where they could not be members anyway', async () => {
+    const results = await push([
+      group('a', fresh(), [{ value: 'bulkId:b' }]),
+      group('b', fresh(), [{ value: 'bulkId:a' }]),
+      group('c', fresh(), [{ value: 'bulkId:d' }]),
+      group('d', fresh()),
+      group('e', fresh(), [{ value: 'bulkId:d', type: 'Group' }]),
+    ]);
+    expect(results).toEqual([
+      failure('409'),
+      failure('409'),
+      failure('400', 'invalidValue'),
+      expect.objectContaining({ status: '201' }),
+      failure('400', 'invalidValue'),
+    ]);
+  });
+});
+
+describe('RFC 7644 §3.7.3 failOnErrors', () => {
+  const gone = () => ({ method: 'DELETE', path: `/Users/${crypto.randomUUID()}` });
+
+  test('ends the bulk at that many errors: what comes after is not tried and not answered', async () => {
+    const [before, after] = [fresh(), fresh()];
+    const operations = [
+      create('a', userBody(before)),
+      gone(),
+      someone('b'),
+      gone(),
+      create('c', userBody(after)),
+      gone(),
+    ];
+    expect(statuses(await push(operations, { failOnErrors: 2 }))).toEqual(['201', '404', '201', '404']);
+    const found = await Promise.all([before, after].map((name) => named(name)));
+    expect(found.map((one) => one.totalResults)).toEqual([1, 0]);
+  });
+
+  test('holds inside a run of new users, which are otherwise written together', async () => {
+    const taken = userBody(fresh());
+    await okta.post('/Users', taken);
+    const after = fresh();
+    const operations = [someone('a'), create('b', {}), someone('c'), create('d', taken), create('e', userBody(after))];
+    expect(statuses(await push(operations, { failOnErrors: 2 }))).toEqual(['201', '400', '201', '409']);
+    expect((await named(after)).totalResults).toBe(0);
+  });
+
+  test('that is never reached changes nothing, and counts no success', async () => {
+    const operations = [gone(), someone('a'), gone(), someone('b')];
+    expect(statuses(await push(operations, { failOnErrors: 3 }))).toEqual(['404', '201', '404', '201']);
+  });
+
+  test.each([0, -1, 1.5, '1', true])('T48 of %j is 400 invalidValue, and nothing is done', async (failOnErrors) => {
+    const name = fresh();
+    const answer = await send(okta, [create('a', userBody(name))], { failOnErrors });
+    expect([answer.status, answer.body.scimType]).toEqual([400, 'invalidValue']);
+    expect((await named(name)).totalResults).toBe(0);
+  });
+
+  const named = async (name: string): Promise<Body> =>
+    (await okta.get(`/Users?filter=${encodeURIComponent(`userName eq "${name}@acme.example"`)}`)).body;
+});
+
+describe('RFC 7644 §3.7.4 a limit', () => {
+  test('of operations is the one that is advertised, and is named in the 413', async () => {
+    const { bulk: advertised } = (await okta.get('/ServiceProviderConfig')).body;
+    expect(advertised).toEqual({ supported: true, maxOperations: 1000, maxPayloadSize: 4 * 1024 * 1024 });
+    const many = (count: number) => Array.from({ length: count }, () => ({ method: 'DELETE', path: '/Users/nobody' }));
+    expect(statuses(await push(many(1000)))).toEqual(Array.from({ length: 1000 }, () => '404'));
+    const answer = await send(okta, many(1001));
+    expect([answer.status, answer.body.detail]).toEqual([413, expect.stringContaining('maxOperations (1000)')]);
+  });
+
+  test('of bytes is the one that is advertised, and is named in the 413', async () => {
+    const { maxPayloadSize } = (await okta.get('/ServiceProviderConfig')).body.bulk;
+    const padded = (size: number) => {
+      const body = JSON.stringify(bulkBody([{ method: 'DELETE', path: '/Users/nobody' }]));
+      return body.replace('[{', `[${' '.repeat(size - body.length)}{`);
+    };
+    expect((await okta.post('/Bulk', padded(maxPayloadSize))).status).toBe(200);
+    const answer = await okta.post('/Bulk', padded(maxPayloadSize + 1));
+    expect([answer.status, answer.body.detail]).toEqual([
+      413,
+      expect.stringContaining(`maxPayloadSize (${maxPayloadSize})`),
+    ]);
+  });
+
+  test('of a single user holds inside a bulk', async () => {
+    const large = { ...userBody(fresh()), title: 'x'.repeat(1024 * 1024) };
+    expect(await push([create('a', large), someone('b')])).toEqual([
+      failure('413'),
+      expect.objectContaining({ status: '201' }),
+    ]);
+  });
+
+  test('T48 of time: what was done stays done and is told, the rest is 503 and was not tried', async () => {
+    const names = Array.from({ length: 6 }, fresh);
+    let now: ReturnType<typeof vi.spyOn> | undefined;
+    const slow = await scimServer(world, {
+      contextFor: ({ actor }) => {
+        const ctx = world.context(actor);
+        const hot = (tenantId: TenantId): TenantTx => {
+          const tx = ctx.hot(tenantId);
+          const run: TenantTx['run'] = async (statement, values) => {
+            const rows = await tx.run<never>(statement, values);
+            if (statement.name !== 'directory_group_create') return rows;
+            const later = performance.now() + 31_000;
+            now = vi.spyOn(performance, 'now').mockImplementation(() => later);
+            return rows;
+          };
+          return { ...tx, run };
+        };
+        return { ...ctx, hot };
+      },
+    });
+    try {
+      const client = directoryClient(slow, 'acme', 'okta', okta.token);
+      const operations = names.map((name) => create(name, userBody(name)));
+      const results = await bulk(client, [...operations.slice(0, 3), group('g', fresh()), ...operations.slice(3)]);
+      expect(statuses(results)).toEqual(['201', '201', '201', '201', '503', '503', '503']);
+      expect(results[4]).toEqual(failure('503'));
+    } finally {
+      now?.mockRestore();
+      await slow.close();
+    }
+    const again = await push(names.map((name) => create(name, userBody(name))));
+    expect(statuses(again)).toEqual(['409', '409', '409', '201', '201', '201']);
+  });
+});
+
+describe('a version', () => {
+  test('RFC 7644 §3.7 §3.14 stands for If-Match: 412 where it is another, and nothing is changed', async () => {
+    const user = (await okta.post('/Users', userBody(fresh()))).body;
+    const team = (await okta.post('/Groups', { displayName: fresh() })).body;
+    const at = (operation: Body, version: string) => ({ ...operation, version });
+    const title = (value: string) => patch(`/Users/${user.id}`, { op: 'replace', path: 'title', value });
+    const results = await push([
+      at(title('one'), 'W/"7"'),
+      at(title('two'), 'W/"1"'),
+      at(title('three'), 'W/"1"'),
+      at({ method: 'DELETE', path: `/Users/${user.id}` }, 'W/"1"'),
+      at(patch(`/Groups/${team.id}`, { op: 'add', path: 'members', value: [{ value: user.id }] }), 'W/"2"'),
+      at({ method: 'DELETE', path: `/Groups/${team.id}` }, 'W/"1"'),
+      at({ method: 'DELETE', path: `/Users/${user.id}` }, 'what'),
+    ]);
+    expect(statuses(results)).toEqual(['412', '200', '412', '412', '412', '204', '400']);
+    expect((await okta.get(`/Users/${user.id}`)).body.title).toBe('two');
+  });
+});
+
+describe('T48 a hostile bulk', () => {
+  test.each([
+    ['', {}],
+    ['[]', []],
+    ['no operations', { schemas: [] }],
+    ['operations that are none', { Operations: {} }],
+    ['no operation', { Operations: [] }],
+    ['an operation that is none', { Operations: [1] }],
+    [
+      'another schema',
+      {
+        schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+        Operations: [{ method: 'DELETE', path: '/Users/a' }],
+      },
+    ],
+    ['two lists', '{"Operations":[{"method":"DELETE","path":"/Users/a"}],"operations":[]}'],
+    ['the same list twice', '{"Operations":[{"method":"DELETE","path":"/Users/a"}],"Operations":[]}'],
+    ['a comma too many', '{"Operations":[{"method":"DELETE","path":"/Users/a"},]}'],
+    ['a comma too few', '{"Operations":[{"method":"DELETE","path":"/Users/a"}{}]}'],
+    ['a bracket that does not match', '{"Operations":[{"method":"DELETE","path":"/Users/a"}}]'],
+    ['no end', '{"Operations":[{"method":"DELETE","path":"/Users/a"}'],
+    ['no end of a text', '{"Operations":[{"method":"DELETE'],
+    ['more behind it', '{"Operations":[{"method":"DELETE","path":"/Users/a"}]} {}'],
+    ['too much depth', `{"Operations":[${'['.repeat(100)}${']'.repeat(100)}]}`],
+    ['bad bytes', Buffer.from('7b224f7065726174696f6e73223a5b22ff225d7d', 'hex')],
+  ])('of the wrong form (%s) is 400 as a whole', async (_, body) => {
+    const answer = await okta.post('/Bulk', body);
+    expect([answer.status, answer.body.scimType]).toEqual([400, 'invalidSyntax']);
+  });
+
+  test('with much beside its operations is 413', async () => {
+    expect((await send(okta, [someone('a')], { more: 'x'.repeat(70_000) })).status).toBe(413);
+  });
+
+  test.each([
+    '/Bulk',
+    '/Me',
+    '/Schemas',
+    '/ServiceProviderConfig',
+    '/Users?count=1',
+    '/Users/',
+    '/Users/a/b',
+    '/Users/a?b',
+    '/users',
+    'https://id.example/scim/v2/acme/okta/Users',
+    '//id.example/Users',
+    '/scim/v2/globex/okta/Users',
+    '../../globex/okta/Users',
+    '/Users/../Groups',
+    '',
+    null,
+    7,
+  ])('T61 the path %j of one operation is refused, and the others are done', async (path) => {
+    const results = await push([
+      { method: 'POST', bulkId: 'a', path, data: userBody(fresh()) },
+      { method: 'PUT', path, data: userBody(fresh()) },
+      someone('b'),
+    ]);
+    const refused = failure('400', 'invalidPath');
+    expect(results).toEqual([refused, refused, expect.objectContaining({ status: '201' })]);
+  });
+
+  test.each(['get', 'GET', 'post', 'HEAD', 'OPTIONS', '', null, 7])(
+    'RFC 9110 §9.1 the method %j of one operation is refused, and the others are done',
+    async (method) => {
+      const results = await push([{ method, bulkId: 'a', path: '/Users', data: userBody(fresh()) }, someone('b')]);
+      expect(results).toEqual([failure('400', 'invalidSyntax'), expect.objectContaining({ status: '201' })]);
+    },
+  );
+
+  test('T43 T49 an operation with a doubled member, a prototype, a NUL or half a surrogate breaks no other', async () => {
+    const data = JSON.stringify(userBody(fresh()));
+    const operation = (part: string) => `{"method":"POST","path":"/Users","bulkId":"x${part.length}",${part}}`;
+    const answer = await okta.post(
+      '/Bulk',
+      `{"Operations":[${[
+        operation(`"data":${data},"data":${data}`),
+        operation(`"data":{"__proto__":{"admin":true},"userName":"a"}`),
+        operation(`"data":{"userName":"a\\u0000b"}`),
+        operation(`"data":{"userName":"\\ud800"}`),
+        operation(`"constructor":1,"data":${data}`),
+        operation(`"data":${data}`),
+      ].join(',')}]}`,
+    );
+    expect(statuses(answer.body.Operations)).toEqual(['400', '400', '400', '400', '400', '201']);
+    expect(({} as { admin?: boolean }).admin).toBeUndefined();
+  });
+
+  test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'bulkId:a', '"', '%2f..', ' '])(
+    'T43 a bulkId of %j is a name like any other',
+    async (name) => {
+      const results = await push([
+        group('g', fresh(), [{ value: `bulkId:${name}` }]),
+        someone(name),
+        patch(`/Users/bulkId:${name}`, { op: 'add', path: 'title', value: 'Dr' }),
+      ]);
+      expect(statuses(results)).toEqual(['201', '201', '200']);
+      expect(results[1].bulkId).toBe(name);
+      expect((await okta.get(pathOf(results[0]))).body.members[0].value).toBe(idOf(results[1]));
+    },
+  );
+
+  test('a text that only begins like a reference, or holds one, is a text', async () => {
+    const data = userBody(fresh(), { title: 'see bulkId:b', nickName: 'bulkId:' });
+    const [made] = await push([create('b', data)]);
+    expect((await okta.get(pathOf(made))).body).toMatchObject({ title: 'see bulkId:b', nickName: 'bulkId:' });
+  });
+
+  test('T42 grants nothing: what a single request ignores, a bulk ignores', async () => {
+    const more = {
+      id: crypto.randomUUID(),
+      roles: [{ value: 'Owner' }],
+      suspended: false,
+      tenant_id: tenants.globex.tenantId,
+      password: 'Secret123!',
+    };
+    const [made] = await push([someone('a', more)]);
+    const read = await okta.get(pathOf(made));
+    expect(read.body.id).not.toBe(more.id);
+    expect([read.body.roles, read.body.suspended, read.body.password]).toEqual([
+      [{ value: 'Owner' }],
+      undefined,
+      undefined,
+    ]);
+    const [row] = await world.sql(
+      `select count(*)::int as count from role_grants where subject_id = (select user_id from directory_users where directory_user_id = $1)`,
+      [read.body.id],
+    );
+    expect(row).toEqual({ count: 0 });
+  });
+
+  test('T37 an id of another tenant or connection is as unknown as a random one', async () => {
+    const globex = await directory(world, server, tenants.globex, 'okta');
+    const entra = await directory(world, server, tenants.acme, 'entra');
+    const team = (await okta.post('/Groups', { displayName: fresh() })).body;
+    const about = (id: string) => [
+      { method: 'PUT', path: `/Users/${id}`, data: userBody(fresh()) },
+      patch(`/Users/${id}`, { op: 'replace', path: 'active', value: false }),
+      { method: 'DELETE', path: `/Users/${id}` },
+      patch(`/Groups/${id}`, { op: 'replace', path: 'displayName', value: 'x' }),
+      { method: 'DELETE', path: `/Groups/${id}` },
+      group('g', fresh(), [{ value: id }]),
+      patch(`/Groups/${team.id}`, { op: 'add', path: 'members', value: [{ value: id }] }),
+    ];
+    const seen = async (id: string) => JSON.stringify(await push(about(id))).replaceAll(id, 'the id');
+    const random = await seen(crypto.randomUUID());
+    for (const other of [globex, entra]) {
+      const user = (await other.post('/Users', userBody(fresh(), { emails: [] }))).body;
+      const theirs = (await other.post('/Groups', { displayName: fresh() })).body;
+      expect(await seen(user.id)).toBe(random);
+      expect(await seen(theirs.id)).toBe(random);
+      expect([(await other.get(`/Users/${user.id}`)).body, (await other.get(`/Groups/${theirs.id}`)).status]).toEqual([
+        user,
+        200,
+      ]);
+    }
+  });
+
+  test('is 405 for every method but POST', async () => {
+    for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) {
+      const answer = await okta.call(method, '/Bulk', method === 'GET' ? undefined : {});
+      expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+    }
   });
 });
