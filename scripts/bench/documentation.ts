@@ -1,6 +1,6 @@
 // The last full run as a page of the documentation.
 
-import { cpus, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import type { Load } from './load.ts';
 import type { Options } from './options.ts';
 import { PEER_USERS, PEER_VERSION } from './peer.ts';
@@ -9,6 +9,15 @@ import type { Place } from './place.ts';
 import { asMarkdown, type Row } from './report.ts';
 
 export type Machine = Readonly<Record<string, string>>;
+
+// Read before the bench adds to it.
+const [loadBefore = 0] = loadavg();
+
+/** A sentence where other work shares the machine; null where it is quiet. The server is one process, the limit eight: they lose unlike shares. */
+export function disturbance(): string | null {
+  if (loadBefore < availableParallelism() / 2) return null;
+  return `the machine was busy before (load ${loadBefore.toFixed(1)} on ${availableParallelism()} cores): ratios come out too low`;
+}
 
 export function machineOf({ postgres }: Place, load: Load, pgbench: Pgbench): Machine {
   return {
@@ -19,6 +28,7 @@ export function machineOf({ postgres }: Place, load: Load, pgbench: Pgbench): Ma
     load: load.name,
     limit: pgbench.version,
     peer: `Ory Polis ${PEER_VERSION}`,
+    quiet: disturbance() ?? 'yes, nothing else ran',
   };
 }
 

@@ -8,6 +8,7 @@ import type { Job, Stage } from './jobs.ts';
 import type { Load, LoadResult } from './load.ts';
 import type { Options } from './options.ts';
 import type { Pgbench } from './pgbench.ts';
+import { hottest } from './profile.ts';
 import { count, say } from './progress.ts';
 import type { Seed } from './seed.ts';
 import { type Traffic, writer } from './traffic.ts';
@@ -37,7 +38,6 @@ export type Bench = {
   readonly seed: Seed;
 };
 
-const WARM_UP_SECONDS = 2;
 // Numbers never used before, so that every created user is new.
 let next = 1;
 const fresh = (): number => {
@@ -67,7 +67,7 @@ export async function measure(bench: Bench, job: Job, stage: Stage): Promise<Mea
     if (job.creates) await seed.removeStrangers();
   };
 
-  const warmed = await shoot(WARM_UP_SECONDS);
+  const warmed = await shoot(options.warmUpSeconds);
   await reset(warmed.requests * perRequest);
   const limits: number[] = [];
   const rounds: (LoadResult & { readonly cpuMicros: number; readonly statements: number })[] = [];
@@ -115,8 +115,9 @@ async function profiled<T>({ options, drawbridge }: Bench, name: string, act: ()
   await drawbridge.process.ask('startProfile');
   const result = await act();
   mkdirSync(options.profile, { recursive: true });
-  const file = join(options.profile, `${name.replaceAll(' ', '-')}.cpuprofile`);
-  writeFileSync(file, await drawbridge.process.ask('endProfile'));
+  const profile = await drawbridge.process.ask('endProfile');
+  writeFileSync(join(options.profile, `${name.replaceAll(' ', '-')}.cpuprofile`), profile);
+  for (const line of hottest(profile, 15)) say(`  ${line}`);
   return result;
 }
 

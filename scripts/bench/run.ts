@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openClient } from './client.ts';
-import { asPage, machineOf } from './documentation.ts';
+import { asPage, disturbance, machineOf } from './documentation.ts';
 import { startDrawbridge, type Target } from './drawbridge.ts';
 import { fullSyncRows, measureFullSync } from './full-sync.ts';
 import { GROUP_SIZES, jobsFor, type Stage } from './jobs.ts';
@@ -34,6 +34,8 @@ export async function runBench(options: Options): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => void close().then(() => process.exit(130)));
   try {
+    const disturbed = disturbance();
+    if (disturbed !== null) say(disturbed);
     const pgbench = openPgbench();
     const place = await openPlace();
     closing.push(() => place.close());

@@ -63,6 +63,7 @@ export async function openSeed(drawbridge: Drawbridge, target: Target): Promise<
           await copy(db, table, template, from, to);
         if (to % (BATCH * 4) === 0) say(`seeded ${to} of ${wanted} users`);
       }
+      await suspend(db, tenantId, users + 1, wanted);
       users = wanted;
       // The template is one of them.
       await setCounter('users', users + 1);
@@ -172,6 +173,23 @@ async function copy(db: pg.Client, table: string, template: Template, from: numb
   await db.query(
     `insert into ${table} (${columns.map(({ name }) => name).join(', ')})
      select ${values.join(', ')} from ${table} t, generate_series(${from}, ${to}) n where ${where}`,
+  );
+}
+
+/** One person in a thousand is suspended, with the keys that make it stick: a tenant without any is quicker than a real one. */
+async function suspend(db: pg.Client, tenantId: string, from: number, to: number): Promise<void> {
+  const everyThousandth = 'from generate_series($2::int, $3::int) n where n % 1000 = 0';
+  const values = [tenantId, from, to];
+  await db.query(
+    `insert into suspensions (tenant_id, suspension_id, subject_id, suspended_by)
+     select $1, gen_random_uuid(), ${id(personPrefix)}, '{"kind": "operator", "name": "bench"}' ${everyThousandth}`,
+    values,
+  );
+  await db.query(
+    `insert into held_keys (tenant_id, key_hash, subject_id)
+     select $1, sha256(convert_to(n || key, 'UTF8')), ${id(personPrefix)}
+     from (select n ${everyThousandth}) suspended, unnest(array['address', 'external id']) key`,
+    values,
   );
 }
 
