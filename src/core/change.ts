@@ -80,7 +80,10 @@ export type CreateDirectoryUser = {
   readonly resource: PushedUser;
 };
 
-/** A user as a directory pushed it, parsed. `attributes` is the resource without id, meta, schemas, groups and password. */
+/**
+ * A user as a directory pushed it, parsed. `attributes` is the resource without id, meta, schemas, groups and password; `json` is
+ * the same as text, made once: it is measured, stored and answered.
+ */
 export type PushedUser = {
   readonly externalId: string | null;
   readonly userName: string;
@@ -88,6 +91,7 @@ export type PushedUser = {
   readonly email: Email | null;
   readonly profile: Profile;
   readonly attributes: Readonly<Record<string, unknown>>;
+  readonly json: string;
 };
 
 export type Change =

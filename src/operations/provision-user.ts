@@ -107,7 +107,7 @@ async function withOwner(tx: TenantTx, person: PersonFacts): Promise<PersonFacts
 }
 
 function created(pushed: PushedUser, row: Omit<DirectoryUserRow, 'attributes'>): ProvisionOutcome {
-  return { kind: 'done', user: { ...row, attributes: JSON.stringify(pushed.attributes) }, changed: true };
+  return { kind: 'done', user: { ...row, attributes: pushed.json }, changed: true };
 }
 
 /** The stored user as an edit may read it. */
@@ -234,7 +234,7 @@ function harmOf(
 }
 
 function updated({ row }: LoadedUser, next: PushedUser, written: WrittenRow): ProvisionOutcome {
-  return { kind: 'done', user: { ...row, ...written, attributes: JSON.stringify(next.attributes) }, changed: true };
+  return { kind: 'done', user: { ...row, ...written, attributes: next.json }, changed: true };
 }
 
 export type RemoveOutcome = { readonly kind: 'ended' } | Refusal | Unauthenticated;

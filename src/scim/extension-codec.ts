@@ -1,8 +1,8 @@
 // Extensions in the body of a resource (RFC 7643 §3.3): objects under their URNs, and what stands beside them without.
 
 import { readValue } from './attribute-value.ts';
-import { invalidSyntax, invalidValue } from './errors.ts';
-import { isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
+import { invalidValue } from './errors.ts';
+import { isObject, type JsonObject, type JsonValue, namedTwice, readMembers } from './json.ts';
 import { correctUrn, isEmpty, type Notes, note, unknownAttribute, unqualifiedExtension } from './quirks.ts';
 import { findAttribute, nameKey, type ResourceSchema, type Schema } from './schema.ts';
 
@@ -26,7 +26,7 @@ export function readForeign(name: string, value: JsonValue, foreign: Foreign): v
   }
   const read = readExtension(extension, value, notes);
   if (read === undefined) return;
-  if (Object.hasOwn(attributes, extension.id)) throw invalidSyntax('The request body names a member twice.');
+  if (Object.hasOwn(attributes, extension.id)) throw namedTwice();
   attributes[extension.id] = read;
 }
 

@@ -145,11 +145,13 @@ export function readMembers(object: JsonObject): ReadonlyMap<string, JsonValue> 
   const members = new Map<string, JsonValue>();
   for (const name of Object.keys(object)) {
     const key = nameKey(name);
-    if (members.has(key)) throw invalidSyntax('The request body names a member twice.');
+    if (members.has(key)) throw namedTwice();
     members.set(key, object[name] as JsonValue);
   }
   return members;
 }
+
+export const namedTwice = () => invalidSyntax('The request body names a member twice.');
 
 /** Equal as JSON: the order of members does not matter, the order of list items does. */
 export function sameJson(a: JsonValue | undefined, b: JsonValue | undefined): boolean {

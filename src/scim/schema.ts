@@ -59,9 +59,19 @@ export const enterpriseUserUrn = 'urn:ietf:params:scim:schemas:extension:enterpr
 
 const ASCII = /^[ -~]*$/;
 
+// Names of the standard as it spells them, which is how nearly everybody does: they need no folding.
+const spelled = new Map<string, string>();
+
 /** A name as maps are keyed. Only ASCII is folded: to toLowerCase a Kelvin sign is a `k`, and `nicKName` would be a twin. */
 export function nameKey(name: string): string {
-  return ASCII.test(name) ? name.toLowerCase() : name;
+  return spelled.get(name) ?? (ASCII.test(name) ? name.toLowerCase() : name);
+}
+
+function spell(attributes: ReadonlyMap<string, AttributeDefinition>): void {
+  for (const [key, { name, subAttributes }] of attributes) {
+    spelled.set(name, key);
+    spell(subAttributes);
+  }
 }
 
 type Attribute = SCIMMY.Types.Attribute;
@@ -171,6 +181,11 @@ export const groupSchema: ResourceSchema = Object.freeze({
   common,
   extensions: new Map(),
 });
+
+for (const { core } of [userSchema, groupSchema]) spell(core.attributes);
+spell(common);
+spell(enterpriseUser.attributes);
+for (const { id } of [userSchema.core, groupSchema.core, enterpriseUser]) spelled.set(id, nameKey(id));
 
 /** The schema of the resource whose URN this is, in any case; undefined for a URN that it does not have. */
 export function findSchema(schema: ResourceSchema, urn: string): Schema | undefined {

@@ -6,7 +6,7 @@ import { isPrimary, readValue } from './attribute-value.ts';
 import { invalidSyntax, invalidValue, tooLarge } from './errors.ts';
 import { adoptStrays, type Foreign, readForeign } from './extension-codec.ts';
 
-import { isArray, isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
+import { isArray, isObject, type JsonObject, type JsonValue, namedTwice } from './json.ts';
 import { encodeMeta, type VersionedRow } from './meta.ts';
 import { checkSchemas } from './patch-message.ts';
 import { type Projection, project, wantsOnly } from './projection.ts';
@@ -36,13 +36,17 @@ export type DecodeOptions = {
 export function decodeUser(body: JsonValue, options: DecodeOptions): DecodedUser {
   const { notes, schema = userSchema, held } = options;
   if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
-  const members = readMembers(body);
-  checkSchemas(members.get('schemas'), schema, notes);
+  const names = Object.keys(body);
+  const keys = names.map(nameKey);
+  if (new Set(keys).size < keys.length) throw namedTwice();
+  const schemas = keys.indexOf('schemas');
+  checkSchemas(schemas === -1 ? undefined : body[names[schemas] as string], schema, notes);
   const attributes: Record<string, JsonValue> = {};
   const foreign: Foreign = { schema, notes, attributes, strays: [] };
-  for (const name of Object.keys(body)) {
+  for (const [index, name] of names.entries()) {
     const value = body[name] as JsonValue;
-    const definition = schema.core.attributes.get(nameKey(name)) ?? schema.common.get(nameKey(name));
+    const key = keys[index] as string;
+    const definition = schema.core.attributes.get(key) ?? schema.common.get(key);
     if (definition === undefined) {
       readForeign(name, value, foreign);
     } else if (definition.returned === 'never') {
@@ -86,7 +90,8 @@ export function pushedUser(attributes: JsonObject): DecodedUser {
   if (typeof externalId === 'string' && !fits(externalId, MAX_EXTERNAL_ID)) {
     throw invalidValue(`externalId is longer than ${MAX_EXTERNAL_ID} characters.`);
   }
-  if (JSON.stringify(attributes).length > MAX_USER_JSON) {
+  const json = JSON.stringify(attributes);
+  if (json.length > MAX_USER_JSON) {
     throw tooLarge(`A user is larger than ${MAX_USER_JSON} characters.`);
   }
   const name = attributes.name;
@@ -102,7 +107,15 @@ export function pushedUser(attributes: JsonObject): DecodedUser {
     timeZone: textOf(attributes, 'timezone'),
   };
   const isText = typeof externalId === 'string';
-  return { externalId: isText ? externalId : null, userName, active: active !== false, email, profile, attributes };
+  return {
+    externalId: isText ? externalId : null,
+    userName,
+    active: active !== false,
+    email,
+    profile,
+    attributes,
+    json,
+  };
 }
 
 function textOf(value: JsonValue | undefined, name: string): string | null {

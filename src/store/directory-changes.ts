@@ -57,7 +57,7 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
           userNameKey(resource.userName),
           resource.email,
           resource.active,
-          JSON.stringify(resource.attributes),
+          resource.json,
         ],
       );
       return;
@@ -77,7 +77,7 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
           userNameKey(resource.userName),
           resource.email,
           resource.active,
-          JSON.stringify(resource.attributes),
+          resource.json,
         ],
       );
       if (written.length === 0) throw new LostRace('a directory user changed while it was being updated');

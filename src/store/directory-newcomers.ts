@@ -208,7 +208,7 @@ export async function writeNewUser(
     resource.externalId,
     userNameKey(resource.userName),
     resource.active,
-    JSON.stringify(resource.attributes),
+    resource.json,
     JSON.stringify(ctx.caller.actor),
     hashes,
     ctx.caller.requestId,

@@ -150,7 +150,7 @@ export async function writeUserUpdate(
     userNameKey(resource.userName),
     resource.email,
     resource.active,
-    JSON.stringify(resource.attributes),
+    resource.json,
     whole && JSON.stringify(profileColumns(whole)),
     JSON.stringify(ctx.caller.actor),
     actorConnection(ctx),

@@ -186,6 +186,7 @@ test('a paused directory is planned, resumed by that plan, and discarded', async
         timeZone: null,
       },
       attributes: { ...attributes, active: false },
+      json: JSON.stringify({ ...attributes, active: false }),
     });
     return updateDirectoryUser(ctx, directory, row?.id ?? '', edit, null);
   };

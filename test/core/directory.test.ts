@@ -53,6 +53,7 @@ function pushed(name: string, more: { [key: string]: unknown } = {}): PushedUser
     email,
     profile: { userName, email, displayName, ...none },
     attributes,
+    json: JSON.stringify(attributes),
   };
 }
 

@@ -308,6 +308,8 @@ function named(
     userName,
     emails: [{ value: email, type: 'work', primary: true }],
     name: { givenName: 'Person', familyName: String(person) },
+    active,
+    ...(externalId === null ? {} : { externalId }),
   };
   return {
     externalId,
@@ -315,6 +317,7 @@ function named(
     active,
     email: email as Email,
     profile,
-    attributes: { ...attributes, active, ...(externalId === null ? {} : { externalId }) },
+    attributes,
+    json: JSON.stringify(attributes),
   };
 }
