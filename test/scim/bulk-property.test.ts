@@ -1,0 +1,259 @@
+// RFC 7644 §3.7: a bulk comes to the same as its operations sent one by one, in answers and in what is left.
+
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { UserId } from '../../src/core/ids.ts';
+import { suspend } from '../../src/operations/suspend.ts';
+import { type Acme, acme, addUser } from '../support/acme.ts';
+import { bulk, create, enterpriseUrn, group, patch } from '../support/bulk.ts';
+import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
+import { operator, type TestWorld, testWorld } from '../support/world.ts';
+
+type Side = {
+  readonly world: TestWorld;
+  readonly tenants: Acme;
+  readonly server: ScimServer;
+  readonly okta: DirectoryClient;
+};
+
+/** Two installations that began alike: one takes bulks, the other single requests. */
+let sides: readonly [together: Side, alone: Side];
+beforeAll(async () => {
+  const side = async (): Promise<Side> => {
+    const world = await testWorld();
+    const tenants = await acme(world);
+    const server = await scimServer(world);
+    return { world, tenants, server, okta: await directory(world, server, tenants.acme, 'okta') };
+  };
+  sides = [await side(), await side()];
+});
+afterAll(async () => {
+  for (const { server, world } of sides ?? []) {
+    await server.close();
+    await world.close();
+  }
+});
+
+/** An operation by numbers: what it does, and which of a few names, addresses and resources it takes. */
+const operation = fc.record({
+  does: fc.constantFrom(
+    'user',
+    'user',
+    'user',
+    'user',
+    'group',
+    'put',
+    'patch',
+    'delete',
+    'add',
+    'remove',
+    'rename',
+    'end',
+  ),
+  name: fc.nat(5),
+  externalId: fc.nat(6),
+  email: fc.nat(7),
+  other: fc.nat(7),
+  on: fc.nat(40),
+  by: fc.nat(40),
+  version: fc.constantFrom(null, null, null, 'W/"1"', 'W/"2"'),
+  active: fc.boolean(),
+});
+type Planned = typeof operation extends fc.Arbitrary<infer T> ? T : never;
+
+const emailOf = (run: string, email: number): string | null =>
+  [null, `${run}-a`, `${run}-a+tag`, `${run}-b`, `${run}-c`, `${run}-gone`, `${run}-held`, `${run}-made`][email] ??
+  null;
+
+function userOf(run: string, { name, externalId, email, other, active }: Planned): Body {
+  const [first, second] = [emailOf(run, email), emailOf(run, other)];
+  const address = (local: string, primary: boolean) => ({ value: `${local}@acme.example`, primary });
+  return userBody(`${run}-${name}`, {
+    externalId: externalId === 0 ? null : `${run}-${['', 'x', 'y', 'z', 'gone', 'held', 'w'][externalId]}`,
+    emails: [...(first === null ? [] : [address(first, true)]), ...(second === null ? [] : [address(second, false)])],
+    active,
+  });
+}
+
+/** As an operation of a bulk. It refers to what earlier ones create, whatever became of that, and to what was there before. */
+function written(
+  run: string,
+  planned: Planned,
+  index: number,
+  before: readonly Planned[],
+  there: readonly string[],
+): Body {
+  const created = (does: string) => before.flatMap((one, at) => (one.does === does ? [`bulkId:op${at}`] : []));
+  const pick = (from: readonly string[], by: number): string => from[by % from.length] as string;
+  const users = [...created('user'), ...there, '019a0000-0000-7000-8000-000000000000'];
+  const groups = [...created('group'), '019a0000-0000-7000-8000-000000000000'];
+  const user = `/Users/${pick(users, planned.on)}`;
+  const team = `/Groups/${pick(groups, planned.on)}`;
+  const member = [{ value: pick(users, planned.by) }];
+  const name = `${run}-${planned.name}`;
+  switch (planned.does) {
+    case 'user': {
+      const manager = { [enterpriseUrn]: { manager: { value: pick(users, planned.by) } } };
+      return create(`op${index}`, { ...userOf(run, planned), ...(planned.by % 4 === 0 ? manager : {}) });
+    }
+    case 'group':
+      return group(`op${index}`, name, planned.by % 2 === 0 ? member : []);
+    case 'put':
+      return { method: 'PUT', path: user, data: userOf(run, planned), version: planned.version };
+    case 'patch':
+      return { ...patch(user, { op: 'replace', path: 'active', value: planned.active }), version: planned.version };
+    case 'delete':
+      return { method: 'DELETE', path: user, version: planned.version };
+    case 'add':
+    case 'remove':
+      return { ...patch(team, { op: planned.does, path: 'members', value: member }), version: planned.version };
+    case 'rename':
+      return patch(team, { op: 'replace', path: 'displayName', value: name });
+    default:
+      return { method: 'DELETE', path: team };
+  }
+}
+
+/** People of the run whom every operation may meet: one of the directory, one who left it, one who is suspended, one made by hand. */
+async function settle({ okta, world, tenants }: Side, run: string): Promise<readonly string[]> {
+  const user = async (name: string) =>
+    (await okta.post('/Users', userBody(`${run}-${name}`, { externalId: `${run}-${name}` }))).body.id as string;
+  const ids = [await user('here'), await user('gone'), await user('held')];
+  const [held] = await world.sql<{ id: UserId }>(
+    'select user_id as id from directory_users where directory_user_id = $1',
+    [ids[2]],
+  );
+  const { tenantId } = tenants.acme;
+  const userId = held?.id as UserId;
+  const subject = { subjectId: userId, kind: 'user', person: { tenantId, userId } } as const;
+  await suspend(world.context(operator), tenants.acme, subject, null);
+  await okta.delete(`/Users/${ids[1]}`);
+  if (run.length % 2 === 0) await okta.delete(`/Users/${ids[2]}`);
+  await addUser(world, tenants.acme, `${run}-made@acme.example`);
+  return ids;
+}
+
+type Answer = {
+  readonly status: string;
+  readonly response: unknown;
+  readonly version: unknown;
+  readonly location: unknown;
+};
+
+/** The operations one by one; what refers to what was not created is not sent. */
+async function alone({ okta }: Side, operations: readonly Body[], most: number): Promise<readonly Answer[]> {
+  const ids = new Map<string, string>();
+  const answers: Answer[] = [];
+  let errors = 0;
+  for (const { method, path, bulkId, data, version } of operations) {
+    if (errors >= most) break;
+    const text = JSON.stringify({ path, data: data ?? null });
+    const named = [...text.matchAll(/bulkId:(op\d+)/g)].map(([, name]) => name as string);
+    const plain = JSON.parse(text.replaceAll(/bulkId:(op\d+)/g, (all, name) => ids.get(name) ?? all));
+    const lost = named.some((name) => !ids.has(name));
+    const answer = lost
+      ? { status: 409, body: undefined, headers: new Headers() }
+      : await okta.call(method, plain.path, plain.data ?? undefined, version ? { 'If-Match': version } : {});
+    if (answer.status === 201 && bulkId) ids.set(bulkId, answer.body.id);
+    if (answer.status >= 400) errors += 1;
+    answers.push({
+      status: String(answer.status),
+      response: lost ? 'lost' : answer.status >= 400 ? answer.body : undefined,
+      version: answer.headers.get('etag') ?? undefined,
+      location:
+        answer.status === 201
+          ? answer.body.meta.location
+          : method === 'POST' || lost
+            ? undefined
+            : okta.base + plain.path,
+    });
+  }
+  return answers;
+}
+
+async function together({ okta }: Side, operations: readonly Body[], most: number): Promise<readonly Answer[]> {
+  const results = await bulk(okta, operations, most === Number.POSITIVE_INFINITY ? {} : { failOnErrors: most });
+  return results.map(({ status, response, version, location }) => ({
+    status,
+    response: response?.detail?.includes('was not created') ? 'lost' : response,
+    version,
+    // An address is known of a resource that was created, even where the operation on it was lost.
+    location: response?.detail?.includes('was not created') ? undefined : location,
+  }));
+}
+
+/** All that a run left, its ids by the names that the operations gave them. */
+async function left({ world, tenants }: Side, run: string, names: ReadonlyMap<string, string>): Promise<string> {
+  const like = [`%${run}-%`];
+  const users = await world.sql(
+    `select d.directory_user_id, d.external_id, d.user_name, d.email, d.active, d.version, d.ended_by, d.attributes, u.email as person_email,
+       u.email_verified_at is not null as verified, u.origin, s.access_epoch,
+       (select count(*)::int from suspensions p where p.subject_id = d.user_id and p.lifted_at is null) as suspended,
+       (select count(*)::int from held_keys k where k.subject_id = d.user_id) as held,
+       (select count(*)::int from email_directory e where e.user_id = d.user_id) as known
+     from directory_users d join users u using (tenant_id, user_id) join subjects s on s.subject_id = d.user_id
+     where d.user_name like $1 order by d.user_name, d.version, d.attributes::text, d.directory_user_id`,
+    like,
+  );
+  const groups = await world.sql(
+    `select g.display_name, g.version, g.ended_at is not null as ended,
+       array(select m.directory_user_id::text from group_members m where m.group_id = g.group_id) as members
+     from directory_groups g where g.display_name like $1 order by g.display_name, g.version, g.group_id`,
+    like,
+  );
+  const people = await world.sql(
+    `select origin, count(*)::int from users where user_name like $1 group by 1 order by 1`,
+    like,
+  );
+  const events = await world.sql(
+    `select kind, outcome, reason, count(*)::int from audit_events where tenant_id = $1 group by 1, 2, 3 order by 1, 2, 3`,
+    [tenants.acme.tenantId],
+  );
+  const counted = await world.sql(
+    `select resource, sum(count)::int as count from directory_counters where connection_id = $1 group by 1 order by 1`,
+    [tenants.okta],
+  );
+  for (const one of groups as { members: string[] }[])
+    one.members = one.members.map((id) => names.get(id) ?? id).sort();
+  return named(JSON.stringify({ users, groups, people, events, counted }, null, 1), names);
+}
+
+const ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+const named = (text: string, names: ReadonlyMap<string, string>) => text.replaceAll(ID, (id) => names.get(id) ?? id);
+
+/** The ids of what was there before and of what the operations created, by name. */
+function namesOf(
+  there: readonly string[],
+  operations: readonly Body[],
+  answers: readonly Answer[],
+): ReadonlyMap<string, string> {
+  const names = new Map(there.map((id, index) => [id, `there${index}`]));
+  for (const [index, { status, location }] of answers.entries()) {
+    if (status === '201') names.set(String(location).split('/').at(-1) as string, operations[index].bulkId);
+  }
+  return names;
+}
+
+let runs = 0;
+
+test('I5 RFC 7644 §3.7 a bulk of any operations ends as they do one by one', async () => {
+  const most = fc.constantFrom(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 1, 3);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' }),
+      most,
+      async (planned, errors) => {
+        const run = `r${++runs}`;
+        const outcome = async (side: Side, send: typeof alone) => {
+          const there = await settle(side, run);
+          const operations = planned.map((one, index) => written(run, one, index, planned.slice(0, index), there));
+          const answers = await send(side, operations, errors);
+          const names = namesOf(there, operations, answers);
+          return [answers.map((answer) => named(JSON.stringify(answer), names)), await left(side, run, names)];
+        };
+        expect(await outcome(sides[0], together)).toEqual(await outcome(sides[1], alone));
+      },
+    ),
+    { numRuns: 40, seed: 7644, endOnFailure: true },
+  );
+}, 240_000);
