@@ -47,8 +47,11 @@ function harmedPart(harmed: Harmed, first: number): Part {
   const which =
     leaving.kind === 'all' ? '' : ` and m.directory_user_id ${among} (select unnest($${first + 1}::uuid[]))`;
   return {
-    text: `select d.user_id, d.directory_user_id from group_members m
-      join directory_users d on d.tenant_id = m.tenant_id and d.directory_user_id = m.directory_user_id and d.active and d.ended_at is null
+    // `offset 0` keeps each lookup one by primary key: right after a first full sync the planner knows nothing of the tables.
+    text: `select d.user_id, d.directory_user_id from group_members m cross join lateral (
+        select u.user_id, u.directory_user_id from directory_users u
+        where u.tenant_id = $1 and u.directory_user_id = m.directory_user_id and u.active and u.ended_at is null offset 0
+      ) d
       where m.tenant_id = $1 and m.group_id = $${first}${which}`,
     values: leaving.kind === 'all' ? [groupId] : [groupId, leaving.ids],
   };
@@ -149,10 +152,12 @@ async function record(tx: TenantTx, connectionId: ConnectionId, act: string, act
     {
       name: null,
       text: `
-with asked as (${acts.text}),
-fresh as (
-  select a.* from asked a where not exists (select 1 from directory_guard_acts g where g.tenant_id = $1 and g.connection_id = $2
-    and g.act = $3 and g.object_id = a.object_id and g.member_id = a.member_id)
+with asked as materialized (${acts.text}),
+fresh as materialized (
+  select a.object_id, a.member_id from asked a left join lateral (
+    select true as there from directory_guard_acts g where g.tenant_id = $1 and g.connection_id = $2 and g.act = $3
+      and g.object_id = a.object_id and g.member_id = a.member_id offset 0
+  ) known on true where known.there is null
 ), room as (
   select greatest(0, ${MOST_ACTS} - count(*)) as left from directory_guard_acts where tenant_id = $1 and connection_id = $2
 ), recorded as (

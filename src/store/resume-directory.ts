@@ -71,17 +71,24 @@ export async function readHarms(tx: TenantTx, connectionId: ConnectionId): Promi
     {
       name: null,
       text: `
-with acts as (select act, object_id, member_id from directory_guard_acts where tenant_id = $1 and connection_id = $2),
-harmed as (
-  select d.user_id, true as deactivated, null::uuid as group_id
-  from acts a join directory_users d on d.tenant_id = $1 and d.directory_user_id = a.object_id and d.active and d.ended_at is null
-  where a.act in ('deactivate_user', 'remove_user')
+with acts as materialized (select act, object_id, member_id from directory_guard_acts where tenant_id = $1 and connection_id = $2),
+-- "offset 0" keeps each lookup one by key: the planner knows nothing yet of what was recorded a moment ago.
+touched as (
+  select a.object_id as id, true as deactivated, null::uuid as group_id from acts a where a.act in ('deactivate_user', 'remove_user')
   union all
-  select d.user_id, false, m.group_id
-  from acts a join group_members m on m.tenant_id = $1 and m.group_id = a.object_id
-    and (a.act = 'remove_group' or m.directory_user_id = a.member_id)
-  join directory_users d on d.tenant_id = $1 and d.directory_user_id = m.directory_user_id and d.active and d.ended_at is null
-  where a.act in ('leave_group', 'remove_group')
+  select m.id, false, a.object_id from acts a cross join lateral (
+    select g.directory_user_id as id from group_members g
+    where g.tenant_id = $1 and g.group_id = a.object_id and g.directory_user_id = a.member_id offset 0
+  ) m where a.act = 'leave_group'
+  union all
+  select m.id, false, a.object_id from acts a cross join lateral (
+    select g.directory_user_id as id from group_members g where g.tenant_id = $1 and g.group_id = a.object_id offset 0
+  ) m where a.act = 'remove_group'
+), harmed as (
+  select d.user_id, t.deactivated, t.group_id from touched t cross join lateral (
+    select u.user_id from directory_users u
+    where u.tenant_id = $1 and u.directory_user_id = t.id and u.active and u.ended_at is null offset 0
+  ) d
 )
 select user_id as "userId", bool_or(deactivated) as deactivated,
   coalesce(array_agg(distinct group_id) filter (where group_id is not null), '{}') as groups
@@ -162,7 +169,7 @@ with written as (
   update directory_users d set active = false, attributes = jsonb_set(d.attributes, '{active}', 'false'), version = d.version + 1,
     last_modified_at = clock_timestamp()
   where d.tenant_id = $1 and d.connection_id = $2 and d.active and d.ended_at is null and ${NOT_KEPT}
-    and d.directory_user_id in (select a.object_id ${ACTS} and a.act = 'deactivate_user')
+    and d.directory_user_id = any (array(select a.object_id ${ACTS} and a.act = 'deactivate_user'))
   returning d.user_id, d.directory_user_id
 ) ${barred('written')}`,
     },
@@ -177,27 +184,29 @@ export async function removeRecorded(
   kept: readonly UserId[],
 ): Promise<readonly DoneToUser[]> {
   const leaving = `select d.directory_user_id from directory_users d where d.tenant_id = $1 and d.connection_id = $2
-    and d.ended_at is null and ${NOT_KEPT} and d.directory_user_id in (select a.object_id ${ACTS} and a.act = 'remove_user')`;
+    and d.ended_at is null and ${NOT_KEPT} and d.directory_user_id = any (array(select a.object_id ${ACTS} and a.act = 'remove_user'))`;
   return tx.run<DoneToUser>(
     {
       name: null,
       text: `
 with leaving as materialized (${leaving}
+), memberships as materialized (
+  select m.at, m.group_id from leaving l cross join lateral (
+    select g.ctid as at, g.group_id from group_members g where g.tenant_id = $1 and g.directory_user_id = l.directory_user_id offset 0) m
 ), left_groups as materialized (
   select g.group_id from directory_groups g
-  where g.tenant_id = $1 and g.group_id in (
-    select m.group_id from group_members m join leaving l on m.tenant_id = $1 and m.directory_user_id = l.directory_user_id)
+  where g.tenant_id = $1 and g.group_id = any (array(select distinct group_id from memberships))
   order by g.group_id for no key update
 ), gone as (
-  delete from group_members m using leaving l
-  where m.tenant_id = $1 and m.directory_user_id = l.directory_user_id and m.group_id in (select group_id from left_groups)
-  returning m.group_id
+  delete from group_members where ctid = any (array(
+    select m.at from memberships m where m.group_id in (select group_id from left_groups)))
+  returning group_id
 ), changed_groups as (
   update directory_groups g set version = g.version + 1, last_modified_at = clock_timestamp()
   where g.tenant_id = $1 and g.group_id in (select group_id from gone)
 ), written as (
   update directory_users d set ended_at = clock_timestamp(), ended_by = 'directory'
-  from leaving l where d.tenant_id = $1 and d.directory_user_id = l.directory_user_id
+  where d.tenant_id = $1 and d.directory_user_id = any (array(select l.directory_user_id from leaving l))
   returning d.user_id, d.directory_user_id
 ), counted as (${countInSlot('users', `(select $2::uuid as connection_id, -count(*) as added from written having count(*) > 0)`)}
 ) ${barred('written')}`,
@@ -227,10 +236,12 @@ with left_groups as materialized (
   where g.tenant_id = $1 and g.ended_at is null and g.group_id in (select a.object_id ${ACTS} and a.act = 'leave_group')
   order by g.group_id for no key update
 ), gone as (
-  delete from group_members m using directory_guard_acts a, left_groups l
-  where a.tenant_id = $1 and a.connection_id = $2 and a.act = 'leave_group' and a.object_id = l.group_id
-    and m.tenant_id = $1 and m.group_id = l.group_id and m.directory_user_id = a.member_id
-  returning m.group_id, m.directory_user_id
+  delete from group_members where ctid = any (array(
+    select m.at from directory_guard_acts a cross join lateral (
+      select g.ctid as at from group_members g
+      where g.tenant_id = $1 and g.group_id = a.object_id and g.directory_user_id = a.member_id offset 0
+    ) m where a.tenant_id = $1 and a.connection_id = $2 and a.act = 'leave_group' and a.object_id in (select group_id from left_groups)))
+  returning group_id, directory_user_id
 ), lost as (
   select group_id, count(*) as removed, to_jsonb((array_agg(directory_user_id))[1:${AUDITED_IDS}]) as removed_ids from gone group by group_id
 )
