@@ -12,12 +12,14 @@ import { choice, fields, fits, flag, isLine, whole } from './fields.ts';
 
 const d = defaultDirectorySettings;
 
-const attributeName = fits('an attribute name: a letter, then letters, digits, "-" and "_", at most 100', (value) =>
-  /^[A-Za-z][A-Za-z0-9_-]{0,99}$/.test(value),
+// What every object of the language has would look like a value that is there.
+const isAttributeName = (value: string): boolean =>
+  /^[A-Za-z][A-Za-z0-9_-]{0,99}$/.test(value) && !(value in Object.prototype);
+const attributeName = fits(
+  'an attribute name: a letter, then letters, digits, "-" and "_", at most 100',
+  isAttributeName,
 );
-const subAttributeName = fits('an attribute name, or $ref', (value) =>
-  /^(\$ref|[A-Za-z][A-Za-z0-9_-]{0,99})$/.test(value),
-);
+const subAttributeName = fits('an attribute name, or $ref', (value) => value === '$ref' || isAttributeName(value));
 const simple = {
   type: choice(extensionTypes).default('string'),
   multiValued: flag.default(false),

@@ -115,6 +115,14 @@ test.each([
     ],
   ],
   [
+    'a name that every object has',
+    'urn:example:a: { name: A, attributes: { toString: {}, x: { type: complex, subAttributes: { valueOf: {} } } } }',
+    [
+      `8:49: ${at}["urn:example:a"].attributes.toString is not a good name; expected an attribute name: a letter, then letters, digits, "-" and "_", at most 100.`,
+      `8:100: ${at}["urn:example:a"].attributes.x.subAttributes.valueOf is not a good name; expected an attribute name, or $ref.`,
+    ],
+  ],
+  [
     'a complex attribute inside a complex one',
     'urn:example:a: { name: A, attributes: { x: { type: complex, subAttributes: { y: { type: complex } } } } }',
     [

@@ -257,6 +257,18 @@ describe('is found by filters (RFC 7644 §3.4.2.2)', () => {
   ])('not by %s', async (filter) => expect(await found(only(filter))).toEqual([]));
 });
 
+test('is sorted by (RFC 7644 §3.4.2.3)', async () => {
+  const filter = encodeURIComponent(`${urn}:badge sw "sort-"`);
+  for (const [badge, floor] of [
+    ['sort-b', 2],
+    ['sort-c', 10],
+    ['sort-a', 1],
+  ] as const)
+    await made(okta, { badge, floor });
+  const { body } = await okta.get(`/Users?filter=${filter}&sortBy=${urn}:floor&sortOrder=descending`);
+  expect(body.Resources.map((user: Body) => user[urn].floor)).toEqual([10, 2, 1]);
+});
+
 describe('is returned as its settings say (RFC 7643 §7, RFC 7644 §3.9)', () => {
   test('request: where attributes names it, and in the answer to a write that speaks of it', async () => {
     const user = await made(okta, { badge: 'x', secret: 's' });
