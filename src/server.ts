@@ -1,7 +1,7 @@
 // The only file that knows every part: it builds each one and mounts it, in one visible list.
 
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import express, { type Express, type RequestHandler } from 'express';
 import { referenceOf } from './core/reference.ts';
 import { type Drain, makeDrain } from './drain.ts';
@@ -157,14 +157,22 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
   });
   closing.push(stopJobs);
 
+  const answer: RequestListener = (request, response) => {
+    // T61: whole addresses are for proxies, and parsers differ about what two slashes begin.
+    if (/^\/(?!\/)/.test(request.url ?? '')) app(request, response);
+    else response.writeHead(400, { connection: 'close' }).end();
+  };
   const http = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS, maxHeaderSize: 16_384 },
-    (request, response) => {
-      // T61: whole addresses are for proxies, and parsers differ about what two slashes begin.
-      if (/^\/(?!\/)/.test(request.url ?? '')) app(request, response);
-      else response.writeHead(400, { connection: 'close' }).end();
-    },
+    answer,
   );
+  // What a client expects beyond the standard is passed over, so that it is answered in the form of what it asked for.
+  http.on('checkExpectation', answer);
+  // Node would hang up without a word. Nobody else listens to this connection's errors any more, and one unheard would end the process.
+  http.on('connect', (_request, socket) => {
+    socket.on('error', () => {});
+    socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
   http.keepAliveTimeout = KEEP_ALIVE_MS;
   return {
     http,

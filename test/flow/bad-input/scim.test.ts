@@ -1,6 +1,7 @@
+import { connect as open } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { groupSchemaUrn, userBody } from '../../support/scim.ts';
-import { send, strangeAddress } from '../http.ts';
+import { send, sendRaw, strangeAddress } from '../http.ts';
 import { expectRefusals } from '../refusal.ts';
 import { LONG, NUL, type Stage, startStage, UNKNOWN } from './stage.ts';
 
@@ -378,6 +379,23 @@ describe('SCIM', () => {
       })),
     );
   });
+});
+
+test('T61 CONNECT is refused and not hung up on, whoever hangs up meanwhile; an expectation that nobody knows is passed over', async () => {
+  const connect = 'CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n';
+  expect(await sendRaw(stage.port, connect)).toMatch(/^HTTP\/1\.1 400 Bad Request\r\nConnection: close\r\n/);
+  for (let turn = 0; turn < 20; turn += 1) {
+    await new Promise<void>((resolve) => {
+      const socket = open(stage.port, '127.0.0.1', () => {
+        socket.write(connect + connect);
+        socket.resetAndDestroy();
+      });
+      socket.on('error', () => {}).on('close', () => resolve());
+    });
+  }
+  const expecting = await stage.scim('GET', '/Users?count=1', undefined, { expect: 'miracles' });
+  expect([expecting.status, expecting.headers['content-type']]).toEqual([200, 'application/scim+json; charset=utf-8']);
+  expect((await send(stage.port, '/livez')).status).toBe(200);
 });
 
 test('T60 and the server never ended, and logged no failure of its own', async () => {
