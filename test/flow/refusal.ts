@@ -1,6 +1,7 @@
 // What every answer to bad input must be: a refusal in the protocol's own form, that tells nothing of the machine behind it.
 
 import { expect } from 'vitest';
+import { leakOf } from '../../scripts/fuzz/leaks.ts';
 import type { Answer } from './http.ts';
 import type { Flow } from './servers.ts';
 
@@ -48,22 +49,11 @@ function parsed(text: string): Record<string, unknown> | null {
   }
 }
 
-const leaks = [
-  // A stack, or a place in it.
-  /\n\s+at |node_modules|node:internal|\.[cm]?[jt]s:\d+/,
-  // SQL and its server.
-  /\b(select|insert into|delete from|update)\b.{0,80}\b(from|where|values|set)\b|syntax error at|postgres|\bpg_|relation "|violates|sqlstate|\$\d::/is,
-  // Texts that libraries made.
-  /TypeError|ReferenceError|RangeError|SyntaxError|ZodError|Unexpected token|libxml|xmlns\.|ECONN|ENOENT|EPIPE|\[object Object\]|Cannot (read|GET|POST|PUT)/,
-];
-
 /** What an answer lets slip, or null. */
 export function leakIn(answer: Answer): string | null {
   const told = `${answer.headers.location ?? ''}\n${answer.headers['www-authenticate'] ?? ''}\n${answer.text}`;
-  for (const leak of leaks) {
-    const found = leak.exec(told);
-    if (found !== null) return JSON.stringify(told.slice(Math.max(0, found.index - 60), found.index + 120));
-  }
+  const leak = leakOf(told);
+  if (leak !== null) return leak;
   return 'x-powered-by' in answer.headers ? 'X-Powered-By' : null;
 }
 

@@ -1,0 +1,76 @@
+// What every answer must be, whatever was asked.
+
+import { leakOf } from './leaks.ts';
+import { patienceFor } from './patience.ts';
+import type { Fuzzed } from './requests.ts';
+import type { Answer, Outcome } from './wire.ts';
+
+const ERROR = 'urn:ietf:params:scim:api:messages:2.0:Error';
+/** What Node's own parser says, or the server before it knows whose request it is: with a bare head, and an end of the connection. */
+const BARE = new Set([400, 408, 413, 417, 431]);
+
+/** What is wrong with what came of a request, in words; null for nothing. */
+export function faultOf(fuzzed: Fuzzed, outcome: Outcome): string | null {
+  const raw = 'raw' in fuzzed;
+  if (outcome.kind !== 'answered') {
+    return raw && !fuzzed.whole ? null : `no answer: the connection is ${outcome.kind}`;
+  }
+  const { answer } = outcome;
+  const { status, headers, body, ms } = answer;
+  if (status < 200 || status > 599) return `status ${status}`;
+  if (status >= 500 && !(status === 501 && isMe(fuzzed))) return `status ${status}: ${body.slice(0, 300)}`;
+  if (ms > patienceFor(fuzzed)) return `an answer after ${Math.round(ms)} ms`;
+  if (headers.has('x-powered-by')) return 'X-Powered-By';
+  if (body === '' && BARE.has(status) && headers.get('connection')?.toLowerCase() === 'close') return null;
+  const target = raw ? (/^\S+ (\S+)/.exec(Buffer.from(fuzzed.raw).toString('latin1'))?.[1] ?? '') : fuzzed.target;
+  const isOurs = /^\/scim\/v2([/?]|$)/i.test(target);
+  if (!isOurs) return status >= 400 && leakOf(body) !== null ? `tells of its machine: ${leakOf(body)}` : null;
+  return scimFault(raw ? 'GET' : fuzzed.method, answer);
+}
+
+/** RFC 7644 §3.11 asks for 501 where a token stands for no person. */
+const isMe = (fuzzed: Fuzzed): boolean => 'target' in fuzzed && /\/me\/?(\?|$)/i.test(fuzzed.target);
+
+function scimFault(method: string, { status, headers, body }: Answer): string | null {
+  const bodiless = method === 'HEAD' || status === 204 || status === 304;
+  if (bodiless) return null;
+  if (!/^application\/(scim\+)?json\b/.test(headers.get('content-type') ?? '')) {
+    return `no SCIM but ${headers.get('content-type')}: ${status} ${body.slice(0, 200)}`;
+  }
+  const value = parsed(body);
+  if (value === undefined) return `no JSON: ${status} ${body.slice(0, 200)}`;
+  if (status >= 400) return errorFault(status, value, body);
+  for (const one of errorsWithin(value)) {
+    const fault = errorFault(Number((one as { status?: unknown }).status), one, JSON.stringify(one));
+    if (fault !== null) return `within a bulk: ${fault}`;
+  }
+  return null;
+}
+
+function errorFault(status: number, value: unknown, text: string): string | null {
+  const error = value as { schemas?: unknown; status?: unknown; detail?: unknown };
+  const is =
+    String(error?.schemas) === ERROR &&
+    error.status === String(status) &&
+    typeof error.detail === 'string' &&
+    error.detail !== '';
+  if (!is) return `no error of SCIM: ${status} ${text.slice(0, 200)}`;
+  if (status >= 500 && status !== 501) return text.slice(0, 300);
+  const leak = leakOf(text);
+  return leak === null ? null : `tells of its machine: ${leak}`;
+}
+
+/** The answers of a bulk's operations that are errors. */
+function errorsWithin(value: unknown): readonly unknown[] {
+  const { Operations } = value as { Operations?: unknown };
+  if (!Array.isArray(Operations)) return [];
+  return Operations.filter((one) => Number(one?.status) >= 400).map((one) => one.response);
+}
+
+export function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
