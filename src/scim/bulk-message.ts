@@ -83,11 +83,14 @@ export async function readBulk(bytes: Uint8Array, notes: Notes, pace: Pace): Pro
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   await pace();
   const { envelope, pieces } = cut(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+  await pace();
   const failOnErrors = readEnvelope(envelope, notes);
   if (pieces.length === 0) throw invalidSyntax('The request body has no Operations.');
   const operations: ReadOperation[] = [];
   for (const piece of pieces) {
-    operations.push(readPiece(piece));
+    const value = jsonOf(piece.text);
+    await pace();
+    operations.push(readPiece(value, piece));
     await pace();
   }
   return { failOnErrors, operations: withoutDoubles(operations) };
@@ -181,8 +184,7 @@ function checkSchema(value: JsonValue | undefined, notes: Notes): void {
   }
 }
 
-function readPiece({ text, members }: Piece): ReadOperation {
-  const value = jsonOf(text);
+function readPiece(value: JsonValue, { text, members }: Piece): ReadOperation {
   if (!isObject(value)) throw invalidSyntax('An operation is not an object.');
   const { method, bulkId, path } = value;
   try {

@@ -28,11 +28,11 @@ type Brought = {
   readonly hashes: string;
 };
 
-const taken = ({ userNameKey, externalId }: Brought) => `
+const taken = ({ userNameKey, externalId }: Brought, fence = '') => `
 exists (select 1 from directory_users d where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = ${userNameKey}
-  and d.ended_at is null offset 0) as user_name_taken,
+  and d.ended_at is null ${fence}) as user_name_taken,
 exists (select 1 from directory_users d where d.tenant_id = $1 and d.connection_id = l.connection_id and d.external_id = ${externalId}
-  and d.ended_at is null offset 0) as external_id_taken`;
+  and d.ended_at is null ${fence}) as external_id_taken`;
 
 const former = ({ externalId }: Brought) => `from directory_users d
   join users u on u.tenant_id = d.tenant_id and u.user_id = d.user_id and u.ended_at is null
@@ -41,12 +41,12 @@ const holder = ({ email }: Brought) =>
   `from users u where u.tenant_id = $1 and u.email = ${email} and u.ended_at is null`;
 
 /**
- * What is seen of a pushed user at first: the names that are taken, and whether they meet anybody. Each is a lookup, which `offset 0`
- * keeps one where many users are looked at: the planner would else read the whole directory for them.
+ * What is seen of a pushed user at first: the names that are taken, and whether they meet anybody. `fence`: put behind each lookup, to
+ * keep the planner from making one of many.
  */
-export const firstLook = (brought: Brought) => `${taken(brought)},
-  exists (select 1 ${former(brought)} offset 0) or exists (select 1 ${holder(brought)} offset 0)
-    or exists (select 1 ${suspendedNamesakes(brought.hashes, brought.userNameKey)} offset 0) as met`;
+export const firstLook = (brought: Brought, fence = '') => `${taken(brought, fence)},
+  exists (select 1 ${former(brought)} ${fence}) or exists (select 1 ${holder(brought)} ${fence})
+    or exists (select 1 ${suspendedNamesakes(brought.hashes, brought.userNameKey)} ${fence}) as met`;
 
 const ONE: Brought = { userNameKey: '$3', externalId: '$4', email: '$5', hashes: '$6' };
 

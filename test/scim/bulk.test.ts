@@ -152,6 +152,19 @@ describe('RFC 7644 §3.7.2 a bulkId', () => {
     expect(results[5].location).toBe(early.location);
   });
 
+  test('makes its referrer wait, and with it what comes later of the same resource, but nothing else', async () => {
+    const team = (await okta.post('/Groups', { displayName: fresh() })).body;
+    const user = (await okta.post('/Users', userBody(fresh()))).body;
+    const results = await push([
+      { method: 'DELETE', path: `/Users/${user.id}` },
+      patch(`/Groups/${team.id}`, { op: 'add', path: 'members', value: [{ value: 'bulkId:late' }] }),
+      { method: 'DELETE', path: `/Groups/${team.id}` },
+      create('late', userBody(user.displayName.split(' ')[0])),
+    ]);
+    expect(statuses(results)).toEqual(['204', '204', '204', '201']);
+    expect(idOf(results[3])).not.toBe(user.id);
+  });
+
   test('that nobody claims, its own, one that two claim, and none at all where one is needed are 400 invalidValue', async () => {
     const results = await push([
       group('g', fresh(), [{ value: 'bulkId:nobody' }]),
