@@ -307,3 +307,38 @@ test.each([1, 2, 3])(
     await expectExactCounters();
   },
 );
+
+test('I12 RFC 7644 §3.7 of many bulks that create the same people and fill the same group each person is created once, and nobody is lost', async () => {
+  const bulk = (...Operations: readonly object[]) => ({
+    schemas: ['urn:ietf:params:scim:api:messages:2.0:BulkRequest'],
+    Operations,
+  });
+  const random = randomOf(9);
+  const names = Array.from({ length: 60 }, (_, index) => `bulked${index}`);
+  const before = await total('/Users');
+  const group = (await either[0].post('/Groups', { displayName: 'Bulked' })).body;
+  const shuffled = () => names.map((name) => [random(2 ** 30), name] as const).sort(([a], [b]) => a - b);
+  const answers = await atOnce(6, (client) =>
+    client.post(
+      '/Bulk',
+      bulk(
+        ...shuffled().flatMap(([, name]) => [
+          { method: 'POST', path: '/Users', bulkId: name, data: userBody(name) },
+          { method: 'PATCH', path: `/Groups/${group.id}`, data: patch(add(`bulkId:${name}`)) },
+        ]),
+      ),
+    ),
+  );
+  expect(statuses(answers)).toEqual({ 200: 6 });
+  const results: readonly Body[] = answers.flatMap(({ body }) => body.Operations);
+  const made = results.filter(({ method }) => method === 'POST').map(({ bulkId, status }) => `${status} ${bulkId}`);
+  expect(made.filter((one) => one.startsWith('201')).sort()).toEqual(names.map((name) => `201 ${name}`).sort());
+  expect(made.filter((one) => one.startsWith('409')).length).toBe(5 * names.length);
+  // Whoever was created by another bulk is not there to be referred to.
+  const added = results.filter(({ method, status }) => method === 'PATCH' && Number(status) < 300);
+  expect(results.filter(({ status }) => Number(status) >= 500)).toEqual([]);
+  expect(added.length).toBe(names.length);
+  expect((await either[1].get(`/Groups/${group.id}`)).body.members.length).toBe(names.length);
+  expect(await total('/Users')).toBe(before + names.length);
+  await expectExactCounters();
+});
