@@ -2,9 +2,9 @@
 // wait for it (RFC 7644 §3.7.1, §3.7.2). Operations on one resource never overtake each other.
 
 import type { BulkOperation, ReadOperation } from './bulk-message.ts';
-import { type CutUser, cutManager, referencesIn, refersTo } from './bulk-references.ts';
+import { type CutUser, cutManager, referencesIn, refersTo, resolveReferences } from './bulk-references.ts';
 import { invalidValue, ScimError } from './errors.ts';
-import type { JsonObject } from './json.ts';
+import type { JsonObject, JsonValue } from './json.ts';
 
 /** One operation and those that wait for it. */
 export type BulkNode = {
@@ -36,11 +36,10 @@ export type BulkOrder = {
 };
 
 /** A reference that leads nowhere: 400 invalidValue. */
-export const unknownReference = (): ScimError =>
-  invalidValue('The operation refers to a bulkId that no operation creates.');
+const unknownReference = (): ScimError => invalidValue('The operation refers to a bulkId that no operation creates.');
 const selfReference = (): ScimError => invalidValue('The operation refers to its own bulkId.');
 /** One that leads to what was not created. */
-export const failedReference = (): ScimError =>
+const failedReference = (): ScimError =>
   new ScimError(409, null, 'The operation refers to a resource of this bulk that was not created.');
 /** Operations that wait for each other, where none of them can do with less. */
 export const circularReference = (): ScimError =>
@@ -96,6 +95,22 @@ function need(node: BulkNode, on: BulkNode, until: 'id' | 'end'): void {
   node.needs.push({ node: on, until });
   (until === 'id' ? on.onId : on.onEnd).push(node);
   node.unmet += 1;
+}
+
+/** Data with the ids that its references stand for. Throws the refusal of one that leads to what was not created. */
+export function resolved({ creators }: BulkOrder, data: JsonValue): JsonValue {
+  return resolveReferences(data, (bulkId) => idOf(creators.get(bulkId)));
+}
+
+/** The id of the path; null for a POST. Throws as {@link resolved} does. */
+export function targetOf({ creators }: BulkOrder, { target }: BulkOperation): string | null {
+  const bulkId = target === null ? null : refersTo(target);
+  return bulkId === null ? target : idOf(creators.get(bulkId));
+}
+
+function idOf(creator: BulkNode | undefined): string {
+  if (creator === undefined || creator.id === null) throw failedReference();
+  return creator.id;
 }
 
 /** The first operation that may be tried now; null where an earlier one is about to be ready, or none is. */

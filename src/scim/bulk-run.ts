@@ -9,14 +9,15 @@ import {
   circularReference,
   end,
   endCut,
-  failedReference,
   nextOf,
   orderBulk,
   putBack,
+  resolved,
   take,
+  targetOf,
   wayOut,
 } from './bulk-order.ts';
-import { type CutUser, refersTo, resolveReferences } from './bulk-references.ts';
+import { type CutUser, refersTo } from './bulk-references.ts';
 import { ScimError, scimRefusal } from './errors.ts';
 import { CredentialEnded, dataOf, type Exchange, type Handler } from './exchange.ts';
 import { decodeGroupPatch } from './group-patch.ts';
@@ -244,20 +245,6 @@ function sent({ order }: Run, operation: BulkOperation): Sent {
   return { data: mayRefer ? resolved(order, data) : data, bytes, version };
 }
 
-function resolved({ creators }: BulkOrder, data: JsonValue): JsonValue {
-  return resolveReferences(data, (bulkId) => idOf(creators.get(bulkId)));
-}
-
-function targetOf({ creators }: BulkOrder, { target }: BulkOperation): string | null {
-  const bulkId = target === null ? null : refersTo(target);
-  return bulkId === null ? target : idOf(creators.get(bulkId));
-}
-
-function idOf(creator: BulkNode | undefined): string {
-  if (creator === undefined || creator.id === null) throw failedReference();
-  return creator.id;
-}
-
 const addressOf = ({ exchange }: Run, resource: string, id: string): string =>
   `${exchange.baseUrl}/${resource}/${encodeURIComponent(id)}`;
 
@@ -288,8 +275,8 @@ function placeOf(run: Run, { read, id }: BulkNode): string | null {
   if (read.kind === 'refused') return read.path === null ? null : run.exchange.baseUrl + read.path;
   const { resource, target } = read.operation;
   const bulkId = target === null ? null : refersTo(target);
-  const known = bulkId === null ? target : (run.order.creators.get(bulkId)?.id ?? null);
-  return known === null ? null : addressOf(run, resource, known);
+  const known = bulkId === null ? target : run.order.creators.get(bulkId)?.id;
+  return known ? addressOf(run, resource, known) : null;
 }
 
 const tooLate = (): ScimError =>
