@@ -73,7 +73,8 @@ export function failureReply(error: unknown, requestId: string, log: Log): Reply
   if (error instanceof ScimError)
     return errorReply(error, error.status === 503 ? { 'Retry-After': PAUSED_SECONDS } : {});
   if (error instanceof BridgeError) {
-    log.warn({ requestId, code: error.code, detail: error.detail }, 'scim request refused');
+    // Not as its code: that name is an authorization code's, which the log never holds.
+    log.warn({ requestId, refusal: error.code, detail: error.detail }, 'scim request refused');
     const reply = errorReply(scimRefusal(error));
     return error.code === 'unavailable' ? { ...reply, headers: { 'Retry-After': String(RETRY_SECONDS) } } : reply;
   }
