@@ -3,6 +3,8 @@
 import type { IncomingMessage } from 'node:http';
 import { ScimError, tooLarge } from './errors.ts';
 import { type JsonLimits, type JsonValue, parseJson } from './json.ts';
+import { PIECE, parseJsonInPieces } from './json-pieces.ts';
+import { pace } from './pace.ts';
 import { sawBody } from './seen-body.ts';
 
 const TYPES: ReadonlySet<string> = new Set(['application/scim+json', 'application/json']);
@@ -13,7 +15,8 @@ const TYPES: ReadonlySet<string> = new Set(['application/scim+json', 'applicatio
  * so that the connection can be used again.
  */
 export async function readBody(request: IncomingMessage, limits: JsonLimits): Promise<JsonValue> {
-  return parseJson(await readBytes(request, limits.bytes), limits);
+  const bytes = await readBytes(request, limits.bytes);
+  return bytes.length <= PIECE ? parseJson(bytes, limits) : parseJsonInPieces(bytes, limits, pace());
 }
 
 /** The bytes of the body, refused as {@link readBody} does; one over `limit` with what `refuse` says. */

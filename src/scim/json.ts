@@ -100,7 +100,8 @@ export function stringEnd(text: string, start: number): number {
   return -1;
 }
 
-function countKeys(value: JsonValue, maxKeys: number, escapes: boolean): number {
+/** Members in a value, which is refused as {@link parseJson} does; `escapes`: its text has any that name a character. */
+export function countKeys(value: JsonValue, maxKeys: number, escapes: boolean): number {
   if (typeof value === 'string') {
     if (escapes && !isStorable(value)) throw invalidValue('A value holds a NUL or half a surrogate pair.');
     return 0;
