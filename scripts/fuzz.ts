@@ -74,6 +74,8 @@ function tell(report: Report, seed: number): void {
 seed ${seed}: ${report.requests} requests, ${findings.length} findings
 kinds: ${counts(report.byKind)}
 answers: ${counts(report.byStatus)}
-longest stall ${report.longestStallMs.toFixed(0)} ms; slowest answer ${report.slowestAnswerMs.toFixed(0)} ms; /livez beside it: median ${livezMs.p50.toFixed(1)} ms, longest ${livezMs.max.toFixed(0)} ms
+longest stall ${report.longestStallMs.toFixed(0)} ms; by itself at most ${report.heaviest.ms.toFixed(0)} ms: ${report.heaviest.request.slice(0, 300)}
+slowest answer ${report.slowestAnswer.ms.toFixed(0)} ms: ${report.slowestAnswer.request.slice(0, 300)}
+/livez beside it: median ${livezMs.p50.toFixed(1)} ms, longest ${livezMs.max.toFixed(0)} ms
 `);
 }

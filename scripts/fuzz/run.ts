@@ -25,7 +25,9 @@ export type Report = {
   readonly findings: readonly Finding[];
   /** The longest work of the server's thread without a turn for others; only one that comes again with its request alone is a finding. */
   readonly longestStallMs: number;
-  readonly slowestAnswerMs: number;
+  readonly slowestAnswer: Measured;
+  /** Of those in whose company a stall was seen: the one that takes longest of the thread by itself. */
+  readonly heaviest: Measured;
   /** Of /livez every 20 ms: what this machine and everything on it let through. */
   readonly livezMs: { readonly p50: number; readonly max: number };
 };
@@ -36,19 +38,33 @@ const STALL_MS = 100;
 const AUTHORITY_EVERY = 8;
 const MAX_FINDINGS = 25;
 
+export type Measured = { readonly ms: number; readonly request: string };
+const none: Measured = { ms: 0, request: '' };
+const more = (one: Measured, ms: number, fuzzed: Fuzzed): Measured =>
+  one.ms >= ms ? one : { ms, request: shown(fuzzed) };
+
 type Attack = {
   readonly stage: Stage;
   readonly findings: Finding[];
   readonly byKind: Map<string, number>;
   readonly byStatus: Map<string, number>;
-  slowest: number;
+  slowest: Measured;
+  heaviest: Measured;
   longest: number;
 };
 
 /** Attacks until the options say that it is enough, or there is too much to tell already. */
 export async function attack(stage: Stage, options: Options): Promise<Report> {
   const random = randomOf(options.seed);
-  const run: Attack = { stage, findings: [], byKind: new Map(), byStatus: new Map(), slowest: 0, longest: 0 };
+  const run: Attack = {
+    stage,
+    findings: [],
+    byKind: new Map(),
+    byStatus: new Map(),
+    slowest: none,
+    heaviest: none,
+    longest: 0,
+  };
   const authority = await stage.authority();
   const { prototypes } = await stage.facts();
   const wires = Array.from({ length: LANES }, () => openWire(stage.port));
@@ -70,8 +86,16 @@ export async function attack(stage: Stage, options: Options): Promise<Report> {
     if (batch % 10 === 0) options.onProgress?.(`${sent} requests, ${run.findings.length} findings`);
   }
   for (const wire of wires) wire.close();
-  const { byKind, byStatus, findings, longest, slowest } = run;
-  const report = { requests: sent, byKind, byStatus, findings, longestStallMs: longest, slowestAnswerMs: slowest };
+  const { byKind, byStatus, findings, longest, slowest, heaviest } = run;
+  const report = {
+    requests: sent,
+    byKind,
+    byStatus,
+    findings,
+    longestStallMs: longest,
+    slowestAnswer: slowest,
+    heaviest,
+  };
   return { ...report, livezMs: await probe.stop() };
 }
 
@@ -85,7 +109,7 @@ async function sendLane(run: Attack, wire: Wire, requests: readonly Fuzzed[], la
     }
     count(run.byKind, fuzzed.kind);
     count(run.byStatus, outcome.kind === 'answered' ? String(outcome.answer.status) : outcome.kind);
-    if (outcome.kind === 'answered' && !isSlow(fuzzed)) run.slowest = Math.max(run.slowest, outcome.answer.ms);
+    if (outcome.kind === 'answered' && !isSlow(fuzzed)) run.slowest = more(run.slowest, outcome.answer.ms, fuzzed);
     const fault = faultOf(fuzzed, outcome);
     if (fault !== null) run.findings.push({ fault, request: shown(fuzzed), answer: told(outcome) });
     learn(run.stage.known, outcome);
@@ -140,6 +164,7 @@ async function findStall(run: Attack, requests: readonly Fuzzed[]): Promise<void
       await wire.exchange(fuzzed).catch(() => null);
       shortest = Math.min(shortest, (await stage.facts()).longestMs);
     }
+    run.heaviest = more(run.heaviest, shortest, fuzzed);
     if (shortest > STALL_MS) {
       run.findings.push({
         fault: `holds everybody up for ${Math.round(shortest)} ms`,

@@ -26,6 +26,7 @@ function mediaType(accept: string | undefined): string {
 /** Sends a reply. Pieces are sent as fast as the client takes them; one that fails breaks the connection, never the JSON. */
 export async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
   const { status, headers = {}, body } = reply;
+  if (!request.complete && !request.destroyed && endsConnection(response)) await passedOver(request);
   response.statusCode = status;
   // People's data, and text that they chose.
   response.setHeader('Cache-Control', 'no-store');
@@ -45,6 +46,30 @@ export async function send(request: IncomingMessage, response: ServerResponse, r
     if (!response.write(piece)) await drained(response);
   }
   response.end();
+}
+
+const endsConnection = (response: ServerResponse): boolean =>
+  !response.shouldKeepAlive || response.getHeader('connection') === 'close';
+
+/** How long somebody whose connection ends is listened to before they are answered. */
+const PASSED_OVER_MS = 2_000;
+
+/**
+ * Waits until the rest of a body is in, or for a moment: a connection that is closed while the client still sends is reset, and the
+ * client loses the answer with it (RFC 9112 §9.6).
+ */
+function passedOver(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      clearTimeout(timer);
+      request.off('end', go);
+      request.off('close', go);
+      resolve();
+    };
+    const timer = setTimeout(go, PASSED_OVER_MS);
+    request.on('end', go).on('close', go);
+    request.resume();
+  });
 }
 
 function drained(response: ServerResponse): Promise<void> {

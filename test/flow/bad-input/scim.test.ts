@@ -1,4 +1,4 @@
-import { connect as open } from 'node:net';
+import { connect as open, Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { groupSchemaUrn, userBody } from '../../support/scim.ts';
 import { send, sendRaw, strangeAddress } from '../http.ts';
@@ -396,6 +396,52 @@ test('T61 CONNECT is refused and not hung up on, whoever hangs up meanwhile; an 
   const expecting = await stage.scim('GET', '/Users?count=1', undefined, { expect: 'miracles' });
   expect([expecting.status, expecting.headers['content-type']]).toEqual([200, 'application/scim+json; charset=utf-8']);
   expect((await send(stage.port, '/livez')).status).toBe(200);
+});
+
+/** Sends a body bit by bit over a connection that is to end; what came back, and whether the connection was cut under it. */
+function trickle(
+  head: string,
+  pieces: number,
+): Promise<{ readonly text: string; readonly cut: boolean; readonly ms: number }> {
+  return new Promise((resolve) => {
+    const begun = performance.now();
+    let [text, cut, left] = ['', false, pieces];
+    // Half open, as a client is that reads the answer when it has said everything.
+    const socket = new Socket({ allowHalfOpen: true }).connect(stage.port, '127.0.0.1');
+    socket.write(`${head}\r\nConnection: close\r\n\r\n`);
+    const timer = setInterval(() => {
+      left -= 1;
+      if (left >= 0) socket.write('x'.repeat(1_000));
+      else socket.end();
+    }, 20);
+    socket.setEncoding('latin1').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.on('error', () => {
+      cut = true;
+    });
+    socket.on('close', () => {
+      clearInterval(timer);
+      resolve({ text, cut, ms: performance.now() - begun });
+    });
+  });
+}
+
+test('T49 whoever is refused before their body is through hears so, though the connection ends; but nobody is listened to for ever', async () => {
+  const at = (method: string, path: string, length: number, token = stage.tokens.okta) =>
+    `${method} /scim/v2/acme/okta${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${length}`;
+  for (const [head, status] of [
+    [at('POST', '/ServiceProviderConfig', 20_000), 405],
+    [at('POST', '/Users', 20_000), 415],
+    [at('PUT', '/Nothing', 20_000), 404],
+    [at('POST', '/Users', 20_000, stage.tokens.oktaEnded), 401],
+  ] as const) {
+    const { text, cut } = await trickle(head, 20);
+    expect([head, text.slice(0, 12), cut]).toEqual([head, `HTTP/1.1 ${status}`, false]);
+  }
+  const endless = await trickle(at('POST', '/Users', 10_000_000), 10_000);
+  expect(endless.text.slice(0, 12)).toBe('HTTP/1.1 415');
+  expect(endless.ms).toBeLessThan(6_000);
 });
 
 test('T60 and the server never ended, and logged no failure of its own', async () => {
