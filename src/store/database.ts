@@ -66,8 +66,9 @@ export function openDatabase(options: DatabaseOptions): Database {
       '-c role=drawbridge_app -c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000',
   };
   const pool = new pg.Pool(config);
-  // A broken idle connection is replaced by the pool; without a listener the error would end the process.
-  pool.on('error', () => {});
+  // A broken idle connection is replaced by the pool; without a listener the error would end the process. One that the pool is about
+  // to close has lost the pool's own listener, and the database may end it first.
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}));
 
   const send = async <Row>(
     target: pg.Pool | pg.PoolClient,

@@ -38,7 +38,7 @@ export async function testWorld(
   });
   const owner = new pg.Pool({ connectionString: fresh.url, max: 2 });
   // A connection that ends as its database is dropped says so to nobody.
-  owner.on('error', () => {});
+  owner.on('error', () => {}).on('connect', (client) => client.on('error', () => {}));
   const secrets = deriveSecrets(options.masterKey ?? randomBytes(32));
   return {
     url: fresh.url,
