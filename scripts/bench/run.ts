@@ -101,5 +101,5 @@ async function bulkOperations(target: Target): Promise<number> {
   const { body } = await client.send('GET', '/ServiceProviderConfig');
   client.close();
   const { bulk } = JSON.parse(body) as { bulk?: { supported?: boolean; maxOperations?: number } };
-  return bulk?.supported === true ? Math.min(100, bulk.maxOperations ?? 0) : 0;
+  return bulk?.supported === true ? Math.min(1000, bulk.maxOperations ?? 0) : 0;
 }
