@@ -18,8 +18,17 @@ export type Command = {
   readonly usage: string;
   readonly summary: string;
   readonly options: NonNullable<ParseArgsConfig['options']>;
+  run(world: CliWorld, values: Values): Promise<CommandResult>;
+};
+
+export type CommandResult = {
   /** `text` for a person, `json` for a program: the same facts. */
-  run(world: CliWorld, values: Values): Promise<{ readonly text: string; readonly json: unknown }>;
+  readonly text: string;
+  readonly json: unknown;
+  /** 0 where nothing is said. */
+  readonly exitCode?: number;
+  /** Colours a line of the text, where that goes to a terminal that shows colours. */
+  readonly paint?: (line: string) => string;
 };
 
 /** One plain sentence on stderr and a non-zero exit. */

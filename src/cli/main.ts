@@ -32,10 +32,10 @@ async function main(args: readonly string[]): Promise<number> {
     const actor = { kind: 'operator', name: operatorName() } as const;
     const context = world.contextFor({ actor, requestId: randomUUID() });
     const result = await command.run({ context, settings: read.settings, world }, values);
-    process.stdout.write(
-      values.json === true ? `${JSON.stringify(result.json, null, 2)}\n` : `${shownLines(result.text)}\n`,
-    );
-    return 0;
+    const lines = shownLines(result.text).split('\n');
+    const text = lines.map(result.paint ?? ((line) => line)).join('\n');
+    process.stdout.write(`${values.json === true ? JSON.stringify(result.json, null, 2) : text}\n`);
+    return result.exitCode ?? 0;
   } catch (error) {
     process.stderr.write(`${shownLines(sentence(error))}\n`);
     return 1;

@@ -130,12 +130,15 @@ export type RequestsAsked = {
   /** 1 to 1000. */
   readonly limit: number;
   readonly bodies: boolean;
+  readonly oldestFirst?: true;
+  /** Does not belong to it any more. */
+  readonly until?: Instant | null;
 };
 
 export type RequestsPage = { readonly kind: 'found'; readonly requests: readonly LoggedRequest[] };
 
 /**
- * Requests of a directory as its log has them, the newest first, a page at a time. A debugging aid: what was done is told by the audit
+ * Requests of a directory as its log has them, the newest first unless it is asked otherwise, a page at a time. A debugging aid: what was done is told by the audit
  * trail. Refuses `unknown_connection`, and (`invalid`) a limit out of its range.
  */
 export async function listDirectoryRequests(

@@ -67,10 +67,17 @@ export type RequestQuery = {
   readonly status: readonly [number, number] | null;
   readonly since: Instant | null;
   /** The page begins with what is older than this one. */
-  readonly before: { readonly at: Instant; readonly requestId: string } | null;
+  readonly before: RequestPlace | null;
   readonly limit: number;
   readonly bodies: boolean;
+  /** The oldest first; the page then begins with what is younger than `before`. */
+  readonly oldestFirst?: true;
+  /** Does not belong to it any more. */
+  readonly until?: Instant | null;
 };
+
+/** Where a request stands among those of its directory. */
+export type RequestPlace = { readonly at: Instant; readonly requestId: string };
 
 type RequestRow = ScimRequest & {
   readonly hasKept: boolean;
@@ -80,12 +87,13 @@ type RequestRow = ScimRequest & {
   readonly refusal: string | null;
 };
 
-/** Requests of one directory, the newest first. */
+/** Requests of one directory, the newest first unless it is asked otherwise. */
 export async function readRequests(
   tx: TenantTx,
   connectionId: ConnectionId,
-  { status, since, before, limit, bodies }: RequestQuery,
+  { status, since, before, limit, bodies, oldestFirst, until = null }: RequestQuery,
 ): Promise<readonly LoggedRequest[]> {
+  const [beyond, order] = oldestFirst === true ? ['>', 'asc'] : ['<', 'desc'];
   // Refusals have an index of their own, which only a condition that cannot be a parameter lets the database use.
   const refusedOnly = status !== null && status[0] >= 400 ? 'and r.status >= 400' : '';
   const rows = await tx.run<RequestRow>(
@@ -100,9 +108,10 @@ from scim_requests r
 left join scim_request_bodies b on $9 and b.tenant_id = r.tenant_id and b.connection_id = r.connection_id
   and b.occurred_at = r.occurred_at and b.request_id = r.request_id
 where r.tenant_id = $1 and r.connection_id = $2 and r.occurred_at >= coalesce(to_timestamp($3 / 1000.0), '-infinity')
-  and ($4::bigint is null or (r.occurred_at, r.request_id) < (to_timestamp($4 / 1000.0), $5::uuid))
+  and r.occurred_at < coalesce(to_timestamp($10 / 1000.0), 'infinity')
+  and ($4::bigint is null or (r.occurred_at, r.request_id) ${beyond} (to_timestamp($4 / 1000.0), $5::uuid))
   and ($6::int is null or r.status between $6 and $7) ${refusedOnly}
-order by r.occurred_at desc, r.request_id desc limit $8`,
+order by r.occurred_at ${order}, r.request_id ${order} limit $8`,
     },
     [
       tx.tenantId,
@@ -114,6 +123,7 @@ order by r.occurred_at desc, r.request_id desc limit $8`,
       status?.[1] ?? null,
       limit,
       bodies,
+      until,
     ],
   );
   return rows.map(({ hasKept, contentType, body, omitted, refusal, ...request }) => ({

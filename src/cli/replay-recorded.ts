@@ -1,0 +1,105 @@
+// A request of the log as it can be sent again, or why it cannot.
+
+import type { RecordedRequest } from '../operations/replay-source.ts';
+
+export type Sendable = {
+  readonly kind: 'send';
+  readonly method: string;
+  /** Below the directory, with its query, decoded: ids in it are to be renamed before {@link targetOf}. */
+  readonly path: string;
+  readonly query: readonly (readonly [name: string, value: string])[];
+  readonly body: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+export type NotSendable = {
+  /** `left_out`: nothing of it was done then, and its sender sent it again. */
+  readonly kind: 'not_kept' | 'left_out';
+  readonly why: string;
+};
+
+const CUT = '…';
+// As long as the log keeps at the most: what has this length may have been longer.
+const MAX_PATH = 300;
+const MAX_QUERY = 1_000;
+const PARAMETERS: ReadonlySet<string> = new Set([
+  'filter',
+  'startIndex',
+  'count',
+  'attributes',
+  'excludedAttributes',
+  'sortBy',
+  'sortOrder',
+  'aadOptscim062020',
+]);
+
+/** What of a recorded request can be sent again. Ids in it are the real ones. */
+export function sendable(request: RecordedRequest): Sendable | NotSendable {
+  const { method, path, status, kept, bytesIn } = request;
+  if (status === 429) return { kind: 'left_out', why: 'over the limit then; nothing of it was done' };
+  if (status === 503) return { kind: 'left_out', why: 'answered "later" then; nothing of it was done' };
+  const missing = (why: string): NotSendable => ({ kind: 'not_kept', why });
+  if (path.length >= MAX_PATH || path.includes(CUT) || path.includes('[redacted]'))
+    return missing('its address was not kept whole');
+  const query = queryOf(request.query);
+  if (query === null) return missing('its query was not kept whole');
+  if (query.some(([name]) => name === 'cursor')) return missing('cursors are not kept');
+  if (kept?.omitted === 'cut') return missing('its body was too large to be kept');
+  if (kept?.omitted === 'not_json') return missing('its body was no JSON and was not kept');
+  const body = kept?.body ?? null;
+  if (bytesIn > 0 && body === null) return missing('its body was not kept');
+  const type = kept?.contentType ?? null;
+  return {
+    kind: 'send',
+    method,
+    path,
+    query,
+    body,
+    headers: {
+      Accept: 'application/scim+json, application/json',
+      ...(request.userAgent === null ? {} : { 'User-Agent': request.userAgent }),
+      ...(type === null ? {} : { 'Content-Type': type }),
+    },
+  };
+}
+
+/**
+ * The parameters of a query as the log shows it: decoded, and joined by `&`. Null where something of them was taken out. Names of
+ * parameters that are not the standard's are not kept, and not missed: nothing reads them.
+ */
+function queryOf(shown: string | null): readonly (readonly [string, string])[] | null {
+  if (shown === null) return [];
+  if (shown.length >= MAX_QUERY || shown.includes('[too long]') || shown.includes('[redacted]')) return null;
+  if (shown.endsWith(`"${CUT}`)) return null;
+  return outsideQuotes(shown)
+    .filter((part) => !/^\d+ parameters? not shown$/.test(part))
+    .map((part): readonly [string, string] => {
+      const equals = part.indexOf('=');
+      return equals === -1 ? [part, ''] : [part.slice(0, equals), part.slice(equals + 1)];
+    })
+    .reduce<(readonly [string, string])[]>((parts, [name, value]) => {
+      const last = parts.at(-1);
+      // An `&` of a value that is no literal.
+      if (!PARAMETERS.has(name) && name !== 'cursor' && last !== undefined)
+        parts[parts.length - 1] = [last[0], `${last[1]}&${value === '' ? name : `${name}=${value}`}`];
+      else parts.push([name, value]);
+      return parts;
+    }, []);
+}
+
+/** Cut at each `&` that stands in no literal. */
+function outsideQuotes(text: string): readonly string[] {
+  const parts = [''];
+  for (const [piece] of text.matchAll(/"(?:[^"\\]|\\.)*"|&|[^"&]+|"/gs)) {
+    if (piece === '&') parts.push('');
+    else parts[parts.length - 1] += piece;
+  }
+  return parts;
+}
+
+/** The address as it goes out. */
+export function targetOf(path: string, query: Sendable['query']): string {
+  const address = path.split('/').map(encodeURIComponent).join('/');
+  const parameters = query.map(([name, value]) => (value === '' ? name : `${name}=${encodeURIComponent(value)}`));
+  return parameters.length === 0 ? address : `${address}?${parameters.join('&')}`;
+}

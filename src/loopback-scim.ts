@@ -1,0 +1,61 @@
+// The SCIM server for this process alone: the real router on a loopback port, confined to one tenant. For playing requests again.
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import type { Caller, Context, TenantTx } from './context.ts';
+import type { TenantId } from './core/ids.ts';
+import { scimRouter } from './scim/router.ts';
+import type { World } from './world.ts';
+
+export type LoopbackScim = {
+  /** `http://127.0.0.1:…`, without a slash at the end. */
+  readonly url: string;
+  close(): Promise<void>;
+};
+
+/**
+ * Serves SCIM of one tenant until it is closed. Whatever it is sent, nothing is written in another tenant (what would do so fails) and no
+ * letter is written (what would be one is left out). Its requests are in no directory's log.
+ */
+export async function openLoopbackScim(world: World, tenantId: TenantId): Promise<LoopbackScim> {
+  const contextFor = (caller: Caller) => confined(world.contextFor(caller), tenantId);
+  const app = express().disable('x-powered-by').disable('etag');
+  app.use('/scim/v2', scimRouter({ contextFor, publicUrl: world.settings.publicUrl, log: world.log }));
+  const server = createServer(app);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** A context in which no other tenant can be named, and in which no letter is written. */
+export function confined(ctx: Context, tenantId: TenantId): Context {
+  const own = (asked: TenantId): void => {
+    if (asked !== tenantId) throw new Error('a replay was about to act in another tenant');
+  };
+  const quiet = (tx: TenantTx): TenantTx => ({
+    ...tx,
+    run: async (statement, values) => (/enqueue_job/.test(statement.text) ? [] : tx.run(statement, values)),
+  });
+  return {
+    ...ctx,
+    hot(asked) {
+      own(asked);
+      return quiet(ctx.hot(asked));
+    },
+    async transaction(asked, act) {
+      own(asked);
+      return ctx.transaction(asked, (tx) => act(quiet(tx)));
+    },
+  };
+}
