@@ -19,12 +19,12 @@ export type GroupNames = {
 
 export type StoredGroup = GroupNames & { readonly groupId: DirectoryGroupId; readonly version: number };
 
-/** What becomes of the members: `replace` alone, or `remove` and `add` with no id in both. */
+/** What becomes of the members: `replace` alone, or `remove` and `add` with no id in both. An id may be in a list twice. */
 export type MemberEdit =
   | { readonly kind: 'replace'; readonly to: readonly DirectoryUserId[] }
   | { readonly kind: 'change'; readonly add: readonly DirectoryUserId[]; readonly remove: readonly DirectoryUserId[] };
 
-export const noMembers: MemberEdit = { kind: 'change', add: [], remove: [] };
+export const noMembers = { kind: 'change', add: [], remove: [] } as const satisfies MemberEdit;
 
 export function editsMembers(edit: MemberEdit): boolean {
   return edit.kind === 'replace' || edit.add.length + edit.remove.length > 0;

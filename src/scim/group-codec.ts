@@ -18,7 +18,7 @@ import { type EncodeOptions, fits, MAX_USER_JSON } from './user-codec.ts';
 
 export type PushedGroup = GroupNames & {
   readonly attributes: JsonObject;
-  /** Ids of users, each once, in canonical form; null where the body does not speak of members. */
+  /** Ids of users in canonical form, as often as they were sent; null where the body does not speak of members. */
   readonly members: readonly DirectoryUserId[] | null;
 };
 
@@ -106,16 +106,16 @@ export function readMemberIds(
   notes: Notes,
 ): readonly DirectoryUserId[] {
   if (isEmpty(value)) return [];
-  const ids = new Set<DirectoryUserId>();
+  const ids: DirectoryUserId[] = [];
   for (const item of readList(value, 'members', notes)) {
     const id = readMember(item, notes);
     if (id === undefined || id === '') throw invalidValue('A member has no value.');
     const canonical = isUuid(id);
     const key = canonical ? id : nameKey(id);
-    if (canonical || isUuid(key)) ids.add(key as DirectoryUserId);
+    if (canonical || isUuid(key)) ids.push(key as DirectoryUserId);
     else if (purpose === 'added') throw unknownMember();
   }
-  return ids.values().toArray();
+  return ids;
 }
 
 function readMember(item: JsonValue, notes: Notes): string | undefined {

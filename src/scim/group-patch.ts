@@ -1,7 +1,7 @@
 // PATCH of a group as a plan of sets (RFC 7644 §3.5.2): its cost does not depend on how many members the group has,
 // because they are never loaded to make it.
 
-import type { GroupNames, MemberEdit } from '../core/directory-group.ts';
+import { type GroupNames, type MemberEdit, noMembers } from '../core/directory-group.ts';
 import { type DirectoryUserId, isUuid } from '../core/ids.ts';
 import { invalidPath, mutability, noTarget } from './errors.ts';
 import type { FilterNode, PatchTarget } from './filter.ts';
@@ -26,10 +26,8 @@ export type GroupPlan = {
 type Draft = {
   readonly schema: ResourceSchema;
   readonly notes: Notes;
-  /** The whole membership, once an operation has set it. */
-  whole: Set<DirectoryUserId> | null;
-  readonly added: Set<DirectoryUserId>;
-  readonly removed: Set<DirectoryUserId>;
+  /** In order. */
+  readonly members: [op: PatchOp, ids: readonly DirectoryUserId[]][];
   displayName: string | undefined;
   externalId: string | null | undefined;
   claimedId: string | null;
@@ -51,9 +49,7 @@ export function decodeGroupPatch(
   const draft: Draft = {
     schema,
     notes,
-    whole: null,
-    added: new Set(),
-    removed: new Set(),
+    members: [],
     displayName: undefined,
     externalId: undefined,
     claimedId: null,
@@ -70,17 +66,42 @@ export function decodeGroupPatch(
 export const readOnlyId = () => mutability('id is read-only.');
 
 function planOf(draft: Draft): GroupPlan {
-  const { whole, added, removed, displayName, externalId, claimedId, extensions } = draft;
-  const members: MemberEdit =
-    whole === null
-      ? { kind: 'change', add: added.values().toArray(), remove: removed.values().toArray() }
-      : { kind: 'replace', to: whole.values().toArray() };
+  const { members, displayName, externalId, claimedId, extensions } = draft;
   const names = {
     ...(displayName === undefined ? {} : { displayName }),
     ...(externalId === undefined ? {} : { externalId }),
   };
   const attributes = extensions.length === 0 ? null : (held: JsonObject) => patchExtensions(draft, held);
-  return { members, names, attributes, claimedId };
+  return { members: membersEdit(members), names, attributes, claimedId };
+}
+
+function membersEdit(operations: Draft['members']): MemberEdit {
+  const [first, ...others] = operations;
+  if (first === undefined) return noMembers;
+  // The database compares sets anyway: one list, maybe of 100,000, is passed on as it came.
+  if (others.length === 0) return onlyEdit(...first);
+  const [added, removed] = [new Set<DirectoryUserId>(), new Set<DirectoryUserId>()];
+  /** The whole membership, once an operation has set it. */
+  let whole: Set<DirectoryUserId> | null = null;
+  for (const [op, ids] of operations) {
+    if (op === 'replace') whole = new Set(ids);
+    else if (whole !== null) for (const id of ids) op === 'add' ? whole.add(id) : whole.delete(id);
+    else {
+      const [into, outOf] = op === 'add' ? [added, removed] : [removed, added];
+      for (const id of ids) {
+        into.add(id);
+        outOf.delete(id);
+      }
+    }
+  }
+  return whole === null
+    ? { kind: 'change', add: added.values().toArray(), remove: removed.values().toArray() }
+    : { kind: 'replace', to: whole.values().toArray() };
+}
+
+function onlyEdit(op: PatchOp, ids: readonly DirectoryUserId[]): MemberEdit {
+  if (op === 'replace') return { kind: 'replace', to: ids };
+  return { ...noMembers, [op]: ids };
 }
 
 function patchExtensions({ schema, notes, extensions }: Draft, held: JsonObject): JsonObject {
@@ -148,41 +169,15 @@ function applyToMembers(
   if (filter !== null) {
     const ids = idsOfFilter(filter);
     if (op !== 'remove' || ids === null) throw invalidPath('Members are chosen by value, to be removed.');
-    remove(draft, ids);
-  } else if (op === 'add') {
-    add(draft, readMemberIds(value ?? null, 'added', draft.notes));
-  } else if (op === 'replace') {
-    replace(draft, readMemberIds(value ?? null, 'added', draft.notes));
+    draft.members.push(['remove', ids]);
+  } else if (op !== 'remove') {
+    draft.members.push([op, readMemberIds(value ?? null, 'added', draft.notes)]);
   } else if (isArray(value) || !isEmpty(value)) {
     note(draft.notes, removeValues, 'members');
-    remove(draft, readMemberIds(value as JsonValue, 'removed', draft.notes));
+    draft.members.push(['remove', readMemberIds(value as JsonValue, 'removed', draft.notes)]);
   } else {
-    replace(draft, []);
+    draft.members.push(['replace', []]);
   }
-}
-
-function add(draft: Draft, ids: readonly DirectoryUserId[]): void {
-  for (const id of ids) {
-    draft.removed.delete(id);
-    (draft.whole ?? draft.added).add(id);
-  }
-}
-
-function remove(draft: Draft, ids: readonly DirectoryUserId[]): void {
-  for (const id of ids) {
-    if (draft.whole !== null) {
-      draft.whole.delete(id);
-    } else {
-      draft.added.delete(id);
-      draft.removed.add(id);
-    }
-  }
-}
-
-function replace(draft: Draft, ids: readonly DirectoryUserId[]): void {
-  draft.added.clear();
-  draft.removed.clear();
-  draft.whole = new Set(ids);
 }
 
 /** The ids that a value filter chooses: `value eq "a"`, joined by `or`, each maybe with `type eq "User"`; null for any other. */

@@ -182,6 +182,28 @@ describe('members', () => {
     expect(emptied.body.members).toEqual([]);
   });
 
+  test('that a request names twice are there once, and are gone once', async () => {
+    const [ann, bob] = await users(2);
+    const twice = refs([ann, bob, ann]);
+    const { id } = await group({ members: twice });
+    expect(await membersOf(id)).toEqual([ann.id, bob.id].sort());
+    const put = await okta.put(`/Groups/${id}`, { displayName: fresh(), members: refs([bob, bob]) });
+    expect(put.body.members).toHaveLength(1);
+    const patch = (op: string) => okta.patch(`/Groups/${id}`, { op, path: 'members', value: twice });
+    expect((await patch('add')).status).toBe(204);
+    expect(await membersOf(id)).toEqual([ann.id, bob.id].sort());
+    expect((await patch('replace')).status).toBe(204);
+    expect((await patch('remove')).status).toBe(204);
+    expect(await membersOf(id)).toEqual([]);
+    const counts = (await events(id)).map(({ detail }) => [detail.added, detail.removed ?? 0]);
+    expect(counts.filter(([added]) => added !== undefined)).toEqual([
+      [2, 0],
+      [0, 1],
+      [1, 0],
+      [0, 2],
+    ]);
+  });
+
   test('T50 ten thousand in one PUT, and all but one removed in one PATCH, hold nobody up', async () => {
     const ids = await manyUsers(10_000);
     const made = await group();
