@@ -18,6 +18,8 @@ import type { AttributeDefinition } from './schema.ts';
 
 /** Values of one multi-valued attribute of one person. */
 export const MAX_ELEMENTS = 1000;
+/** As sent, with those that say nothing or say it again. */
+const MAX_SENT = 10 * MAX_ELEMENTS;
 
 /**
  * The value as it is stored, or undefined where it leaves the attribute unassigned (`null`, `""`, `[]`, a complex value without
@@ -41,7 +43,9 @@ export function readElements(
   notes: Notes,
 ): readonly JsonValue[] | undefined {
   const elements: JsonValue[] = [];
-  for (const item of readList(value, definition.name, notes)) {
+  const sent = readList(value, definition.name, notes);
+  if (sent.length > MAX_SENT) throw tooManyElements();
+  for (const item of sent) {
     const element = isEmpty(item) ? undefined : readOne(definition, item, notes);
     if (element !== undefined) elements.push(element);
   }
@@ -70,12 +74,14 @@ const twinKey = ({ type, value }: JsonObject): string => JSON.stringify([type, v
 
 /** The list within its limit and with at most one primary: the last that says so (RFC 7643 §2.4). */
 export function onePrimary(elements: readonly JsonValue[]): readonly JsonValue[] {
-  if (elements.length > MAX_ELEMENTS) throw invalidValue(`An attribute has more than ${MAX_ELEMENTS} values.`);
+  if (elements.length > MAX_ELEMENTS) throw tooManyElements();
   const last = elements.findLastIndex(isPrimary);
   const first = elements.findIndex(isPrimary);
   if (first === last) return elements;
   return elements.map((element, index) => (index !== last && isPrimary(element) ? notPrimary(element) : element));
 }
+
+const tooManyElements = () => invalidValue(`An attribute has more than ${MAX_ELEMENTS} values.`);
 
 export function isPrimary(element: JsonValue): element is JsonObject {
   return isObject(element) && element.primary === true;

@@ -159,6 +159,7 @@ describe('a pushed user', () => {
     [{ x509Certificates: [{ value: 'not base64!' }] }],
     [{ [enterpriseUserUrn]: 'text' }],
     [{ photos: Array.from({ length: 1001 }, (_, index) => ({ value: `https://p.example/${index}` })) }],
+    [{ photos: Array.from({ length: 10_001 }, () => ({ value: 'https://p.example/' })) }],
   ] as [JsonObject][])('with values of the wrong type or length is 400 invalidValue: %j (T49, T90)', (more) =>
     expect(userRefusal(more)).toEqual([400, 'invalidValue']),
   );
