@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import express, { type Express, type RequestHandler } from 'express';
+import { answerBrokenRequests } from './broken-requests.ts';
 import { referenceOf } from './core/reference.ts';
 import { type Drain, makeDrain } from './drain.ts';
 import { healthRouter, type Metrics } from './health.ts';
@@ -166,6 +167,7 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS, maxHeaderSize: 16_384 },
     answer,
   );
+  answerBrokenRequests(http);
   // What a client expects beyond the standard is passed over, so that it is answered in the form of what it asked for.
   http.on('checkExpectation', answer);
   // Node would hang up without a word. Nobody else listens to this connection's errors any more, and one unheard would end the process.

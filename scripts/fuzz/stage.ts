@@ -251,8 +251,9 @@ async function replenish(installation: Installation, known: Known): Promise<void
 async function readAuthority(database: pg.Pool, suspendedId: string): Promise<string> {
   const rows = async (text: string, values: readonly unknown[] = []) => (await database.query(text, [...values])).rows;
   const tables = await rows(
-    `select c.table_name as name from information_schema.columns c join pg_tables t on t.tablename = c.table_name
-     where c.table_schema = 'public' and t.schemaname = 'public' and c.column_name = 'tenant_id' order by 1`,
+    `select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition and a.attname = 'tenant_id'
+     order by 1`,
   );
   const picture: Record<string, unknown> = {};
   for (const { name } of tables) {

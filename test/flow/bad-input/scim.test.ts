@@ -439,6 +439,13 @@ test('T49 whoever is refused before their body is through hears so, though the c
     const { text, cut } = await trickle(head, 20);
     expect([head, text.slice(0, 12), cut]).toEqual([head, `HTTP/1.1 ${status}`, false]);
   }
+  for (const [head, status] of [
+    [`${at('POST', '/Users', 20_000)}\r\nX-Long: ${'x'.repeat(20_000)}`, 431],
+    [`${at('POST', '/Users', 20_000)}\r\nno header`, 400],
+  ] as const) {
+    const { text, cut } = await trickle(head, 20);
+    expect([head.slice(-20), text.slice(0, 12), cut]).toEqual([head.slice(-20), `HTTP/1.1 ${status}`, false]);
+  }
   const endless = await trickle(at('POST', '/Users', 10_000_000), 10_000);
   expect(endless.text.slice(0, 12)).toBe('HTTP/1.1 415');
   expect(endless.ms).toBeLessThan(6_000);
