@@ -10,13 +10,22 @@ import type { ConnectionId, CredentialId, Instant, TenantId, TenantSlug } from '
 export type TokenParts = { readonly prefix: string; readonly secretHash: string };
 
 const TOKEN = /^dbs_([a-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
+const PREFIX_LENGTH = 12;
 const PREFIX_LETTERS = 'abcdefghijklmnopqrstuvwxyz012345';
+/** Of tokens for a doctor's visit; with a figure that no other token's has. */
+const DOCTOR = 'doctor9';
 
 /** A fresh token: 60 bits to find it by, 256 bits of secret. Its text is shown once and kept nowhere. */
-export function newToken(): TokenParts & { readonly token: string } {
-  const prefix = Array.from(randomBytes(12), (byte) => PREFIX_LETTERS[byte % 32]).join('');
+export function newToken(begin = ''): TokenParts & { readonly token: string } {
+  const random = Array.from(randomBytes(PREFIX_LENGTH - begin.length), (byte) => PREFIX_LETTERS[byte % 32]);
+  const prefix = begin + random.join('');
   const secret = randomBytes(32).toString('base64url');
   return { token: `dbs_${prefix}_${secret}`, prefix, secretHash: sha256(secret) };
+}
+
+/** A token for a doctor's visit: known by its prefix, and not counted among the two that a directory may have. */
+export function newDoctorToken(): TokenParts & { readonly token: string } {
+  return newToken(DOCTOR);
 }
 
 /** The parts of a token's text, or null where the text is none of ours. */
@@ -114,6 +123,8 @@ export type CredentialFacts = {
   readonly connectionId: ConnectionId;
   readonly scim: boolean;
   readonly live: number;
+  /** Tokens for doctors' visits, which `live` does not count. */
+  readonly doctors: number;
 };
 
 /** A token of a directory, or its OAuth client. */
@@ -133,15 +144,16 @@ export async function lockConnection(
     [tx.tenantId, connectionKey],
   );
   if (row === undefined) return undefined;
-  const live = await tx.run(
+  const live = await tx.run<{ doctor: boolean }>(
     {
       name: null,
-      text: `select 1 from scim_credentials where tenant_id = $1 and connection_id = $2 and kind = $3 and ended_at is null
+      text: `select prefix like '${DOCTOR}%' as doctor from scim_credentials where tenant_id = $1 and connection_id = $2 and kind = $3 and ended_at is null
   and (expires_at is null or expires_at > now())`,
     },
     [tx.tenantId, row.connection_id, kind],
   );
-  return { connectionId: row.connection_id, scim: row.scim, live: live.length };
+  const doctors = live.filter(({ doctor }) => doctor).length;
+  return { connectionId: row.connection_id, scim: row.scim, live: live.length - doctors, doctors };
 }
 
 export type ScimCredential = {
@@ -194,5 +206,6 @@ export async function findOpenCredential(
 
 /** An expression of ours as epoch milliseconds. */
 export function instant(expression: string): string {
-  return `floor(extract(epoch from ${expression}) * 1000)::bigint`;
+  // The microseconds are exact as a double; `extract` would reckon with decimals, for longer than the row takes to be found.
+  return `((date_part('epoch', ${expression}) * 1000000)::bigint / 1000)`;
 }
