@@ -6,15 +6,8 @@ import { type Refusal, refused } from '../core/errors.ts';
 import { type DirectoryGroupId, type DirectoryUserId, type Instant, isUuid } from '../core/ids.ts';
 import { StatementTimeout } from '../store/database.ts';
 import type { DirectoryGroupRow } from '../store/directory-groups.ts';
-import {
-  FIRST_FILTER_PARAM,
-  type ListedRow,
-  type Page,
-  type PagePart,
-  type PageQuery,
-  type Position,
-  readPage,
-} from '../store/directory-pages.ts';
+import { FIRST_FILTER_PARAM, type PagePart, type PageQuery, type Position } from '../store/directory-page-text.ts';
+import { type ListedRow, type Page, readPage } from '../store/directory-pages.ts';
 import type { DirectoryUserRow } from '../store/directory-person.ts';
 import { type MemberRow, readGroup, readMembers, readUser } from '../store/directory-reads.ts';
 import { type Unauthenticated, unauthenticated } from './precondition.ts';

@@ -74,11 +74,7 @@ function requestOf({ baseUrl }: Exchange, query: ListQuery, cursors: Cursors | n
     const key = keys?.[index] ?? null;
     // Without a filter that leads to a few, everything is looked at: quickly only where an index has the order, and nothing to find.
     if (condition === null ? key?.indexed === false : !condition.selective) costly = true;
-    return {
-      resource,
-      filter: condition === null ? null : { sql: condition.sql, params: condition.params },
-      key: key?.sql ?? null,
-    };
+    return { resource, filter: condition, key: key?.sql ?? null };
   });
   return {
     parts,

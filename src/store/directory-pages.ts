@@ -1,50 +1,21 @@
-// Pages of a directory's users and groups. A whole page comes as one text value, since taking rows apart costs more than finding them.
+// Pages of a directory's users and groups.
 
-import type { TenantTx } from '../context.ts';
+import type { Statement, TenantTx } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
-import type { DirectoryGroupId, DirectoryUserId, Instant } from '../core/ids.ts';
 import type { DirectoryGroupRow } from './directory-groups.ts';
-import { type DirectoryUserRow, GROUPS_OF_D } from './directory-person.ts';
-import { instant, LIVE } from './scim-credentials.ts';
-
-// JSON text never holds control characters, so they can stand between values.
-const ROW = '\u001e';
-const FIELD = '\u001f';
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
-const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-
-/** A condition on `d` with its values. */
-export type Condition = { readonly sql: string; readonly params: readonly unknown[] };
-/** Number of the first parameter of the first part's filter; the next part's follow. */
-export const FIRST_FILTER_PARAM = 7;
-
-/** One type of resource in a query: which of them, and the key that they are sorted by; null: by their ids alone. */
-export type PagePart = {
-  readonly resource: 'users' | 'groups';
-  readonly filter: Condition | null;
-  /** An expression on `d` that is never null; all parts have keys of one type. */
-  readonly key: string | null;
-};
-
-/** A place in the order of a query: right behind this resource, or before it. */
-export type Position = { readonly key: string | null; readonly id: string };
-
-export type PageQuery = {
-  readonly parts: readonly PagePart[];
-  /** Type of the keys as SQL has it. */
-  readonly keyType: string;
-  readonly descending: boolean;
-  /** Against the order, away from `at`: the page before. Its rows come in the order all the same. */
-  readonly backwards: boolean;
-  /** The page begins behind this place, or at `offset` where none is known. */
-  readonly at: Position | null;
-  readonly offset: number;
-  readonly limit: number;
-  /** Whether to count all that match. */
-  readonly counts: boolean;
-  /** Whether users come with their groups. */
-  readonly groups: boolean;
-};
+import {
+  direction,
+  fewText,
+  MOST_ROWS,
+  type PagePart,
+  type PageQuery,
+  type Place,
+  type Position,
+  plainText,
+  sortedText,
+} from './directory-page-text.ts';
+import type { DirectoryUserRow } from './directory-person.ts';
+import { FIELD, type GroupsOf, groupOf, groupsOfPage, ID_LENGTH, ownGroups, ROW, userOf } from './directory-rows.ts';
 
 export type ListedRow =
   | { readonly resource: 'users'; readonly row: DirectoryUserRow }
@@ -60,117 +31,22 @@ export type Page = {
 
 // Statements of filters are prepared as well, up to a number of shapes: a hostile client has endless ones.
 const MAX_NAMED = 100;
-const named = new Map<string, string>();
+const named = new Map<string, Statement>();
 
-function nameOf(text: string): string | null {
-  const known = named.get(text);
+/** The statement of a shape, whose text is written once. */
+function prepared(shape: string, write: () => string): Statement {
+  const known = named.get(shape);
   if (known !== undefined) return known;
-  if (named.size >= MAX_NAMED) return null;
-  const name = `directory_page_${named.size}`;
-  named.set(text, name);
-  return name;
-}
-
-const USER_FIELDS = ['d.version', instant('d.created_at'), instant('d.last_modified_at'), 'd.attributes::text'];
-const tables = {
-  users: { table: 'directory_users', id: 'directory_user_id', fields: USER_FIELDS },
-  groups: {
-    table: 'directory_groups',
-    id: 'group_id',
-    fields: [
-      'd.version',
-      instant('d.created_at'),
-      instant('d.last_modified_at'),
-      `json_build_array(d.display_name, d.external_id)::text`,
-      'd.attributes::text',
-    ],
-  },
-} as const;
-
-function fieldsOf({ resource }: PagePart, { groups }: PageQuery): readonly string[] {
-  return resource === 'users' && groups ? [...USER_FIELDS, `${GROUPS_OF_D}::text`] : tables[resource].fields;
-}
-
-// Tenant and connection are compared with parameters, not with the credential's row: only so is the index's order the page's.
-const open = ({ resource, filter }: PagePart): string =>
-  `${tables[resource].table} d
-  where d.tenant_id = $1 and d.connection_id = $3 and d.ended_at is null${filter === null ? '' : ` and (${filter.sql})`}`;
-
-/** The order in which rows are looked for: a page before another is found against the order. */
-const direction = ({ descending, backwards }: PageQuery): 'asc' | 'desc' => (descending === backwards ? 'asc' : 'desc');
-
-function behind(part: PagePart, query: PageQuery, keyParam: number): string {
-  const id = `d.${tables[part.resource].id}`;
-  const sign = direction(query) === 'asc' ? '>' : '<';
-  if (part.key === null || query.at === null) return ` and ${id} ${sign} $4`;
-  return ` and (${part.key}, ${id}) ${sign} ($${keyParam}::${query.keyType}, $4::uuid)`;
-}
-
-/** How many match: from the counters, or counted where the page does not show them all. */
-function totalText(query: PageQuery): string {
-  const { parts, counts, at } = query;
-  if (!counts) return 'null::bigint';
-  if (parts.every(({ filter }) => filter === null)) {
-    const resources = parts.map(({ resource }) => `'${resource}'`).join(', ');
-    return `(select coalesce(sum(n.count), 0)::bigint from directory_counters n
-    where n.tenant_id = $1 and n.connection_id = $3 and n.resource in (${resources}))`;
-  }
-  const all = parts.map((part) => `(select count(*) from ${open(part)})`).join(' + ');
-  if (at !== null) return `(${all})`;
-  return `case when $6 = 0 and (select count(*) from page) < $5 then (select count(*) from page) else ${all} end`;
-}
-
-/** A page of one type of resource in the order of its ids: the statement that nearly every request needs. */
-function plainText(part: PagePart, query: PageQuery): string {
-  const id = `d.${tables[part.resource].id}`;
-  const fields = fieldsOf(part, query);
-  const way = direction(query);
-  return `
-with ${LIVE}, page as (
-  select ${id} as id, ${fields.map((field, index) => `${field} as c${index}`).join(', ')}
-  from ${open(part)}${behind(part, query, 0)}
-  order by ${id} ${way} limit $5 offset $6
-)
-select ${totalText(query)} as total,
-  (select string_agg(p.id || ${fields.map((_, index) => `e'\\x1f' || p.c${index}`).join(' || ')}, e'\\x1e' order by p.id ${way}) from page p) as page
-from live l`;
+  const text = write();
+  if (named.size >= MAX_NAMED) return { name: null, text };
+  const statement = { name: `directory_page_${named.size}`, text };
+  named.set(shape, statement);
+  return statement;
 }
 
 /**
- * A page in any order, of one type of resource or of several. The page is found by keys and ids alone, so that what is sorted is
- * small; only then are the rows themselves read.
- */
-function sortedText(query: PageQuery, keyParam: number): string {
-  const { parts, keyType } = query;
-  const way = direction(query);
-  const keys = parts.map((part, index) => {
-    const id = `d.${tables[part.resource].id}`;
-    const key = part.key ?? id;
-    return `(select ${index} as part, ${key} as key, ${id} as id
-  from ${open(part)}${behind(part, query, keyParam)}
-  order by ${key} ${way}, ${id} ${way} limit $5::bigint + $6::bigint)`;
-  });
-  const rows = parts.map((part, index) => {
-    const { table, id } = tables[part.resource];
-    const fields = fieldsOf(part, query).join(` || e'\\x1f' || `);
-    return `when ${index} then (select ${fields} from ${table} d where d.tenant_id = $1 and d.${id} = p.id)`;
-  });
-  // As JSON: the text of a key may hold anything, and a moment's text is then the same under every setting.
-  const key = keyType === 'timestamptz' ? 'to_json(p.key)' : 'to_json(p.key::text)';
-  return `
-with ${LIVE}, page as (
-  select * from (
-${keys.join('\nunion all\n')}
-  ) k order by k.key ${way}, k.id ${way} limit $5 offset $6
-)
-select ${totalText(query)} as total,
-  (select string_agg(p.part || e'\\x1f' || ${key} || e'\\x1f' || p.id || e'\\x1f' || case p.part ${rows.join(' ')} end, e'\\x1e'
-    order by p.key ${way}, p.id ${way}) from page p) as page
-from live l`;
-}
-
-/**
- * A page of the directory. `once`: its text is not worth preparing. Undefined: the credential may not be used. One statement.
+ * A page of the directory. `once`: its text is not worth preparing. Undefined: the credential may not be used. One statement, and a
+ * second one where a filter that leads to a few leads to hundreds.
  */
 export async function readPage(
   tx: TenantTx,
@@ -178,79 +54,119 @@ export async function readPage(
   query: PageQuery,
   { once }: { readonly once: boolean },
 ): Promise<Page | undefined> {
-  const { parts, at, limit, offset } = query;
+  if (query.limit > MOST_ROWS) throw new RangeError(`A page has ${MOST_ROWS} rows at most.`);
+  const [only, ...more] = query.parts as readonly [PagePart, ...PagePart[]];
+  const few = more.length === 0 && only.key === null && only.filter?.selective === true;
+  const page = few ? await readFew(tx, directory, query, only) : 'many';
+  return page === 'many' ? readRows(tx, directory, query, once) : page;
+}
+
+/** Takes all that a filter leads to, in a row each: put in order and counted here, they need the simplest of statements. */
+async function readFew(
+  tx: TenantTx,
+  directory: Directory,
+  query: PageQuery,
+  part: PagePart,
+): Promise<Page | 'many' | undefined> {
+  const { at, limit, offset } = query;
+  const groups = query.groups && part.resource === 'users';
+  const statement = prepared(`few ${part.resource} ${groups} ${part.filter?.sql}`, () => fewText(part, groups));
+  const { tenantId } = tx;
+  const { credentialId, connectionId } = directory;
+  const values = [tenantId, credentialId, connectionId, ...(part.filter?.params ?? [])];
+  const rows = await tx.run<{ text: string | null }>(statement, values);
+  if (rows.length === 0) return undefined;
+  if (rows.length > MOST_ROWS) return 'many';
+  const ascending = direction(query) === 'asc';
+  // Each begins with its id.
+  const all = rows.flatMap(({ text }) => text ?? []).sort();
+  if (!ascending) all.reverse();
+  const isBehind = (text: string): boolean => at === null || (ascending ? idOf(text) > at.id : idOf(text) < at.id);
+  const from = at === null ? offset : 0;
+  const texts = all.filter(isBehind).slice(from, from + limit);
+  const found = texts.map((text): Found => ({ part, key: null, text }));
+  return pageOf(query, found, groups ? ownGroups : null, all.length);
+}
+
+type PageRow = {
+  readonly total: number | null;
+  readonly page: string | null;
+  readonly memberships?: string | null;
+  readonly groupNames?: string | null;
+};
+
+async function readRows(
+  tx: TenantTx,
+  directory: Directory,
+  query: PageQuery,
+  once: boolean,
+): Promise<Page | undefined> {
+  const { parts, at, limit, offset, groups } = query;
   const [only, ...more] = parts as readonly [PagePart, ...PagePart[]];
   const plain = more.length === 0 && only.key === null;
-  const values: unknown[] = [
-    tx.tenantId,
-    directory.credentialId,
-    directory.connectionId,
-    at?.id ?? (direction(query) === 'asc' ? FIRST_ID : LAST_ID),
-    limit,
-    at === null ? offset : 0,
-    ...parts.flatMap(({ filter }) => filter?.params ?? []),
-  ];
-  const keyed = !plain && at !== null && parts.some(({ key }) => key !== null);
-  if (keyed) values.push(at.key);
-  const text = plain ? plainText(only, query) : sortedText(query, values.length);
-  const name = once ? null : nameOf(text);
-  const [row] = await tx.run<{ total: number | null; page: string | null }>({ name, text }, values);
+  const values: unknown[] = [tx.tenantId, directory.credentialId, directory.connectionId];
+  for (const { filter } of parts) values.push(...(filter?.params ?? []));
+  const add = (value: unknown): string => `$${values.push(value)}`;
+  const place: Place = {
+    limit: add(limit),
+    id: at === null ? null : add(at.id),
+    key: at === null || parts.every(({ key }) => key === null) ? null : add(at.key),
+    offset: at !== null || offset === 0 ? null : add(offset),
+  };
+  const write = () => (plain ? plainText(only, query, place) : sortedText(query, place));
+  const statement = once ? { name: null, text: write() } : prepared(shapeOf(query, place), write);
+  const [row] = await tx.run<PageRow>(statement, values);
   if (row === undefined) return undefined;
-  const found = row.page === null ? [] : row.page.split(ROW).map((fields) => fields.split(FIELD));
-  if (query.backwards) found.reverse();
-  const placeOf = (index: number): Position | null => {
-    const fields = found.at(index);
-    if (fields === undefined) return null;
-    return plain
-      ? { key: null, id: fields[0] as string }
-      : { key: JSON.parse(fields[1] as string), id: fields[2] as string };
-  };
-  const rows = found.map((fields) => {
-    const part = plain ? only : (parts[Number(fields[0])] as PagePart);
-    const of = plain ? fields : fields.slice(2);
-    return part.resource === 'users'
-      ? ({ resource: 'users', row: userOf(of) } as const)
-      : ({ resource: 'groups', row: groupOf(of) } as const);
-  });
-  return { rows, placeOf, total: row.total };
+  const texts = row.page === null ? [] : row.page.split(ROW);
+  const found = texts.map((text) => (plain ? { part: only, key: null, text } : sortedOf(parts, text)));
+  const groupsOf = groups ? groupsOfPage(row.memberships ?? null, row.groupNames ?? null) : null;
+  return pageOf(query, found, groupsOf, row.total);
 }
 
-function userOf(fields: readonly string[]): DirectoryUserRow {
-  const [id, version, created, modified, attributes, groups] = fields as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string?,
-  ];
-  const row = {
-    id: id as DirectoryUserId,
-    attributes,
-    version: Number(version),
-    createdAt: Number(created) as Instant,
-    lastModifiedAt: Number(modified) as Instant,
-  };
-  return groups === undefined ? row : { ...row, groups: groups === '[]' ? [] : JSON.parse(groups) };
+/** All that a statement's text depends on. */
+function shapeOf({ parts, keyType, counts, groups, ...query }: PageQuery, place: Place): string {
+  const { id, key, offset } = place;
+  const asked = parts.map(({ resource, filter, key: sorted }) => [resource, sorted, filter?.sql, filter?.selective]);
+  return JSON.stringify([
+    asked,
+    keyType,
+    counts,
+    groups,
+    direction({ parts, keyType, counts, groups, ...query }),
+    id,
+    key,
+    offset,
+  ]);
 }
 
-function groupOf(fields: readonly string[]): DirectoryGroupRow {
-  const [id, version, created, modified, names, attributes] = fields as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  const [displayName, externalId] = JSON.parse(names) as [string, string | null];
+/** A row that was found: its type, its key as JSON, its text. */
+type Found = { readonly part: PagePart; readonly key: string | null; readonly text: string };
+
+function sortedOf(parts: readonly PagePart[], text: string): Found {
+  const behindPart = text.indexOf(FIELD) + 1;
+  const behindKey = text.indexOf(FIELD, behindPart) + 1;
   return {
-    id: id as DirectoryGroupId,
-    displayName,
-    externalId,
-    attributes,
-    version: Number(version),
-    createdAt: Number(created) as Instant,
-    lastModifiedAt: Number(modified) as Instant,
+    part: parts[Number(text.slice(0, behindPart - 1))] as PagePart,
+    key: text.slice(behindPart, behindKey - 1),
+    text: text.slice(behindKey),
+  };
+}
+
+const idOf = (text: string): string => text.slice(0, ID_LENGTH);
+
+/** Rows as they were looked for, as a page has them. */
+function pageOf(query: PageQuery, found: Found[], groups: GroupsOf | null, total: number | null): Page {
+  if (query.backwards) found.reverse();
+  return {
+    rows: found.map(({ part, text }) =>
+      part.resource === 'users'
+        ? { resource: 'users', row: userOf(text, groups) }
+        : { resource: 'groups', row: groupOf(text) },
+    ),
+    placeOf(index) {
+      const row = found.at(index);
+      return row === undefined ? null : { key: row.key === null ? null : JSON.parse(row.key), id: idOf(row.text) };
+    },
+    total,
   };
 }

@@ -4,36 +4,32 @@ import type { Statement, TenantTx } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { DirectoryGroupId, DirectoryUserId } from '../core/ids.ts';
 import { type DirectoryGroupRow, GROUP_COLUMNS } from './directory-groups.ts';
-import { type DirectoryUserRow, GROUPS_OF_D } from './directory-person.ts';
-import { instant, LIVE } from './scim-credentials.ts';
+import type { DirectoryUserRow } from './directory-person.ts';
+import { FIELD, ownGroups, ROW, USER_TEXT, USER_WITH_GROUPS_TEXT, userOf } from './directory-rows.ts';
+import { LIVE } from './scim-credentials.ts';
 
-// JSON text never holds control characters, so they can stand between values.
-const ROW = '\u001e';
-const FIELD = '\u001f';
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
-const READ_USER: Statement = {
-  name: 'directory_user_read',
-  text: `
+const readUserText = (text: string): string => `
 with ${LIVE}
-select d.directory_user_id as id, d.attributes::text as attributes, d.version, ${instant('d.created_at')} as "createdAt",
-  ${instant('d.last_modified_at')} as "lastModifiedAt", case when $4::boolean and d.directory_user_id is not null then ${GROUPS_OF_D} end as groups
-from live l
-left join directory_users d on d.tenant_id = $1 and d.connection_id = l.connection_id and d.directory_user_id = $3 and d.ended_at is null`,
-};
+select f.text from live l left join (
+  select ${text} as text from directory_users d
+  where d.tenant_id = $1 and d.connection_id = $3 and d.directory_user_id = $4 and d.ended_at is null
+) f on true`;
+const READ_USER: Statement = { name: 'directory_user_read', text: readUserText(USER_WITH_GROUPS_TEXT) };
+const READ_USER_ALONE: Statement = { name: 'directory_user_read_alone', text: readUserText(USER_TEXT) };
 
 /** One user. Null: there is none of this id. Undefined: the credential may not be used. One statement. */
 export async function readUser(
   tx: TenantTx,
-  directory: Directory,
+  { credentialId, connectionId }: Directory,
   id: DirectoryUserId,
   wantsGroups: boolean,
 ): Promise<DirectoryUserRow | null | undefined> {
-  const [row] = await tx.run<DirectoryUserRow>(READ_USER, [tx.tenantId, directory.credentialId, id, wantsGroups]);
+  const statement = wantsGroups ? READ_USER : READ_USER_ALONE;
+  const [row] = await tx.run<{ text: string | null }>(statement, [tx.tenantId, credentialId, connectionId, id]);
   if (row === undefined) return undefined;
-  if (row.id === null) return null;
-  const { groups, ...user } = row;
-  return groups == null ? user : { ...user, groups };
+  return row.text === null ? null : userOf(row.text, wantsGroups ? ownGroups : null);
 }
 
 const READ_GROUP: Statement = {
