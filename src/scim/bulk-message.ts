@@ -15,6 +15,7 @@ import {
   readMembers,
   stringEnd,
 } from './json.ts';
+import { MAX_VALUES, PIECE, type ReadJson, readJsonInPieces, tooManyValues } from './json-pieces.ts';
 import type { Pace } from './pace.ts';
 import { missingSchemas, type Notes, note } from './quirks.ts';
 import { nameKey } from './schema.ts';
@@ -73,8 +74,8 @@ export function payloadTooLarge(limit: number): ScimError {
 /**
  * The operations of a bulk request, in order.
  *
- * Refuses the request with 413 more operations or bytes than {@link bulkLimits}, naming the limit; with 400 invalidSyntax a body of
- * another form; with 400 invalidValue a `failOnErrors` below 1. Refuses an operation alone for what would refuse a single request
+ * Refuses the request with 413 more operations or bytes than {@link bulkLimits}, naming the limit, and more values than memory is
+ * for; with 400 invalidSyntax a body of another form; with 400 invalidValue a `failOnErrors` below 1. Refuses an operation alone for what would refuse a single request
  * (T43, T49), for a missing or doubled `bulkId` of a POST (400 invalidValue) and for any path but `/Users` and `/Groups`, with an id
  * except for a POST (400 invalidPath). RFC 7644 §3.7, §3.7.4. Does not look into what the operations say of a resource.
  */
@@ -88,9 +89,7 @@ export async function readBulk(bytes: Uint8Array, notes: Notes, pace: Pace): Pro
   if (pieces.length === 0) throw invalidSyntax('The request body has no Operations.');
   const operations: ReadOperation[] = [];
   for (const piece of pieces) {
-    const value = jsonOf(piece.text);
-    await pace();
-    operations.push(readPiece(value, piece));
+    operations.push(readPiece(await parsePiece(piece, pace), piece.text));
     await pace();
   }
   return { failOnErrors, operations: withoutDoubles(operations) };
@@ -106,6 +105,7 @@ function cut(json: string): { readonly envelope: string; readonly pieces: readon
   let list = -1;
   let start = 0;
   let members = 0;
+  let values = 0;
   let depth = 0;
   let name = '';
   const end = (at: number) => {
@@ -130,10 +130,12 @@ function cut(json: string): { readonly envelope: string; readonly pieces: readon
         members++;
         break;
       case 0x2c:
+        if (++values > MAX_VALUES) throw tooManyValues();
         if (list !== -1 && depth === 2) end(at);
         break;
       case 0x5b:
       case 0x7b:
+        if (++values > MAX_VALUES) throw tooManyValues();
         if (++depth > defaultLimits.depth) {
           throw invalidSyntax(`The request body is nested deeper than ${defaultLimits.depth} levels.`);
         }
@@ -184,11 +186,28 @@ function checkSchema(value: JsonValue | undefined, notes: Notes): void {
   }
 }
 
-function readPiece(value: JsonValue, { text, members }: Piece): ReadOperation {
+async function parsePiece({ text, members }: Piece, pace: Pace): Promise<ReadJson> {
+  // An operation may be as long as the whole bulk.
+  if (text.length > PIECE) return readJsonInPieces(Buffer.from(text), defaultLimits, pace);
+  const value = jsonOf(text);
+  return { value, fault: faultOf(() => checkValue(value, { json: text, written: members }, defaultLimits)) };
+}
+
+function faultOf(check: () => void): ScimError | null {
+  try {
+    check();
+    return null;
+  } catch (error) {
+    if (error instanceof ScimError) return error;
+    throw error;
+  }
+}
+
+function readPiece({ value, fault }: ReadJson, text: string): ReadOperation {
   if (!isObject(value)) throw invalidSyntax('An operation is not an object.');
   const { method, bulkId, path } = value;
   try {
-    checkValue(value, { json: text, written: members }, defaultLimits);
+    if (fault !== null) throw fault;
     return { kind: 'read', operation: readOperation(readMembers(value), text) };
   } catch (error) {
     if (!(error instanceof ScimError)) throw error;

@@ -2,14 +2,23 @@
 // piece, so that megabytes of it hold nobody up.
 
 import { isUtf8 } from 'node:buffer';
-import { invalidSyntax, tooLarge } from './errors.ts';
-import { countKeys, isArray, type JsonLimits, type JsonObject, type JsonValue, jsonOf, namedTwice } from './json.ts';
+import { invalidSyntax, ScimError, tooLarge } from './errors.ts';
+import {
+  countKeys,
+  isArray,
+  type JsonLimits,
+  type JsonObject,
+  type JsonValue,
+  jsonOf,
+  namedTwice,
+  tooManyMembers,
+} from './json.ts';
 import type { Pace } from './pace.ts';
 
 /** Bytes that are parsed in one go: the worst of them are a few milliseconds. */
 export const PIECE = 32 * 1024;
 /** Values of one body: 100,000 members with all that a member has. Small values take ten times the memory of their text. */
-const MAX_VALUES = 600_000;
+export const MAX_VALUES = 600_000;
 /** Of one text, which cannot be cut. No attribute may be as long. */
 const MAX_TEXT = 1024 * 1024;
 
@@ -26,22 +35,23 @@ export async function parseJsonInPieces(
   if (bytes.length > limits.bytes) throw tooLarge(`The request body is larger than ${limits.bytes} bytes.`);
   if (!isUtf8(bytes)) throw invalidSyntax('The request body is not UTF-8.');
   await pace();
-  const begin = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  const scan = newScan(bytes, begin, limits.depth, piece);
-  while (scan.at < bytes.length) {
-    scanPiece(scan);
-    await pace();
-  }
-  if (scan.depth > 0) throw notJson();
-  const whole = { from: begin, to: bytes.length, inner: scan.root };
-  const work: Work = { bytes, limits, pace, members: 0 };
-  const [value, ...others] = (await build(work, { array: true, start: 0, end: 0, segments: [whole] })) as JsonValue[];
-  if (value === undefined || others.length > 0) throw notJson();
-  if (work.members !== scan.members) throw namedTwice();
+  const scan = await scanAll(bytes, limits, pace, piece);
+  if (scan.fault !== null) throw scan.fault;
+  const { value, fault } = await parseAll(scan, limits, pace);
+  if (fault !== null) throw fault;
   return value;
 }
 
+/** A value, and why it is refused although it is JSON. */
+export type ReadJson = { readonly value: JsonValue; readonly fault: ScimError | null };
+
+/** The same of text that is known to be UTF-8. Throws only what is no JSON, nested too deep, or of too many values. */
+export async function readJsonInPieces(bytes: Buffer, limits: JsonLimits, pace: Pace): Promise<ReadJson> {
+  return parseAll(await scanAll(bytes, limits, pace, PIECE), limits, pace);
+}
+
 const notJson = () => invalidSyntax('The request body is not JSON.');
+export const tooManyValues = () => tooLarge(`The request body has more than ${MAX_VALUES} values.`);
 
 /** A list or object that is longer than a piece. */
 type Long = {
@@ -72,16 +82,26 @@ type Scan = {
   readonly piece: number;
   /** By depth. */
   readonly open: Open[];
+  readonly begin: number;
   at: number;
   depth: number;
   members: number;
   values: number;
   ended: boolean;
   root: Long | null;
+  fault: ScimError | null;
 };
 
-function newScan(bytes: Buffer, at: number, maxDepth: number, piece: number): Scan {
-  return { bytes, maxDepth, piece, open: [], at, depth: 0, members: 0, values: 0, ended: false, root: null };
+async function scanAll(bytes: Buffer, { depth }: JsonLimits, pace: Pace, piece: number): Promise<Scan> {
+  const begin = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  const start = { begin, at: begin, depth: 0, members: 0, values: 0, ended: false, root: null, fault: null };
+  const scan: Scan = { bytes, maxDepth: depth, piece, open: [], ...start };
+  while (scan.at < bytes.length) {
+    scanPiece(scan);
+    await pace();
+  }
+  if (scan.depth > 0) throw notJson();
+  return scan;
 }
 
 /** Goes on for about a piece. What is no JSON between brackets and commas is found when the pieces are parsed. */
@@ -92,7 +112,7 @@ function scanPiece(scan: Scan): void {
   for (; at < until; at++) {
     switch (bytes[at]) {
       case 0x22:
-        at = endOfText(bytes, at);
+        at = endOfText(scan, at);
         break;
       case 0x3a:
         scan.members++;
@@ -115,18 +135,23 @@ function scanPiece(scan: Scan): void {
   scan.at = at;
 }
 
-function endOfText(bytes: Buffer, start: number): number {
-  const most = Math.min(bytes.length, start + MAX_TEXT);
-  for (let at = start + 1; at < most; at++) {
-    if (bytes[at] === 0x22) return at;
+function endOfText(scan: Scan, start: number): number {
+  const { bytes } = scan;
+  for (let at = start + 1; at < bytes.length; at++) {
+    if (bytes[at] === 0x22) {
+      if (at - start > MAX_TEXT) scan.fault ??= textTooLong();
+      return at;
+    }
     if (bytes[at] === 0x5c) at++;
   }
-  throw most === bytes.length ? notJson() : tooLarge(`A text in the request body is longer than ${MAX_TEXT} bytes.`);
+  throw notJson();
 }
+
+const textTooLong = () => tooLarge(`A text in the request body is longer than ${MAX_TEXT} bytes.`);
 
 function countValue(scan: Scan): void {
   scan.values++;
-  if (scan.values > MAX_VALUES) throw tooLarge(`The request body has more than ${MAX_VALUES} values.`);
+  if (scan.values > MAX_VALUES) throw tooManyValues();
 }
 
 function enter(scan: Scan, at: number): void {
@@ -179,27 +204,36 @@ type Work = {
   readonly limits: JsonLimits;
   readonly pace: Pace;
   members: number;
+  fault: ScimError | null;
 };
+
+async function parseAll(scan: Scan, limits: JsonLimits, pace: Pace): Promise<ReadJson> {
+  const { bytes, begin, root, members, fault } = scan;
+  const whole = { from: begin, to: bytes.length, inner: root };
+  const work: Work = { bytes, limits, pace, members: 0, fault };
+  const [value, ...others] = (await build(work, { array: true, start: 0, end: 0, segments: [whole] })) as JsonValue[];
+  if (value === undefined || others.length > 0) throw notJson();
+  return { value, fault: work.fault ?? (work.members === members ? null : namedTwice()) };
+}
 
 async function build(work: Work, long: Long): Promise<JsonValue> {
   const items: JsonValue[] = [];
-  const members: Record<string, JsonValue> = {};
-  let keys = 0;
+  const members: [name: string, value: JsonValue][] = [];
   for (const segment of long.segments) {
     const part = parseSegment(work, long, segment);
     await work.pace();
     const inner = segment.inner === null ? undefined : await build(work, segment.inner);
     if (isArray(part)) for (const item of part) items.push(inner ?? item);
-    else {
-      for (const key of Object.keys(part)) {
-        if (Object.hasOwn(members, key)) throw namedTwice();
-        keys++;
-        members[key] = inner ?? (part[key] as JsonValue);
-      }
-      if (keys > work.limits.keys) throw invalidSyntax(`An object has more than ${work.limits.keys} members.`);
+    else for (const name of Object.keys(part)) members.push([name, inner ?? (part[name] as JsonValue)]);
+    if (members.length > work.limits.keys) {
+      work.fault ??= tooManyMembers(work.limits.keys);
+      members.length = work.limits.keys;
     }
   }
-  return long.array ? items : members;
+  if (long.array) return items;
+  const names = new Set(members.map(([name]) => name));
+  if (names.size < members.length) work.fault ??= namedTwice();
+  return Object.fromEntries(members);
 }
 
 /** The items of a segment in a list or object of their own; `null` stands for one that is long itself. */
@@ -214,7 +248,12 @@ function parseSegment(
       ? bytes.toString('utf8', from, to)
       : `${bytes.toString('utf8', from, inner.start)}null${bytes.toString('utf8', inner.end + 1, to)}`;
   const value = jsonOf(array ? `[${text}]` : `{${text}}`);
-  work.members += countKeys(value, limits.keys, text.includes('\\u'));
+  try {
+    work.members += countKeys(value, limits.keys, text.includes('\\u'));
+  } catch (error) {
+    if (!(error instanceof ScimError)) throw error;
+    work.fault ??= error;
+  }
   const part = value as readonly JsonValue[] | JsonObject;
   const length = isArray(part) ? part.length : Object.keys(part).length;
   // Two commas in a row were cut apart.

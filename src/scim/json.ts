@@ -117,13 +117,15 @@ export function countKeys(value: JsonValue, maxKeys: number, escapes: boolean): 
     return count;
   }
   const keys = Object.keys(value);
-  if (keys.length > maxKeys) throw invalidSyntax(`An object has more than ${maxKeys} members.`);
+  if (keys.length > maxKeys) throw tooManyMembers(maxKeys);
   for (const key of keys) {
     if (FORBIDDEN_KEYS.has(key)) throw invalidSyntax('A member has a name that is not allowed.');
     count += 1 + countKeys(value[key] as JsonValue, maxKeys, escapes);
   }
   return count;
 }
+
+export const tooManyMembers = (most: number) => invalidSyntax(`An object has more than ${most} members.`);
 
 /** False for text that PostgreSQL refuses: U+0000 and halves of surrogate pairs. */
 export function isStorable(text: string): boolean {

@@ -447,22 +447,39 @@ describe('T48 a hostile bulk', () => {
     },
   );
 
-  test('T43 T49 an operation with a doubled member, a prototype, a NUL or half a surrogate breaks no other', async () => {
-    const data = JSON.stringify(userBody(fresh()));
-    const operation = (part: string) => `{"method":"POST","path":"/Users","bulkId":"x${part.length}",${part}}`;
-    const answer = await okta.post(
-      '/Bulk',
-      `{"Operations":[${[
-        operation(`"data":${data},"data":${data}`),
-        operation(`"data":{"__proto__":{"admin":true},"userName":"a"}`),
-        operation(`"data":{"userName":"a\\u0000b"}`),
-        operation(`"data":{"userName":"\\ud800"}`),
-        operation(`"constructor":1,"data":${data}`),
-        operation(`"data":${data}`),
-      ].join(',')}]}`,
-    );
-    expect(statuses(answer.body.Operations)).toEqual(['400', '400', '400', '400', '400', '201']);
-    expect(({} as { admin?: boolean }).admin).toBeUndefined();
+  test.each([
+    ['', ''],
+    ['long ', `"extra":${JSON.stringify(Array(20_000).fill({}))},`],
+  ])(
+    'T43 T49 a single %soperation with a doubled member, a prototype, a NUL or half a surrogate breaks no other',
+    async (_, more) => {
+      const data = JSON.stringify(userBody(fresh()));
+      const operation = (part: string) => `{"method":"POST","path":"/Users","bulkId":"x${part.length}",${more}${part}}`;
+      const answer = await okta.post(
+        '/Bulk',
+        `{"Operations":[${[
+          operation(`"data":${data},"data":${data}`),
+          operation(`"data":{"__proto__":{"admin":true},"userName":"a"}`),
+          operation(`"data":{"userName":"a\\u0000b"}`),
+          operation(`"data":{"userName":"\\ud800"}`),
+          operation(`"constructor":1,"data":${data}`),
+          operation(`"data":${data}`),
+        ].join(',')}]}`,
+      );
+      expect(statuses(answer.body.Operations)).toEqual(['400', '400', '400', '400', '400', '201']);
+      expect(answer.body.Operations[1]).toMatchObject({ method: 'POST', bulkId: expect.stringMatching(/^x/) });
+      expect(({} as { admin?: boolean }).admin).toBeUndefined();
+    },
+  );
+
+  test('T49 with a long operation that is no JSON is 400 as a whole, with 600,000 values 413', async () => {
+    const before = (await okta.get('/Users?count=0')).body.totalResults;
+    const bulkOf = (list: string) =>
+      `{"Operations":[${JSON.stringify(someone('a'))},{"method":"POST","data":[${list}]}]}`;
+    const broken = await okta.post('/Bulk', bulkOf(`${'{},'.repeat(20_000)}`));
+    expect([broken.status, broken.body.scimType]).toEqual([400, 'invalidSyntax']);
+    expect((await okta.post('/Bulk', bulkOf(`${'[],'.repeat(300_001)}[]`))).status).toBe(413);
+    expect((await okta.get('/Users?count=0')).body.totalResults).toBe(before);
   });
 
   test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'bulkId:a', '"', '%2f..', ' '])(
