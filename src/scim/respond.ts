@@ -23,8 +23,11 @@ function mediaType(accept: string | undefined): string {
   return `${plain ? 'application/json' : 'application/scim+json'}; charset=utf-8`;
 }
 
-/** Sends a reply. Pieces are sent as fast as the client takes them; one that fails breaks the connection, never the JSON. */
-export async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+/**
+ * Sends a reply, and says how many bytes its body has. Pieces are sent as fast as the client takes them; one that fails breaks the
+ * connection, never the JSON.
+ */
+export async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<number> {
   const { status, headers = {}, body } = reply;
   if (!request.complete && !request.destroyed && endsConnection(response)) await passedOver(request);
   response.statusCode = status;
@@ -34,18 +37,24 @@ export async function send(request: IncomingMessage, response: ServerResponse, r
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (body === null) {
     response.end();
-    return;
+    return 0;
   }
   response.setHeader('Content-Type', mediaType(request.headers.accept));
   if (typeof body === 'string') {
-    response.end(body);
-    return;
+    // Made bytes once: text would be measured for its length, and then made bytes together with the headers.
+    const bytes = Buffer.from(body);
+    response.end(bytes);
+    return bytes.length;
   }
+  let length = 0;
   for await (const piece of body) {
-    if (response.destroyed) return;
-    if (!response.write(piece)) await drained(response);
+    if (response.destroyed) return length;
+    const bytes = Buffer.from(piece);
+    length += bytes.length;
+    if (!response.write(bytes)) await drained(response);
   }
   response.end();
+  return length;
 }
 
 const endsConnection = (response: ServerResponse): boolean =>

@@ -139,7 +139,7 @@ async function handle(
   const ask = readAddress(request.url);
   let directory: Directory | null = null;
   let leave = () => {};
-  let answered: Answer = { reply: null, bytes: 0 };
+  let answered: Answered | null = null;
   response.setHeader('X-Request-Id', requestId);
   try {
     const reply = await (async (): Promise<Reply> => {
@@ -165,10 +165,9 @@ async function handle(
       };
       return await dispatch(exchange, ask.path);
     })();
-    answered = measured(reply);
-    await send(request, response, answered.reply ?? reply);
+    answered = { reply, bytes: await send(request, response, reply) };
   } catch (error) {
-    answered = measured(await fail(error, requestId, log, request, response));
+    answered = await fail(error, requestId, log, request, response);
   } finally {
     leave();
   }
@@ -183,26 +182,12 @@ async function handle(
   if (directory === null || ask === null || requestLog === undefined) return;
   const { path, query } = ask;
   const when = (Date.now() - durationMs) as Instant;
-  const { reply, bytes } = answered;
-  requestLog.keep({ directory, requestId, at: when, durationMs, request, path, query, notes, reply, bytesOut: bytes });
+  const { reply, bytes: bytesOut } = answered ?? { reply: null, bytes: 0 };
+  requestLog.keep({ directory, requestId, at: when, durationMs, request, path, query, notes, reply, bytesOut });
 }
 
-/** An answer and how long its body is; one in pieces is counted while they are sent. */
-type Answer = { readonly reply: Reply | null; readonly bytes: number };
-
-function measured(reply: Reply | null): Answer {
-  const body = reply?.body ?? null;
-  if (reply === null || body === null) return { reply, bytes: 0 };
-  if (typeof body === 'string') return { reply, bytes: Buffer.byteLength(body) };
-  const answer = { reply: { ...reply, body: counted() }, bytes: 0 };
-  async function* counted(): AsyncGenerator<string> {
-    for await (const piece of body as AsyncIterable<string>) {
-      answer.bytes += Buffer.byteLength(piece);
-      yield piece;
-    }
-  }
-  return answer;
-}
+/** What was sent, and how many bytes of it. */
+type Answered = { readonly reply: Reply; readonly bytes: number };
 
 function dispatch(exchange: Exchange, path: readonly string[] | null): Promise<Reply> | Reply {
   if (path === null || path.includes('')) throw new ScimError(404, null, 'There is nothing at this address.');
@@ -245,13 +230,12 @@ async function fail(
   log: Log,
   request: IncomingMessage,
   response: ServerResponse,
-): Promise<Reply | null> {
+): Promise<Answered | null> {
   const reply = error instanceof CredentialEnded ? unauthorized(true) : failureReply(error, requestId, log);
   // A broken connection is the only honest end of an answer that was half sent.
   if (reply === null || response.headersSent) {
     response.destroy();
     return null;
   }
-  await send(request, response, reply);
-  return reply;
+  return { reply, bytes: await send(request, response, reply) };
 }
