@@ -128,14 +128,13 @@ async function listByIndex(
   request: ListRequest,
   startIndex: number,
 ): Promise<ListOutcome> {
-  const { parts, descending, count } = request;
-  const scan = ctx.keyHash(JSON.stringify([directory.connectionId, parts, descending]));
-  const at = recall(ctx.now(), scan, startIndex);
+  const { count } = request;
+  const at = startIndex === 1 ? null : recall(ctx.now(), scanOf(ctx, directory, request), startIndex);
   const offset = startIndex - 1;
   const page = await read(ctx, directory, request, { at, backwards: false, offset, limit: count, counts: true });
   if (page === undefined) return unauthenticated;
   const last = page.rows.length === count ? page.placeOf(-1) : null;
-  if (last !== null) remember(ctx.now(), scan, startIndex + count, last);
+  if (last !== null) remember(ctx.now(), scanOf(ctx, directory, request), startIndex + count, last);
   return { kind: 'listed', rows: page.rows, totalResults: page.total ?? 0, before: null, behind: null };
 }
 
@@ -170,6 +169,10 @@ const anchors = new Map<string, { readonly at: Position; readonly since: Instant
 const MAX_ANCHORS = 2_000;
 const ANCHOR_LIFE = 10 * 60_000;
 
+function scanOf(ctx: Context, { connectionId }: Directory, { parts, descending }: ListRequest): string {
+  return ctx.keyHash(JSON.stringify([connectionId, parts, descending]));
+}
+
 function remember(now: Instant, scan: string, startIndex: number, at: Position): void {
   const key = `${startIndex} ${scan}`;
   anchors.delete(key);
@@ -181,7 +184,7 @@ function remember(now: Instant, scan: string, startIndex: number, at: Position):
 }
 
 function recall(now: Instant, scan: string, startIndex: number): Position | null {
-  const anchor = startIndex === 1 ? undefined : anchors.get(`${startIndex} ${scan}`);
+  const anchor = anchors.get(`${startIndex} ${scan}`);
   return anchor !== undefined && now - anchor.since < ANCHOR_LIFE ? anchor.at : null;
 }
 

@@ -170,6 +170,7 @@ export type GroupEncoder = {
 };
 
 const MEMBER_PARTS = ['value', '$ref', 'display', 'type'] as const;
+const ALL_PARTS: ReadonlySet<string> = new Set(MEMBER_PARTS);
 
 /** A writer of groups as JSON text, compiled once per request. */
 export function groupEncoder(options: EncodeOptions): GroupEncoder {
@@ -207,7 +208,8 @@ export function groupEncoder(options: EncodeOptions): GroupEncoder {
 
 /** Sub-attributes of members that the projection leaves. */
 function memberParts(projection: Projection | null): ReadonlySet<string> {
+  if (projection === null) return ALL_PARTS;
   const member = Object.fromEntries(MEMBER_PARTS.map((part) => [part, '']));
-  const kept = projection === null ? [member] : project(projection, { members: [member] }).members;
+  const kept = project(projection, { members: [member] }).members;
   return new Set(Object.keys((Array.isArray(kept) ? kept[0] : undefined) ?? {}));
 }

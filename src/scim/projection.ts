@@ -44,15 +44,11 @@ export function compileProjection(
   const targets = names.map((name) => targetOf(name, schema)).filter((target) => target !== null);
   if (attributes !== null) {
     for (const target of targets) keep(tree, target);
-    for (const path of ownAttributes(schema)) if (path.attribute.returned === 'always') plant(tree, stepsOf(path));
+    for (const path of rulesOf(schema).always) plant(tree, stepsOf(path));
     return { kind: 'only', tree };
   }
   for (const target of targets) drop(tree, target);
-  for (const path of ownAttributes(schema)) {
-    for (const part of partsOf(path)) {
-      if (leafOf(part).returned === 'request' && !written(part)) plant(tree, stepsOf(part));
-    }
-  }
+  for (const part of rulesOf(schema).onRequest) if (!written(part)) plant(tree, stepsOf(part));
   return excluded === null && tree.size === 0 ? null : { kind: 'without', tree };
 }
 
@@ -69,6 +65,23 @@ function targetOf(name: string, schema: ResourceSchema): Target | null {
 
 const isSchema = (target: Target): target is Schema => 'attributes' in target;
 const leafOf = ({ attribute, sub }: AttributePath): AttributeDefinition => sub ?? attribute;
+
+/** What a schema says of its own attributes, looked through once: hardly any request asks for other than the default. */
+type Rules = { readonly always: readonly AttributePath[]; readonly onRequest: readonly AttributePath[] };
+
+const known = new WeakMap<ResourceSchema, Rules>();
+
+function rulesOf(schema: ResourceSchema): Rules {
+  const held = known.get(schema);
+  if (held !== undefined) return held;
+  const own = ownAttributes(schema);
+  const rules: Rules = {
+    always: own.filter(({ attribute }) => attribute.returned === 'always'),
+    onRequest: own.flatMap(partsOf).filter((part) => leafOf(part).returned === 'request'),
+  };
+  known.set(schema, rules);
+  return rules;
+}
 
 /** Attributes of extensions: those of the standard are all returned by default, but for `schemas` and `id`. */
 function ownAttributes({ extensions }: ResourceSchema): readonly AttributePath[] {
