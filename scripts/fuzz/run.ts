@@ -111,7 +111,11 @@ async function sendLane(run: Attack, wire: Wire, requests: readonly Fuzzed[], la
     count(run.byStatus, outcome.kind === 'answered' ? String(outcome.answer.status) : outcome.kind);
     if (outcome.kind === 'answered' && !isSlow(fuzzed)) run.slowest = more(run.slowest, outcome.answer.ms, fuzzed);
     const fault = faultOf(fuzzed, outcome);
-    if (fault !== null) run.findings.push({ fault, request: shown(fuzzed), answer: told(outcome) });
+    if (fault !== null) {
+      // What came before over the same connection may have its part in it.
+      const before = index < LANES ? '' : `\n  after ${shown(requests[index - LANES] as Fuzzed)}`;
+      run.findings.push({ fault, request: shown(fuzzed), answer: told(outcome) + before });
+    }
     learn(run.stage.known, outcome);
   }
 }
@@ -176,17 +180,25 @@ async function findStall(run: Attack, requests: readonly Fuzzed[]): Promise<void
   wire.close();
 }
 
-const MAX_SHOWN = 3_000;
+const MAX_SHOWN = { head: 400, header: 300, body: 1_500 };
 
-/** A request so that it can be read, and sent again. */
+/** A request so that it can be read. */
 function shown(fuzzed: Fuzzed): string {
-  const bytes = 'raw' in fuzzed ? fuzzed.raw : Buffer.concat([headOf(fuzzed), fuzzed.body ?? new Uint8Array()]);
-  const text = Buffer.from(bytes)
+  const text = Buffer.from(bytesOf(fuzzed))
     .toString('latin1')
     .replace(/(Bearer )[^\s]{30,}/g, '$1…');
-  const cut = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}… (${bytes.length} bytes)` : text;
+  const end = text.indexOf('\r\n\r\n');
+  const [first = '', ...headers] = (end === -1 ? text : text.slice(0, end)).split('\r\n');
+  const lines = [cut(first, MAX_SHOWN.head), ...headers.slice(0, 20).map((line) => cut(line, MAX_SHOWN.header))];
+  const body = end === -1 ? '' : cut(text.slice(end + 4), MAX_SHOWN.body);
   const framing = 'framing' in fuzzed ? `, ${fuzzed.framing}` : '';
-  return `${fuzzed.kind}${framing}: ${JSON.stringify(cut)}`;
+  return `${fuzzed.kind}${framing}: ${JSON.stringify(lines)} ${JSON.stringify(body)}`;
+}
+
+const cut = (text: string, most: number) => (text.length > most ? `${text.slice(0, most)}… (${text.length})` : text);
+
+function bytesOf(fuzzed: Fuzzed): Uint8Array {
+  return 'raw' in fuzzed ? fuzzed.raw : Buffer.concat([headOf(fuzzed), fuzzed.body ?? new Uint8Array()]);
 }
 
 function told(outcome: Outcome): string {

@@ -48,7 +48,7 @@ export function openWire(port: number): Wire {
       // An answer that comes before the body is through must not break off the sending.
       await Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
       const closes = outcome.kind !== 'answered' || outcome.answer.headers.get('connection')?.toLowerCase() === 'close';
-      if (closes || raw) {
+      if (closes || raw || asksForUpgrade(fuzzed)) {
         socket.destroy();
         kept = null;
       }
@@ -56,6 +56,11 @@ export function openWire(port: number): Wire {
     },
     close: () => kept?.destroy(),
   };
+}
+
+/** Node's parser keeps silent about what is broken behind such a request, until the connection has been idle for its time. */
+function asksForUpgrade(fuzzed: Sending): boolean {
+  return fuzzed.headers.some(([name]) => name.toLowerCase() === 'upgrade');
 }
 
 function open(port: number): Promise<Socket> {

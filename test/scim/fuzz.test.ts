@@ -9,7 +9,7 @@ import { openStage, type Stage } from '../../scripts/fuzz/stage.ts';
 import { testDatabase } from '../support/database.ts';
 
 const SEED = 20_260;
-const REQUESTS = 5_000;
+const REQUESTS = 3_000;
 const MILLISECONDS = 90_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'drawbridge-fuzz-'));
