@@ -17,6 +17,7 @@ import { mappingAdd, mappingRemove } from './mappings.ts';
 import { plan } from './plan.ts';
 import { ruleApprove, ruleGroups } from './rules.ts';
 import { scimClientCreate, scimClientEnd, scimClientList } from './scim-clients.ts';
+import { scimDoctor } from './scim-doctor.ts';
 import { scimReplay, scimReplayEnd } from './scim-replay.ts';
 import { scimTokenCreate, scimTokenEnd, scimTokenList } from './scim-tokens.ts';
 import { tenantCreate, tenantList } from './tenants.ts';
@@ -64,6 +65,7 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   ['directory hold', directoryHold],
   ['directory resume', directoryResume],
   ['directory discard', directoryDiscard],
+  ['scim doctor', scimDoctor],
   ['scim replay', scimReplay],
   ['scim replay-end', scimReplayEnd],
   ['plan', plan],

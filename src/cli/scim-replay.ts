@@ -141,7 +141,7 @@ async function playInto(
   signal: AbortSignal,
 ): Promise<readonly Played[]> {
   const { tenant, found, scene, token } = to;
-  const server = await openLoopbackScim(world.world, tenant.tenantId);
+  const server = await openLoopbackScim(world.world, tenant.tenantId, { letters: false });
   const client = scimClient(`${server.url}/scim/v2/${tenant.slug}/${source.connection}`, token);
   try {
     await putThere(world, source, client, found.named, scene);
