@@ -186,5 +186,8 @@ export function listResponse(resources: readonly string[], envelope: Envelope): 
   text += `"itemsPerPage":${resources.length},`;
   if (previousCursor !== null) text += `"previousCursor":"${previousCursor}",`;
   if (nextCursor !== null) text += `"nextCursor":"${nextCursor}",`;
-  return `${text}"Resources":[${resources.join(',')}]}`;
+  // Put together as bytes are made of it: `join` would copy every resource twice before.
+  let list = '';
+  for (const resource of resources) list += list === '' ? resource : `,${resource}`;
+  return `${text}"Resources":[${list}]}`;
 }

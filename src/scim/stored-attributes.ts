@@ -186,16 +186,19 @@ export function servedText(
 
 const NO_URNS: readonly string[] = [];
 const ENTERPRISE: readonly string[] = [enterpriseUser.id];
+const QUOTE = 0x22;
 const COLON = 0x3a;
 
 /** The URNs of the extensions in the text, or null where there may be others than the standard's. */
 function standardUrns(text: string): readonly string[] | null {
   let urns = NO_URNS;
-  for (let at = text.indexOf('"urn:'); at !== -1; at = text.indexOf('"urn:', at + 1)) {
-    const end = text.indexOf('"', at + 1);
+  // Without the quote before it: there is one at every other turn, and each would be looked at.
+  for (let at = text.indexOf('urn:'); at !== -1; at = text.indexOf('urn:', at + 1)) {
+    if (text.charCodeAt(at - 1) !== QUOTE) continue;
+    const end = text.indexOf('"', at);
     // Only a member's name is followed by a colon. An escaped quote ends the search too early, and costs only the closer look.
     if (text.charCodeAt(end + 1) !== COLON) continue;
-    if (text.slice(at + 1, end) !== enterpriseUser.id) return null;
+    if (text.slice(at, end) !== enterpriseUser.id) return null;
     urns = ENTERPRISE;
   }
   return urns;
