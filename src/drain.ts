@@ -2,11 +2,10 @@
 
 import type { Server, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RequestHandler } from 'express';
 
 export type Drain = {
-  /** Put before every other handler. */
-  readonly middleware: RequestHandler;
+  /** Called with the answer of every request before anything is said in it. */
+  readonly watch: (response: ServerResponse) => void;
   readonly isDraining: () => boolean;
   /**
    * Resolves when the last request has been answered, or after `seconds`, whichever is first. For the first `noticeSeconds` of
@@ -19,11 +18,10 @@ export function makeDrain(): Drain {
   let draining = false;
   const underWay = new Set<ServerResponse>();
   return {
-    middleware(_request, response, next) {
-      if (draining) response.set('connection', 'close');
+    watch(response) {
+      if (draining) response.setHeader('connection', 'close');
       underWay.add(response);
       response.once('close', () => underWay.delete(response));
-      next();
     },
     isDraining: () => draining,
     async drain(server, seconds, noticeSeconds) {

@@ -2,7 +2,6 @@
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import express from 'express';
 import type { Caller, Context, TenantTx } from './context.ts';
 import type { TenantId } from './core/ids.ts';
 import { scimRouter } from './scim/router.ts';
@@ -24,9 +23,15 @@ export async function openLoopbackScim(
   options: { readonly letters: boolean },
 ): Promise<LoopbackScim> {
   const contextFor = (caller: Caller) => confined(world.contextFor(caller), tenantId, options);
-  const app = express().disable('x-powered-by').disable('etag');
-  app.use('/scim/v2', scimRouter({ contextFor, publicUrl: world.settings.publicUrl, log: world.log }));
-  const server = createServer(app);
+  const scim = scimRouter({
+    contextFor,
+    publicUrl: world.settings.publicUrl,
+    log: world.log,
+    addressOf: (request) => request.socket.remoteAddress ?? '',
+  });
+  const server = createServer((request, response) => {
+    if (!scim(request, response)) response.writeHead(404).end();
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);

@@ -1,6 +1,6 @@
 // What the log keeps of one request, made when it has been answered.
 
-import type { Request } from 'express';
+import type { IncomingMessage } from 'node:http';
 import type { Directory } from '../core/directory.ts';
 import type { Instant } from '../core/ids.ts';
 import type { KeptBody, PageSeen, ReadSeen, RequestNote, ScimRequest } from '../core/scim-request.ts';
@@ -17,7 +17,9 @@ export type Answered = {
   readonly requestId: string;
   readonly at: Instant;
   readonly durationMs: number;
-  readonly request: Request;
+  readonly request: IncomingMessage;
+  /** Address that it came from; empty where nobody knows. */
+  readonly source: string;
   /** Below the directory, decoded; null where the address is no text. */
   readonly path: readonly string[] | null;
   readonly query: URLSearchParams;
@@ -48,7 +50,7 @@ const MAX_CONTENT_TYPE = 100;
 const DOCTOR = 'drawbridge-doctor';
 
 export function seenRequest({ at, request, reply, path: given, query, notes }: Answered): SeenRequest {
-  const { method } = request;
+  const { method = '' } = request;
   if (request.headers['user-agent'] === DOCTOR)
     return { at, status: reply?.status ?? null, read: null, wrote: false, userAgent: null, signs: [] };
   const path = given ?? [];
@@ -66,7 +68,7 @@ export function seenRequest({ at, request, reply, path: given, query, notes }: A
 
 /** The request as one line of the log, and its body where that is kept. */
 export function loggedRequest(answered: Answered): { readonly request: ScimRequest; readonly kept: KeptBody | null } {
-  const { directory, request, reply, notes, query } = answered;
+  const { directory, request, source, reply, notes, query } = answered;
   const path = (answered.path ?? ['…']).map((segment) => `/${segment}`).join('');
   const error = errorOf(reply);
   const agent = request.headers['user-agent'];
@@ -75,8 +77,8 @@ export function loggedRequest(answered: Answered): { readonly request: ScimReque
       at: answered.at,
       requestId: answered.requestId,
       credentialId: directory.credentialId,
-      source: request.ip === undefined ? null : clean(request.ip, 64),
-      method: clean(request.method, 10),
+      source: source === '' ? null : clean(source, 64),
+      method: clean(request.method ?? '', 10),
       path: clean(path === '' ? '/' : path, MAX_PATH),
       query: shownQuery(query),
       status: reply?.status ?? null,
@@ -103,7 +105,7 @@ function errorOf(reply: Reply | null): { readonly scimType: string | null; reado
   };
 }
 
-function keptBody(request: Request, refusal: string | null): KeptBody | null {
+function keptBody(request: IncomingMessage, refusal: string | null): KeptBody | null {
   const { length, bytes } = bodySeen(request);
   const type = request.headers['content-type'];
   const contentType = type === undefined ? null : clean(type, MAX_CONTENT_TYPE);

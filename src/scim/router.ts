@@ -3,7 +3,6 @@
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Request, type Response, Router } from 'express';
 import type { Caller, Context, Log } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { Instant } from '../core/ids.ts';
@@ -29,6 +28,8 @@ export type ScimOptions = {
   /** Address under which the server is known, without a slash at the end: the only source of addresses in answers (T61). */
   readonly publicUrl: string;
   readonly log: Log;
+  /** Where a request comes from; empty where nobody knows. */
+  readonly addressOf: (request: IncomingMessage) => string;
   /** Where each directory's requests are noted for its administrators. */
   readonly requestLog?: RequestLog;
 };
@@ -91,12 +92,24 @@ const endpoints: readonly Endpoint[] = [
   { name: 'Groups', takesId: false, search: true, methods: { POST: searchGroups } },
 ];
 
-/** A router for `/scim/v2`. It answers every request that reaches it, in SCIM's own form. */
-export function scimRouter(options: ScimOptions): Router {
+/** As Express finds a path: in any case, and nothing that only begins like it. */
+const HERE = /^\/scim\/v2(?=[/?#]|$)/i;
+
+/**
+ * Answers every request at `/scim/v2` and below, in SCIM's own form. False: it is for another address, and nothing was done with it.
+ */
+export function scimRouter(options: ScimOptions): (request: IncomingMessage, response: ServerResponse) => boolean {
   const doors: Doors = { authenticate: authenticator(), admit: admission() };
-  const router = Router();
-  router.use((request: Request, response: Response) => handle(options, doors, request, response));
-  return router;
+  return (request, response) => {
+    const here = HERE.exec(request.url ?? '')?.[0];
+    if (here === undefined) return false;
+    const below = (request.url ?? '').slice(here.length);
+    handle(options, doors, request, response, below).catch((error: unknown) => {
+      options.log.error({ error }, 'a SCIM request could not be answered');
+      response.destroy();
+    });
+    return true;
+  };
 }
 
 type Doors = { readonly authenticate: Authenticate; readonly admit: Admit };
@@ -128,15 +141,17 @@ function decodeAll(segments: readonly string[]): readonly string[] | null {
 }
 
 async function handle(
-  { contextFor, publicUrl, log, requestLog }: ScimOptions,
+  { contextFor, publicUrl, log, addressOf, requestLog }: ScimOptions,
   { authenticate, admit }: Doors,
-  request: Request,
-  response: Response,
+  request: IncomingMessage,
+  response: ServerResponse,
+  below: string,
 ): Promise<void> {
   const requestId = randomUUID();
   const started = performance.now();
   const notes: Notes = [];
-  const ask = readAddress(request.url);
+  const ask = readAddress(below);
+  const source = addressOf(request);
   let directory: Directory | null = null;
   let leave = () => {};
   let answered: Answered | null = null;
@@ -145,7 +160,7 @@ async function handle(
     const reply = await (async (): Promise<Reply> => {
       if (ask === null) throw new ScimError(404, null, 'The address names no directory.');
       const ctx = contextFor({ actor: { kind: 'system' }, requestId });
-      const known = await authenticate(ctx, ask, request.headers.authorization, request.ip ?? '');
+      const known = await authenticate(ctx, ask, request.headers.authorization, source);
       if (known.kind === 'too_many') return tooMany('Too many wrong tokens came from this address.', known);
       if (known.kind === 'unknown') return unauthorized(known.presented);
       directory = known.directory;
@@ -183,7 +198,7 @@ async function handle(
   const { path, query } = ask;
   const when = (Date.now() - durationMs) as Instant;
   const { reply, bytes: bytesOut } = answered ?? { reply: null, bytes: 0 };
-  requestLog.keep({ directory, requestId, at: when, durationMs, request, path, query, notes, reply, bytesOut });
+  requestLog.keep({ directory, requestId, at: when, durationMs, request, source, path, query, notes, reply, bytesOut });
 }
 
 /** What was sent, and how many bytes of it. */

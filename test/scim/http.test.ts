@@ -195,6 +195,14 @@ describe('who calls', () => {
 });
 
 describe('what is asked', () => {
+  test('is below /scim/v2 in any case, and not below what only begins like it', async () => {
+    const at = (path: string) => raw('GET', path, bearer(okta.token));
+    expect((await at('/SCIM/v2/acme/okta/Users?count=1')).status).toBe(200);
+    for (const path of ['/scim/v2', '/scim/v2/', '/scim/v2?x', '/scim/v2/acme']) expectScimError(await at(path), 404);
+    for (const path of ['/scim/v20/acme/okta/Users', '/scim', '/scim/v2%2Facme/okta/Users'])
+      expect(await at(path)).toMatchObject({ status: 404, text: '' });
+  });
+
   test('an address that nobody serves is 404, a method that it does not take is 405 and names those that it does', async () => {
     expectScimError(await okta.get('/Nothing'), 404);
     expectScimError(await okta.get('/Users/a/b'), 404);

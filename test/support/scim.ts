@@ -2,7 +2,7 @@
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import express from 'express';
+import { clientAddress } from '../../src/client-address.ts';
 import type { Context, Log } from '../../src/context.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
 import type { TenantRef } from '../../src/operations/standing.ts';
@@ -23,11 +23,17 @@ export async function scimServer(
   } = {},
 ): Promise<ScimServer> {
   const contextFor = options.contextFor ?? ((caller: Context['caller']) => world.context(caller.actor));
-  const app = express();
-  app.set('trust proxy', true);
   const { log = silent, requestLog } = options;
-  app.use('/scim/v2', scimRouter({ contextFor, publicUrl, log, ...(requestLog === undefined ? {} : { requestLog }) }));
-  const server: Server = createServer(app);
+  const scim = scimRouter({
+    contextFor,
+    publicUrl,
+    log,
+    addressOf: (request) => clientAddress(request, Number.POSITIVE_INFINITY),
+    ...(requestLog === undefined ? {} : { requestLog }),
+  });
+  const server: Server = createServer((request, response) => {
+    if (!scim(request, response)) response.writeHead(404).end();
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
