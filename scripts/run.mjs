@@ -313,6 +313,9 @@ const whenNpmIsGone = (callback) => {
 const run = (node, file, args) => {
   const watched = process.platform !== 'win32';
   const flags = ['--disable-proto=delete', '--disable-warning=ExperimentalWarning'];
+  // Left alone, V8 lets what lives for one request grow to 128 MB where the machine has much memory. More often emptied, it
+  // stays at a third, and nothing is slower but lists, by a tenth.
+  flags.push('--max-semi-space-size=16');
   if (watched) flags.push('--import', `data:text/javascript,${encodeURIComponent(endWithParent)}`);
   const child = spawn(node, [...flags, file, ...args], {
     stdio: watched ? ['inherit', 'inherit', 'inherit', 'pipe'] : 'inherit',

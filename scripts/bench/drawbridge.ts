@@ -54,6 +54,8 @@ export async function startDrawbridge(place: Place): Promise<Drawbridge> {
   const url = `http://127.0.0.1:${env.PORT}`;
   const server = await startMeasured({
     file: join(root, 'src/main.ts'),
+    // As scripts/run.mjs and the Dockerfile start it.
+    nodeFlags: ['--max-semi-space-size=16'],
     env: installation.env,
     logFile: installation.logFile,
     isReady: () => answers(`${url}/readyz`),

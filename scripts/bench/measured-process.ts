@@ -32,15 +32,20 @@ export type MeasuredProcess = {
 export async function startMeasured(options: {
   readonly file: string;
   readonly args?: readonly string[];
+  readonly nodeFlags?: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly logFile: string;
   readonly isReady: () => Promise<boolean>;
 }): Promise<MeasuredProcess> {
-  const child = spawn(process.execPath, [...flags, options.file, ...(options.args ?? [])], {
-    cwd: root,
-    env: { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compiled'), ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...flags, ...(options.nodeFlags ?? []), options.file, ...(options.args ?? [])],
+    {
+      cwd: root,
+      env: { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compiled'), ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    },
+  );
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const output = collect(child, options.logFile);
   for (const start = Date.now(); !(await options.isReady()); await sleep(50)) {
