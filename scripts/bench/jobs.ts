@@ -132,7 +132,8 @@ const bulkCreate: Job = {
     };
     const text = JSON.stringify(operation);
     const body = JSON.stringify(bulk([operation])).replace(text, () => `{<${text}>}`);
-    return { ...created(from, body, '/Bulk', 200), repeat: bulkOperations };
+    // Sixteen of a thousand users each would all be under way still when a round ends.
+    return { ...created(from, body, '/Bulk', 200), repeat: bulkOperations, connections: 4 };
   },
   limit: (_stage, from) => ({ script: 'create', variables: { base: from } }),
   bar: 1,

@@ -53,7 +53,8 @@ function wrk(folder: string): Load {
     name: `${version}, one thread`,
     async send(baseUrl, token, traffic, seconds) {
       writeFileSync(file, asLua(new URL(baseUrl).pathname, token, traffic), { mode: 0o600 });
-      const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '30s', '-s', script, baseUrl, '--', file];
+      const connections = traffic.connections ?? CONNECTIONS;
+      const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', '-s', script, baseUrl, '--', file];
       const { stdout } = await run('wrk', args, { timeout: (seconds + 60) * 1000 });
       const result = /^RESULT (.*)$/m.exec(stdout)?.[1];
       if (result === undefined) throw new Error(`wrk gave no result:\n${stdout}`);
@@ -107,7 +108,7 @@ async function autocannon(): Promise<Load> {
       };
       const shot = await shoot({
         url: origin,
-        connections: CONNECTIONS,
+        connections: traffic.connections ?? CONNECTIONS,
         duration: seconds,
         timeout: 30,
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/scim+json' },

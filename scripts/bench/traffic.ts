@@ -11,6 +11,8 @@ export type Traffic = {
   /** How often the part of the body between `{<` and `>}` is there, with commas between; each with numbers of its own. */
   readonly repeat?: number;
   readonly pool: number;
+  /** At once; left out: as many as keep the server and the database busy with short requests. */
+  readonly connections?: number;
   /** Where `{n}` begins. */
   readonly from: number;
   /** What an answer has to be. */
