@@ -24,7 +24,7 @@ import { decodeGroupPatch } from './group-patch.ts';
 import { deleteGroup, patchGroup, postGroup, putGroup } from './groups.ts';
 import { type JsonObject, type JsonValue, userLimits } from './json.ts';
 import { etag } from './meta.ts';
-import type { Pace } from './pace.ts';
+import { atOnce, type Pace } from './pace.ts';
 import { readPatch } from './patch-message.ts';
 import { errorReply, failureReply, type Reply } from './respond.ts';
 import { deleteUser, newUser, patchUser, postUser, putUser } from './users.ts';
@@ -118,7 +118,7 @@ function kindOf({ failOnErrors, order }: Run, { read, cut }: BulkNode): Kind {
 
 function onlyAddsMembers(order: BulkOrder, data: JsonValue): boolean {
   try {
-    const { names, members } = decodeGroupPatch(readPatch(resolved(order, data), []), { notes: [] });
+    const { names, members } = atOnce(decodeGroupPatch(readPatch(resolved(order, data), []), { notes: [] }));
     return members.kind === 'change' && members.remove.length === 0 && Object.keys(names).length === 0;
   } catch {
     // Whoever tries it says why it cannot be.

@@ -9,6 +9,7 @@ import { invalidSyntax, invalidValue, tooLarge, unknownMember } from './errors.t
 import { adoptStrays, type Foreign, readForeign } from './extension-codec.ts';
 import { isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
 import { encodeMeta, type VersionedRow } from './meta.ts';
+import type { Steps } from './pace.ts';
 import { checkSchemas } from './patch-message.ts';
 import { type Projection, project, wants } from './projection.ts';
 import { isEmpty, type Notes, note, plainValues, readList } from './quirks.ts';
@@ -23,16 +24,16 @@ export type PushedGroup = GroupNames & {
 };
 
 /**
- * The group that a POST or PUT body describes.
+ * The group that a POST or PUT body describes, in steps: a body may have 100,000 members.
  *
  * Refuses with 400 invalidSyntax a body of another form or resource; with 400 invalidValue a missing or blank displayName, names
  * longer than can be stored, a member that is a group, and a member id that cannot be a user's, in the same words as one that is
  * unknown (T55). RFC 7643 §4.2. Does not check that members exist, nor that extensions are whole: {@link groupAttributes} does.
  */
-export function decodeGroup(
+export function* decodeGroup(
   body: JsonValue,
   { notes, schema = groupSchema }: { readonly notes: Notes; readonly schema?: ResourceSchema },
-): PushedGroup {
+): Steps<PushedGroup> {
   if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
   const members = readMembers(body);
   checkSchemas(members.get('schemas'), schema, notes);
@@ -49,7 +50,7 @@ export function decodeGroup(
     displayName: readDisplayName(members.get('displayname'), notes),
     externalId: readExternalId(members.get('externalid'), notes),
     attributes,
-    members: pushed === undefined ? null : readMemberIds(pushed, 'added', notes),
+    members: pushed === undefined ? null : yield* readMemberIds(pushed, 'added', notes),
   };
 }
 
@@ -93,21 +94,25 @@ export function readExternalId(value: JsonValue | undefined, notes: Notes): stri
   return id;
 }
 
+/** Members read in one step. */
+const STEP = 2_000;
+
 /**
- * Ids of the members in a value: a list of objects or plain ids, or one of them bare.
+ * Ids of the members in a value, in steps: a list of objects or plain ids, or one of them bare.
  *
  * An id that is no user's form is refused where members are added, and passed over where they are removed: there is no such
  * member. Other members of a value (`display`, whatever a test tool puts there) are ignored. Refuses with 400 invalidValue a
  * value without id, and groups in groups.
  */
-export function readMemberIds(
+export function* readMemberIds(
   value: JsonValue,
   purpose: 'added' | 'removed',
   notes: Notes,
-): readonly DirectoryUserId[] {
+): Steps<readonly DirectoryUserId[]> {
   if (isEmpty(value)) return [];
   const ids: DirectoryUserId[] = [];
-  for (const item of readList(value, 'members', notes)) {
+  for (const [index, item] of readList(value, 'members', notes).entries()) {
+    if (index % STEP === STEP - 1) yield;
     const id = readMember(item, notes);
     if (id === undefined || id === '') throw invalidValue('A member has no value.');
     const canonical = isUuid(id);

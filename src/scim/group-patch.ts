@@ -7,6 +7,7 @@ import { invalidPath, mutability, noTarget } from './errors.ts';
 import type { FilterNode, PatchTarget } from './filter.ts';
 import { checkSize, readDisplayName, readExternalId, readMemberIds } from './group-codec.ts';
 import { isArray, isObject, type JsonObject, type JsonValue } from './json.ts';
+import type { Steps } from './pace.ts';
 import { applyOperation, MAX_WORK, type PatchWork, readKeys, readTarget } from './patch-attributes.ts';
 import { namesOwnSchemas, type PatchOperation, readAttributes } from './patch-message.ts';
 import { isEmpty, type Notes, note, type PatchOp, removeValues, repeatedReadOnly } from './quirks.ts';
@@ -36,16 +37,16 @@ type Draft = {
 };
 
 /**
- * What the operations of a PATCH come to.
+ * What the operations of a PATCH come to, in steps.
  *
  * Later operations win over earlier ones, id by id, so that thousands of operations are at most two statements. Removing somebody
  * who is no member changes nothing. Refuses with 400 invalidPath an unknown path and changes of members other than whole ones,
  * mutability changes of what is read-only and removal of displayName, invalidValue what {@link decodeGroup} refuses.
  */
-export function decodeGroupPatch(
+export function* decodeGroupPatch(
   operations: readonly PatchOperation[],
   { notes, schema = groupSchema }: { readonly notes: Notes; readonly schema?: ResourceSchema },
-): GroupPlan {
+): Steps<GroupPlan> {
   const draft: Draft = {
     schema,
     notes,
@@ -57,25 +58,26 @@ export function decodeGroupPatch(
   };
   for (const operation of operations) {
     const { op, path, value } = operation;
-    if (path !== null) apply(draft, op, readTarget(draft, path), value);
-    else for (const [target, item] of readKeys(draft, readAttributes(operation))) apply(draft, op, target, item);
+    if (path !== null) yield* apply(draft, op, readTarget(draft, path), value);
+    else for (const [target, item] of readKeys(draft, readAttributes(operation))) yield* apply(draft, op, target, item);
+    yield;
   }
-  return planOf(draft);
+  return yield* planOf(draft);
 }
 
 export const readOnlyId = () => mutability('id is read-only.');
 
-function planOf(draft: Draft): GroupPlan {
+function* planOf(draft: Draft): Steps<GroupPlan> {
   const { members, displayName, externalId, claimedId, extensions } = draft;
   const names = {
     ...(displayName === undefined ? {} : { displayName }),
     ...(externalId === undefined ? {} : { externalId }),
   };
   const attributes = extensions.length === 0 ? null : (held: JsonObject) => patchExtensions(draft, held);
-  return { members: membersEdit(members), names, attributes, claimedId };
+  return { members: yield* membersEdit(members), names, attributes, claimedId };
 }
 
-function membersEdit(operations: Draft['members']): MemberEdit {
+function* membersEdit(operations: Draft['members']): Steps<MemberEdit> {
   const [first, ...others] = operations;
   if (first === undefined) return noMembers;
   // The database compares sets anyway: one list, maybe of 100,000, is passed on as it came.
@@ -84,6 +86,7 @@ function membersEdit(operations: Draft['members']): MemberEdit {
   /** The whole membership, once an operation has set it. */
   let whole: Set<DirectoryUserId> | null = null;
   for (const [op, ids] of operations) {
+    yield;
     if (op === 'replace') whole = new Set(ids);
     else if (whole !== null) for (const id of ids) op === 'add' ? whole.add(id) : whole.delete(id);
     else {
@@ -118,10 +121,10 @@ function patchExtensions({ schema, notes, extensions }: Draft, held: JsonObject)
   return checkSize(work.attributes);
 }
 
-function apply(draft: Draft, op: PatchOp, target: PatchTarget, value: JsonValue | undefined): void {
+function* apply(draft: Draft, op: PatchOp, target: PatchTarget, value: JsonValue | undefined): Steps<void> {
   if (target.kind === 'schema' && target.schema === draft.schema.core) {
     if (op === 'remove' || !isObject(value)) throw noTarget('The path names a whole resource.');
-    for (const [part, item] of readKeys(draft, value)) apply(draft, op, part, item);
+    for (const [part, item] of readKeys(draft, value)) yield* apply(draft, op, part, item);
     return;
   }
   if (target.kind === 'schema' || target.path.extension !== null) {
@@ -130,7 +133,7 @@ function apply(draft: Draft, op: PatchOp, target: PatchTarget, value: JsonValue 
   }
   switch (target.path.attribute.name) {
     case 'members':
-      applyToMembers(draft, op, target.path.sub !== null, target.filter, value);
+      yield* applyToMembers(draft, op, target.path.sub !== null, target.filter, value);
       break;
     case 'displayName':
       if (op === 'remove') throw mutability('displayName is required.');
@@ -158,23 +161,23 @@ function claim(draft: Draft, op: PatchOp, value: JsonValue | undefined): void {
   draft.claimedId = value;
 }
 
-function applyToMembers(
+function* applyToMembers(
   draft: Draft,
   op: PatchOp,
   hasSub: boolean,
   filter: FilterNode | null,
   value: JsonValue | undefined,
-): void {
+): Steps<void> {
   if (hasSub) throw mutability('The parts of a member are immutable: members are added and removed whole.');
   if (filter !== null) {
     const ids = idsOfFilter(filter);
     if (op !== 'remove' || ids === null) throw invalidPath('Members are chosen by value, to be removed.');
     draft.members.push(['remove', ids]);
   } else if (op !== 'remove') {
-    draft.members.push([op, readMemberIds(value ?? null, 'added', draft.notes)]);
+    draft.members.push([op, yield* readMemberIds(value ?? null, 'added', draft.notes)]);
   } else if (isArray(value) || !isEmpty(value)) {
     note(draft.notes, removeValues, 'members');
-    draft.members.push(['remove', readMemberIds(value as JsonValue, 'removed', draft.notes)]);
+    draft.members.push(['remove', yield* readMemberIds(value as JsonValue, 'removed', draft.notes)]);
   } else {
     draft.members.push(['replace', []]);
   }

@@ -8,9 +8,10 @@ import { type Exchange, type Handler, ifMatch, isKnown, readSent, unlessRefused 
 import { decodeGroup, type GroupRow, groupAttributes, groupEncoder, type PushedGroup } from './group-codec.ts';
 import { withMembers } from './group-members.ts';
 import { decodeGroupPatch, readOnlyId } from './group-patch.ts';
-import { defaultLimits, type JsonLimits, type JsonObject, type JsonValue } from './json.ts';
+import { defaultLimits, type JsonLimits, type JsonObject } from './json.ts';
 import { parseProjection } from './list.ts';
 import { etag } from './meta.ts';
+import { inTurns, pace } from './pace.ts';
 import { readPatch } from './patch-message.ts';
 import type { Projection } from './projection.ts';
 import type { Reply } from './respond.ts';
@@ -29,17 +30,22 @@ export const getGroup: Handler = async (exchange, id) => {
 export const postGroup: Handler = async (exchange) => {
   const { ctx, directory, baseUrl } = exchange;
   const projection = projectionOf(exchange, everything);
-  const { members, ...names } = newGroup(exchange, await readSent(exchange, groupLimits));
+  const { members, ...names } = await newGroup(exchange);
   const { group } = unlessRefused(await createDirectoryGroup(ctx, directory, names, members ?? []));
   const reply = answer(exchange, group, projection, members !== null && members.length > 0);
   return { ...reply, status: 201, headers: { ...reply.headers, Location: `${baseUrl}/Groups/${group.id}` } };
 };
 
-/** The group that a POST asks for, sent by itself or in a bulk. */
-export function newGroup({ notes, schemas }: Exchange, body: JsonValue): PushedGroup {
-  const schema = schemas.group;
-  const pushed = decodeGroup(body, { notes, schema });
+async function newGroup(exchange: Exchange): Promise<PushedGroup> {
+  const schema = exchange.schemas.group;
+  const pushed = await sentGroup(exchange);
   return { ...pushed, attributes: groupAttributes(pushed.attributes, schema) };
+}
+
+async function sentGroup(exchange: Exchange): Promise<PushedGroup> {
+  const { notes, schemas } = exchange;
+  const body = await readSent(exchange, groupLimits);
+  return inTurns(decodeGroup(body, { notes, schema: schemas.group }), pace());
 }
 
 /** A POST or PUT speaks of all that it leaves (RFC 7643 §7: returned on request). */
@@ -47,11 +53,10 @@ const everything = () => true;
 
 /** PUT replaces: a body without members empties the group. */
 export const putGroup: Handler = async (exchange, id) => {
-  const { ctx, directory, notes } = exchange;
+  const { ctx, directory } = exchange;
   const schema = exchange.schemas.group;
   const projection = projectionOf(exchange, everything);
-  const pushed = decodeGroup(await readSent(exchange, groupLimits), { notes, schema });
-  const { members, attributes, ...names } = pushed;
+  const { members, attributes, ...names } = await sentGroup(exchange);
   const edit = {
     names,
     members: { kind: 'replace', to: members ?? [] },
@@ -65,10 +70,8 @@ export const putGroup: Handler = async (exchange, id) => {
 /** 204: nobody wants a hundred thousand members back for having added one. A request that names `attributes` gets those. */
 export const patchGroup: Handler = async (exchange, id) => {
   const { ctx, directory, notes, query } = exchange;
-  const plan = decodeGroupPatch(readPatch(await readSent(exchange, groupLimits), notes), {
-    notes,
-    schema: exchange.schemas.group,
-  });
+  const operations = readPatch(await readSent(exchange, groupLimits), notes);
+  const plan = await inTurns(decodeGroupPatch(operations, { notes, schema: exchange.schemas.group }), pace());
   if (plan.claimedId !== null && plan.claimedId !== id) throw readOnlyId();
   const projection = projectionOf(exchange);
   const { names, members, attributes } = plan;

@@ -16,3 +16,24 @@ export function pace(): Pace {
     });
   };
 }
+
+/** Work in steps: it pauses where others may have their turn. */
+export type Steps<T> = Generator<undefined, T, undefined>;
+
+/** Work in steps to its end, with a turn for the others where one is due. */
+export async function inTurns<T>(steps: Steps<T>, pace: Pace): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    const turn = pace();
+    if (turn !== undefined) await turn;
+  }
+}
+
+/** Work in steps to its end: for what is known to be short. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}

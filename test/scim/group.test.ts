@@ -5,6 +5,7 @@ import { ScimError, unknownMember } from '../../src/scim/errors.ts';
 import { decodeGroup, type GroupMemberRow, type GroupRow, groupEncoder } from '../../src/scim/group-codec.ts';
 import { decodeGroupPatch } from '../../src/scim/group-patch.ts';
 import type { JsonObject, JsonValue } from '../../src/scim/json.ts';
+import { atOnce } from '../../src/scim/pace.ts';
 import { readPatch } from '../../src/scim/patch-message.ts';
 import { compileProjection } from '../../src/scim/projection.ts';
 import { coreGroupUrn, groupSchema } from '../../src/scim/schema.ts';
@@ -15,8 +16,8 @@ const a = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e01' as DirectoryUserId;
 const b = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e02' as DirectoryUserId;
 const groupId = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5eff';
 
-const decode = (body: JsonValue, notes: string[] = []) => decodeGroup(body, { notes });
-const plan = (body: JsonValue, notes: string[] = []) => decodeGroupPatch(readPatch(body, notes), { notes });
+const decode = (body: JsonValue, notes: string[] = []) => atOnce(decodeGroup(body, { notes }));
+const plan = (body: JsonValue, notes: string[] = []) => atOnce(decodeGroupPatch(readPatch(body, notes), { notes }));
 const operations = (...list: JsonValue[]): JsonObject => ({
   schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
   Operations: list,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeGroup } from '../../src/scim/group-codec.ts';
 import { decodeGroupPatch } from '../../src/scim/group-patch.ts';
 import { isObject } from '../../src/scim/json.ts';
+import { atOnce } from '../../src/scim/pace.ts';
 import { readPatch } from '../../src/scim/patch-message.ts';
 import { note, quirks, readBoolean, readOp } from '../../src/scim/quirks.ts';
 import { decodeUser } from '../../src/scim/user-codec.ts';
@@ -15,9 +16,9 @@ function notesOf(file: string): readonly string[] {
   const body = payload(file);
   const ofGroup = /group|member/.test(file);
   if (!isObject(body) || !('Operations' in body)) {
-    ofGroup ? decodeGroup(body, { notes }) : decodeUser(body, { notes });
+    ofGroup ? atOnce(decodeGroup(body, { notes })) : decodeUser(body, { notes });
   } else if (ofGroup) {
-    decodeGroupPatch(readPatch(body, notes), { notes });
+    atOnce(decodeGroupPatch(readPatch(body, notes), { notes }));
   } else {
     applyUserPatch({ userName: 'x', active: true }, readPatch(body, notes), { notes, readOnly: {} });
   }
