@@ -3,6 +3,7 @@
 
 import type { TenantTx } from '../context.ts';
 import type { ConnectionId, DirectoryGroupId, DirectoryUserId, UserId } from '../core/ids.ts';
+import { idList } from './id-list.ts';
 
 /** The directory's guard, made if need be and held for the rest of the transaction. Taken before any person, group or rule. */
 export async function lockGuard(tx: TenantTx, connectionId: ConnectionId): Promise<{ readonly paused: boolean }> {
@@ -53,7 +54,7 @@ function harmedPart(harmed: Harmed, first: number): Part {
         where u.tenant_id = $1 and u.directory_user_id = m.directory_user_id and u.active and u.ended_at is null offset 0
       ) d
       where m.tenant_id = $1 and m.group_id = $${first}${which}`,
-    values: leaving.kind === 'all' ? [groupId] : [groupId, leaving.ids],
+    values: leaving.kind === 'all' ? [groupId] : [groupId, idList(leaving.ids)],
   };
 }
 

@@ -9,6 +9,7 @@ import { groupNameKey } from '../core/profile.ts';
 import { actorConnection, eventRows } from './apply.ts';
 import { countInSlot } from './directory-changes.ts';
 import { HELD, PAUSED } from './directory-person.ts';
+import { idList } from './id-list.ts';
 import { instant, LIVE } from './scim-credentials.ts';
 
 /** A group as answers are made from it. */
@@ -153,7 +154,7 @@ export async function writeNewGroup(
     group.connectionId,
     group.displayName,
     groupNameKey(group.displayName),
-    members,
+    idList(members),
     configVersion,
     group.externalId,
     JSON.stringify(ctx.caller.actor),
@@ -248,12 +249,12 @@ export async function writeMembers(
       directory.credentialId,
       groupId,
       version,
-      edit.kind === 'replace' ? edit.to : edit.add,
+      idList(edit.kind === 'replace' ? edit.to : edit.add),
       ctx.newId(),
       JSON.stringify(ctx.caller.actor),
       actorConnection(ctx),
       ctx.caller.requestId,
-      ...(statement === EDITS.change && edit.kind === 'change' ? [edit.remove] : []),
+      ...(statement === EDITS.change && edit.kind === 'change' ? [idList(edit.remove)] : []),
     ],
   );
   if (row === undefined) return { kind: 'unauthenticated' };
