@@ -45,7 +45,7 @@ export type PersonFacts = {
   readonly emailVerified: boolean;
   readonly hasPassword: boolean;
   readonly mappedAcrossTenants: boolean;
-  /** Holds administrative rights by a grant or by groups that are not this directory's, or owns the tenant. */
+  /** Holds administrative rights by a grant or by a group of the tenant's own, or owns the tenant. */
   readonly administers: boolean;
   /** The last owner of the tenant who is not barred. */
   readonly lastOwner: boolean;

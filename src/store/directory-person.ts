@@ -45,24 +45,14 @@ export function directoryFacts(row: DirectoryRow, { tenant }: Directory): Direct
   return { tenant, connectionId: row.connection_id, connectionKey: row.key, domains: row.domains, held: row.held };
 }
 
-// Rights that the tenant's own groups give the row `u`, or those of another connection than `l`: its directory's, or its sign-ins'.
-const RIGHTS_FROM_OTHERS = `exists (
+// Rights that the tenant's own groups give the row `u`. What groups of a directory or a sign-in give is no administrator's decision:
+// it goes with their facts, and a person may be in two directories.
+const RIGHTS_BY_LOCAL_GROUP = `exists (
   select 1 from roles o join mapping_rules r on r.tenant_id = o.tenant_id and r.role_id = o.role_id and r.ended_at is null
-    and r.connection_id is distinct from l.connection_id
-  where o.tenant_id = u.tenant_id and o.ended_at is null and cardinality(o.rights) > 0 and case when r.match_kind = 'local'
-    then exists (select 1 from local_group_members m
-      join local_groups g on g.tenant_id = m.tenant_id and g.local_group_id = m.local_group_id and g.ended_at is null
-      where m.tenant_id = u.tenant_id and m.subject_id = u.user_id and m.ended_at is null and lower(g.name) = lower(r.match_value))
-    else exists (select 1 from asserted_groups a
-      where a.tenant_id = u.tenant_id and a.user_id = u.user_id and a.connection_id = r.connection_id
-        and (a.value = r.match_value or r.match_kind = 'prefix' and starts_with(a.value, r.match_value)))
-      or exists (select 1 from directory_users f
-        join group_members m on m.tenant_id = f.tenant_id and m.directory_user_id = f.directory_user_id
-        join directory_groups g on g.tenant_id = m.tenant_id and g.group_id = m.group_id and g.ended_at is null
-        where f.tenant_id = u.tenant_id and f.user_id = u.user_id and f.connection_id = r.connection_id and f.active and f.ended_at is null
-          and (r.match_kind = 'id' and r.match_value in (g.external_id, g.group_id::text) or exists (select 1 from rule_bindings b
-            where b.tenant_id = r.tenant_id and b.rule_id = r.rule_id and b.group_id = g.group_id and b.state = 'bound')))
-    end)`;
+    and r.match_kind = 'local'
+  join local_groups g on g.tenant_id = r.tenant_id and lower(g.name) = lower(r.match_value) and g.ended_at is null
+  join local_group_members m on m.tenant_id = g.tenant_id and m.local_group_id = g.local_group_id and m.ended_at is null
+  where o.tenant_id = u.tenant_id and o.ended_at is null and cardinality(o.rights) > 0 and m.subject_id = u.user_id)`;
 
 /** {@link PersonFacts} of the row `u` of users, as JSON, seen by the connection of `l`; `lastOwner` is not among them. */
 export const PERSON = `json_build_object(
@@ -78,7 +68,7 @@ export const PERSON = `json_build_object(
     or exists (select 1 from local_group_members m
       join local_groups g on g.tenant_id = m.tenant_id and g.local_group_id = m.local_group_id and g.ended_at is null
       where m.tenant_id = u.tenant_id and m.subject_id = u.user_id and m.ended_at is null and lower(g.name) = 'tenantowners')
-    or ${RIGHTS_FROM_OTHERS},
+    or ${RIGHTS_BY_LOCAL_GROUP},
   'suspension', (select s.suspension_id from suspensions s
     where s.tenant_id = u.tenant_id and s.subject_id = u.user_id and s.lifted_at is null),
   'madeHere', u.origin = 'scim' and l.connection_id = (select f.connection_id from directory_users f
