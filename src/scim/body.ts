@@ -1,6 +1,7 @@
 // A request's body: its type is checked before a byte is read, its size while it comes.
 
 import type { IncomingMessage } from 'node:http';
+import type { Room } from './body-room.ts';
 import { ScimError, tooLarge } from './errors.ts';
 import { type JsonLimits, type JsonValue, parseJson } from './json.ts';
 import { PIECE, parseJsonInPieces } from './json-pieces.ts';
@@ -11,19 +12,27 @@ const TYPES: ReadonlySet<string> = new Set(['application/scim+json', 'applicatio
 
 /**
  * The JSON value of the body. Refuses with 415 another type, charset or content encoding (nothing is ever unpacked, T49), with 413
- * a body over `limits.bytes` as soon as that is known, and what {@link parseJson} refuses. The rest of a refused body is passed over,
- * so that the connection can be used again.
+ * a body over `limits.bytes` as soon as that is known, what `room` refuses, and what {@link parseJson} refuses. The rest of a refused
+ * body is passed over, so that the connection can be used again.
  */
-export async function readBody(request: IncomingMessage, limits: JsonLimits): Promise<JsonValue> {
-  const bytes = await readBytes(request, limits.bytes);
+export async function readBody(request: IncomingMessage, limits: JsonLimits, room: Room): Promise<JsonValue> {
+  const bytes = await readBytes(request, limits.bytes, bodyTooLarge, room);
   return bytes.length <= PIECE ? parseJson(bytes, limits) : parseJsonInPieces(bytes, limits, pace());
 }
 
 /** The bytes of the body, refused as {@link readBody} does; one over `limit` with what `refuse` says. */
-export async function readBytes(request: IncomingMessage, limit: number, refuse = bodyTooLarge): Promise<Buffer> {
+export async function readBytes(
+  request: IncomingMessage,
+  limit: number,
+  refuse = bodyTooLarge,
+  room: Pick<Room, 'take'> = { take() {} },
+): Promise<Buffer> {
   checkType(request.headers);
   if (Number(request.headers['content-length'] ?? 0) > limit) throw refuse(limit);
-  const bytes = await gather(request, limit, refuse);
+  const bytes = await gather(request, (size) => {
+    if (size > limit) throw refuse(limit);
+    room.take(size);
+  });
   sawBody(request, bytes);
   return bytes;
 }
@@ -43,7 +52,8 @@ function checkType(headers: IncomingMessage['headers']): void {
 
 const bodyTooLarge = (limit: number) => tooLarge(`The request body is larger than ${limit} bytes.`);
 
-function gather(request: IncomingMessage, limit: number, refuse: typeof bodyTooLarge): Promise<Buffer> {
+/** `admit` is told the size so far, and refuses by throwing. */
+function gather(request: IncomingMessage, admit: (size: number) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -56,10 +66,13 @@ function gather(request: IncomingMessage, limit: number, refuse: typeof bodyTooL
     const take = (chunk: Buffer) => {
       size += chunk.length;
       chunks.push(chunk);
-      if (size <= limit) return;
-      stop();
-      request.resume();
-      reject(refuse(limit));
+      try {
+        admit(size);
+      } catch (refused) {
+        stop();
+        request.resume();
+        reject(refused);
+      }
     };
     const end = () => {
       stop();

@@ -6,6 +6,7 @@ import type { Directory } from '../core/directory.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { IfMatch, Unauthenticated } from '../operations/precondition.ts';
 import { readBody } from './body.ts';
+import type { Room } from './body-room.ts';
 import type { DirectorySchemas } from './directory-schemas.ts';
 import { scimRefusal, tooLarge } from './errors.ts';
 import type { JsonLimits, JsonValue } from './json.ts';
@@ -19,6 +20,8 @@ export type Exchange = {
   /** What resources of this directory are: those of the standard with its own extensions. */
   readonly schemas: DirectorySchemas;
   readonly request: IncomingMessage;
+  /** For its body. */
+  readonly room: Room;
   readonly query: URLSearchParams;
   /** Address of the directory, without a slash at the end. */
   readonly baseUrl: string;
@@ -43,8 +46,8 @@ export function unlessRefused<T extends { readonly kind: string }>(
 }
 
 /** The JSON value that is sent: the body of the request, or the data of a bulk's operation. */
-export async function readSent({ request, operation }: Exchange, limits: JsonLimits): Promise<JsonValue> {
-  return operation === undefined ? readBody(request, limits) : dataOf(operation, limits);
+export async function readSent({ request, room, operation }: Exchange, limits: JsonLimits): Promise<JsonValue> {
+  return operation === undefined ? readBody(request, limits, room) : dataOf(operation, limits);
 }
 
 /** The data of a bulk's operation, which may be as large as a request's body. */

@@ -42,8 +42,6 @@ export type SeenRequest = {
 
 const MAX_PATH = 300;
 export const MAX_USER_AGENT = 200;
-/** Five thousand members fit. */
-const MAX_BODY = 256 * 1024;
 const MAX_CONTENT_TYPE = 100;
 
 /** Our own, as the command line sends it: it speaks as several identity providers do. */
@@ -110,7 +108,7 @@ function keptBody(request: IncomingMessage, refusal: string | null): KeptBody | 
   const type = request.headers['content-type'];
   const contentType = type === undefined ? null : clean(type, MAX_CONTENT_TYPE);
   if (length === 0) return refusal === null ? null : { contentType: null, body: null, omitted: null, refusal };
-  if (bytes === null || bytes.length > MAX_BODY) return { contentType, body: null, omitted: 'cut', refusal };
+  if (bytes === null) return { contentType, body: null, omitted: 'cut', refusal };
   return { contentType, ...redactedJson(bytes), refusal };
 }
 

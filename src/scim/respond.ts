@@ -94,8 +94,11 @@ function drained(response: ServerResponse): Promise<void> {
 
 /** Seconds after which a client may try again what failed for want of the database. */
 const RETRY_SECONDS = 1;
-/** A pause lasts until somebody has looked. */
-const PAUSED_SECONDS = '300';
+/** Of what is refused as a whole: a pause lasts until an administrator has looked, too much at once is soon through. */
+const RETRY_AFTER: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  503: { 'Retry-After': '300' },
+  429: { 'Retry-After': String(RETRY_SECONDS) },
+};
 
 /**
  * What a failure is on the wire. Refusals say their fixed sentence; a database that is away is 503 with Retry-After; anything
@@ -103,9 +106,7 @@ const PAUSED_SECONDS = '300';
  */
 export function failureReply(error: unknown, requestId: string, log: Log): Reply | null {
   if (error instanceof ClientGone) return null;
-  // Refused as a whole until an administrator decides: a paused directory.
-  if (error instanceof ScimError)
-    return errorReply(error, error.status === 503 ? { 'Retry-After': PAUSED_SECONDS } : {});
+  if (error instanceof ScimError) return errorReply(error, RETRY_AFTER[error.status]);
   if (error instanceof BridgeError) {
     // Not as its code: that name is an authorization code's, which the log never holds.
     log.warn({ requestId, refusal: error.code, detail: error.detail }, 'scim request refused');

@@ -8,6 +8,7 @@ import type { Directory } from '../core/directory.ts';
 import type { Instant } from '../core/ids.ts';
 import { type Admit, admission } from './admission.ts';
 import { type Authenticate, authenticator } from './authenticate.ts';
+import { bodyRooms, type EnterRoom } from './body-room.ts';
 import { postBulk } from './bulk.ts';
 import { bulkLimits } from './bulk-message.ts';
 import { directorySchemas } from './directory-schemas.ts';
@@ -99,7 +100,7 @@ const HERE = /^\/scim\/v2(?=[/?#]|$)/i;
  * Answers every request at `/scim/v2` and below, in SCIM's own form. False: it is for another address, and nothing was done with it.
  */
 export function scimRouter(options: ScimOptions): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const doors: Doors = { authenticate: authenticator(), admit: admission() };
+  const doors: Doors = { authenticate: authenticator(), admit: admission(), enter: bodyRooms() };
   return (request, response) => {
     const here = HERE.exec(request.url ?? '')?.[0];
     if (here === undefined) return false;
@@ -112,7 +113,7 @@ export function scimRouter(options: ScimOptions): (request: IncomingMessage, res
   };
 }
 
-type Doors = { readonly authenticate: Authenticate; readonly admit: Admit };
+type Doors = { readonly authenticate: Authenticate; readonly admit: Admit; readonly enter: EnterRoom };
 
 type Ask = {
   readonly tenant: string;
@@ -142,7 +143,7 @@ function decodeAll(segments: readonly string[]): readonly string[] | null {
 
 async function handle(
   { contextFor, publicUrl, log, addressOf, requestLog }: ScimOptions,
-  { authenticate, admit }: Doors,
+  { authenticate, admit, enter }: Doors,
   request: IncomingMessage,
   response: ServerResponse,
   below: string,
@@ -166,7 +167,11 @@ async function handle(
       directory = known.directory;
       const admitted = admit(directory);
       if (admitted.kind === 'too_many') return tooMany(TOO_MANY[admitted.why], admitted);
-      leave = admitted.leave;
+      const room = enter(directory.connectionId);
+      leave = () => {
+        admitted.leave();
+        room.leave();
+      };
       if (requestLog !== undefined) watchBody(request, directory.settings.requestLog.bodyHours > 0);
       const { connectionId, connectionKey: name } = directory;
       const exchange: Exchange = {
@@ -174,6 +179,7 @@ async function handle(
         directory,
         schemas: directorySchemas(directory.settings.schemas),
         request,
+        room,
         query: ask.query,
         baseUrl: `${publicUrl}/scim/v2/${ask.tenant}/${ask.connection}`,
         notes,

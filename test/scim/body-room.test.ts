@@ -1,0 +1,110 @@
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BridgeError } from '../../src/core/errors.ts';
+import type { ConnectionId } from '../../src/core/ids.ts';
+import { bodyRooms } from '../../src/scim/body-room.ts';
+import { ScimError } from '../../src/scim/errors.ts';
+import { type Acme, acme } from '../support/acme.ts';
+import { type DirectoryClient, directory, type ScimServer, scimServer } from '../support/scim.ts';
+import { type TestWorld, testWorld } from '../support/world.ts';
+
+const okta = 'okta' as ConnectionId;
+const entra = 'entra' as ConnectionId;
+const KB = 1024;
+
+/** What a refusal is, or null. */
+function refusal(act: () => void): unknown {
+  try {
+    act();
+    return null;
+  } catch (error) {
+    if (error instanceof ScimError) return error.status;
+    return error instanceof BridgeError ? error.code : error;
+  }
+}
+
+describe('the room for long bodies', () => {
+  test('has an end for one directory, and none of it is another’s', () => {
+    const enter = bodyRooms({ ofDirectory: 1000 * KB });
+    const [first, second, other] = [enter(okta), enter(okta), enter(entra)];
+    first.take(400 * KB);
+    first.take(700 * KB);
+    second.take(300 * KB);
+    expect(refusal(() => second.take(301 * KB))).toBe(429);
+    expect(refusal(() => other.take(1000 * KB))).toBeNull();
+    first.leave();
+    expect(refusal(() => second.take(1000 * KB))).toBeNull();
+  });
+
+  test('has an end for all of them', () => {
+    const enter = bodyRooms({ ofDirectory: 1000 * KB, ofAll: 1500 * KB });
+    enter(okta).take(1000 * KB);
+    const other = enter(entra);
+    other.take(500 * KB);
+    expect(refusal(() => other.take(501 * KB))).toBe('unavailable');
+    other.leave();
+    other.leave();
+    expect(refusal(() => enter(entra).take(501 * KB))).toBe('unavailable');
+    expect(refusal(() => enter(entra).take(500 * KB))).toBeNull();
+  });
+
+  test('counts no short body', () => {
+    const enter = bodyRooms({ ofDirectory: 100 * KB, ofAll: 100 * KB });
+    for (let count = 0; count < 50; count++) enter(okta).take(64 * KB);
+    expect(refusal(() => enter(okta).take(100 * KB))).toBeNull();
+  });
+});
+
+describe('a directory with many long requests at once', () => {
+  let world: TestWorld;
+  let tenants: Acme;
+  let server: ScimServer;
+  let client: DirectoryClient;
+  beforeAll(async () => {
+    world = await testWorld();
+    tenants = await acme(world);
+    server = await scimServer(world);
+    client = await directory(world, server, tenants.acme, 'okta');
+  });
+  afterAll(async () => {
+    await server?.close();
+    await world?.close();
+  });
+
+  test('T48 T49 is told to wait, whatever it announced, and short ones go on', async () => {
+    const unfinished = Array.from({ length: 5 }, () => slow(server, client, 4.5 * KB * KB));
+    await Promise.race(unfinished.map((one) => one.answered));
+    await delay(300);
+    const refused = unfinished.filter((one) => one.status() === 429);
+    expect(refused).toHaveLength(1);
+    expect(refused[0]?.retryAfter()).toBe('1');
+    expect((await client.get('/Users?count=1')).status).toBe(200);
+    for (const one of unfinished) one.hangUp();
+    await delay(200);
+    const again = slow(server, client, 4.5 * KB * KB);
+    await delay(500);
+    expect(again.status()).toBeUndefined();
+    again.hangUp();
+  });
+});
+
+const delay = (ms: number): Promise<undefined> => new Promise((resolve) => setTimeout(() => resolve(undefined), ms));
+
+/** A body that never ends, in chunks. */
+function slow(server: ScimServer, client: DirectoryClient, bytes: number) {
+  const headers = { authorization: `Bearer ${client.token}`, 'content-type': 'application/scim+json' };
+  const sent = request(`${server.url}${new URL(client.base).pathname}/Groups`, { method: 'POST', headers });
+  let status: number | undefined;
+  let retryAfter: string | undefined;
+  const answered = new Promise<void>((resolve) => {
+    sent.on('response', (response) => {
+      status = response.statusCode;
+      retryAfter = response.headers['retry-after'];
+      response.resume();
+      resolve();
+    });
+    sent.on('error', () => {});
+  });
+  sent.write(Buffer.alloc(bytes, ' '));
+  return { answered, status: () => status, retryAfter: () => retryAfter, hangUp: () => sent.destroy() };
+}
