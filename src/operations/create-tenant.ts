@@ -1,20 +1,18 @@
 import type { Context } from '../context.ts';
-import { type Administrator, type Change, done } from '../core/change.ts';
+import { type Change, done } from '../core/change.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import {
   isReservedSlug,
   type LocalGroupId,
-  type Person,
   parseTenantSlug,
   type RoleId,
   type TenantId,
   type TenantSlug,
 } from '../core/ids.ts';
-import { builtInRoles, defaultTenantSettings, ownersGroup, type TenantSettings } from '../core/tenant.ts';
+import { builtInRoles, defaultTenantSettings, type TenantSettings } from '../core/tenant.ts';
 import { apply } from '../store/apply.ts';
 import { UniqueViolation } from '../store/database.ts';
 import { findTenant } from '../store/tenants.ts';
-import { mapGuest } from './map-guest.ts';
 
 export const systemTenant = 'system' as TenantSlug;
 
@@ -76,14 +74,4 @@ export async function createTenant(ctx: Context, tenant: NewTenant): Promise<Cre
     throw error;
   }
   return { kind: 'created', tenantId: change.tenantId, slug };
-}
-
-/** *Provision Current User*: every role that the target has now, and its owners' group (R120-R122). */
-export function provisionFully(
-  ctx: Context,
-  target: { tenantId: TenantId; slug: TenantSlug },
-  person: Person,
-  by: Administrator,
-) {
-  return mapGuest(ctx, target, person, { roles: 'all', groups: [ownersGroup] }, by);
 }
