@@ -53,6 +53,18 @@ export type Context = {
    * go on.
    */
   inTurn<T>(tenantId: TenantId, rowId: string, act: () => Promise<T>): Promise<T>;
+  /**
+   * Hands an item to an act on one row of a tenant, together with alike items of others who waited for the row's turn meanwhile: one
+   * act for all, a result for each in the order of the items. Turns are those of {@link Context.inTurn}. `like`: what items have in
+   * common that may go together, their type and that of their results included.
+   */
+  together<Item, Result>(
+    tenantId: TenantId,
+    rowId: string,
+    like: string,
+    item: Item,
+    act: (items: readonly Item[]) => Promise<readonly Result[]>,
+  ): Promise<Result>;
   /** What no tenant owns: the tree of tenants, the email directory, protocol artifacts. */
   readonly global: Query;
   now(): Instant;

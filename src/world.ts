@@ -84,6 +84,7 @@ export function contextOf(world: Pick<World, 'database' | 'secrets' | 'log'>, ca
     transaction: database.transaction,
     hot: database.hot,
     inTurn: database.inTurn,
+    together: database.together,
     global: database.global,
     now: () => Date.now() as Instant,
     newId: <Id extends string>() => randomUUIDv7() as string as Id,

@@ -25,6 +25,7 @@ import {
   type LoadedGroup,
   lockConfig,
   lockGroup,
+  type MembersWritten,
   type NamesAsked,
   onlyAdds,
   plainGroup,
@@ -32,6 +33,7 @@ import {
   writeMembers,
   writeNewGroup,
 } from '../store/directory-groups.ts';
+import { type Addition, writeAdditions } from '../store/group-additions.ts';
 import { enterGuard, guarded, type Harm, refuseWhilePaused } from './guard-directory.ts';
 import { lostRace, raced, untilWon } from './lost-race.ts';
 import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
@@ -112,8 +114,9 @@ async function writeWithin(
 ): Promise<boolean> {
   const written = await writeMembers(ctx, tx, directory, groupId, null, edit);
   if (written.kind === 'unknown_member') throw new BridgeError('invalid', UNKNOWN_MEMBER);
-  if (written.kind !== 'written') throw new BridgeError('unavailable', 'The server is busy. Try again.', written.kind);
-  return written.group !== null;
+  if (written.kind !== 'changed' && written.kind !== 'unchanged')
+    throw new BridgeError('unavailable', 'The server is busy. Try again.', written.kind);
+  return written.kind === 'changed';
 }
 
 export type GroupEdit = {
@@ -139,11 +142,43 @@ export async function updateDirectoryGroup(
 ): Promise<UpdateGroupResult> {
   if (!isUuid(id)) return unknownGroup();
   const groupId = id as DirectoryGroupId;
+  const additions = plainAdditions(edit, ifMatch);
+  if (additions !== null) {
+    const added = await addTogether(ctx, directory, groupId, additions);
+    if (added.kind !== 'lost_race') return added;
+  }
   return ctx.inTurn(directory.tenantId, id, async () => {
     const once = await updateOnce(ctx, directory, groupId, edit, ifMatch).catch(raced);
     // Somebody else is at this group, its names change, or the guard has a say: under its lock.
     return once.kind === 'lost_race' ? untilWon(() => updateTogether(ctx, directory, groupId, edit, ifMatch)) : once;
   });
+}
+
+/** So many that to wait for them holds nobody up. */
+const FEW = 100;
+
+/** The ids that a push only adds, if they are few: then it may go together with others. Null: it goes by itself. */
+function plainAdditions(
+  { names, members, attributes }: GroupEdit,
+  ifMatch: IfMatch,
+): readonly DirectoryUserId[] | null {
+  if ((ifMatch !== null && ifMatch !== '*') || members.kind !== 'change' || !onlyAdds(members)) return null;
+  if (Object.keys(names).length > 0 || attributes !== undefined) return null;
+  return members.add.length > 0 && members.add.length <= FEW ? members.add : null;
+}
+
+/** A full sync sends the members of a group one by one, many at once. */
+async function addTogether(
+  ctx: Context,
+  directory: Directory,
+  groupId: DirectoryGroupId,
+  ids: readonly DirectoryUserId[],
+): Promise<UpdateGroupResult | typeof lostRace> {
+  const write = (additions: readonly Addition[]) =>
+    writeAdditions(ctx.hot(directory.tenantId), directory, groupId, additions);
+  const alike = `additions ${directory.credentialId}`;
+  const written = await ctx.together(directory.tenantId, groupId, alike, { ctx, ids }, write).catch(raced);
+  return resultOf(written);
 }
 
 async function updateOnce(
@@ -178,7 +213,10 @@ async function editMembers(
   version: number | null,
   members: MemberEdit,
 ): Promise<UpdateGroupResult | typeof lostRace> {
-  const written = await writeMembers(ctx, tx, directory, groupId, version, members);
+  return resultOf(await writeMembers(ctx, tx, directory, groupId, version, members));
+}
+
+function resultOf(written: MembersWritten): UpdateGroupResult | typeof lostRace {
   switch (written.kind) {
     case 'unauthenticated':
       return unauthenticated;
@@ -190,8 +228,10 @@ async function editMembers(
       return refusePaused();
     case 'lost_race':
       return lostRace;
-    case 'written':
-      return { kind: 'done', changed: written.group !== null };
+    case 'unchanged':
+      return { kind: 'done', changed: false };
+    case 'changed':
+      return { kind: 'done', changed: true };
   }
 }
 

@@ -4,6 +4,7 @@ import pg from 'pg';
 import type { Query, Statement, TenantTx } from '../context.ts';
 import { BridgeError } from '../core/errors.ts';
 import type { TenantId } from '../core/ids.ts';
+import { gathering } from './gathering.ts';
 import { shares } from './shares.ts';
 
 // Whole numbers of the database (versions, counters) stay below 2^53.
@@ -14,6 +15,14 @@ export type Database = {
   transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T>;
   /** See `Context.inTurn`. */
   inTurn<T>(tenantId: TenantId, rowId: string, act: () => Promise<T>): Promise<T>;
+  /** See `Context.together`. */
+  together<Item, Result>(
+    tenantId: TenantId,
+    rowId: string,
+    like: string,
+    item: Item,
+    act: (items: readonly Item[]) => Promise<readonly Result[]>,
+  ): Promise<Result>;
   readonly global: Query;
   /** Calls back for every notification on the channel, over a connection of its own that reconnects; returns a stopper. */
   listen(channel: string, onNotice: (payload: string) => void): Promise<() => Promise<void>>;
@@ -47,6 +56,8 @@ export class StatementTimeout extends BridgeError {}
 const WAIT_MS = 2_000;
 const RETRIED = new Set(['40001', '40P01']);
 const MAX_TRIES = 4;
+/** More would keep each of them waiting for the last one. */
+const MOST_TOGETHER = 64;
 
 export function openDatabase(options: DatabaseOptions): Database {
   const poolSize = options.poolSize ?? 8;
@@ -55,6 +66,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   // Fifty who want one row and wait for it in the database would take every connection that their tenant may have, and most of them
   // would wait in vain.
   const turn = shares({ most: 1, waitMs: 2 * (options.waitMs ?? WAIT_MS) });
+  const gather = gathering({ most: MOST_TOGETHER, turn });
   const config: pg.PoolConfig = {
     connectionString: options.url,
     max: poolSize,
@@ -129,6 +141,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       return { ...tx, run };
     },
     inTurn: (tenantId, rowId, act) => turn(`${tenantId} ${rowId}`, act),
+    together: (tenantId, rowId, like, item, act) => gather(`${tenantId} ${rowId}`, like, item, act),
     global: { run: (statement, values) => send(pool, statement, values) },
     async transaction(tenantId, act) {
       for (let attempt = 1; ; attempt += 1) {

@@ -85,14 +85,19 @@ export async function readGroupFacts(
   };
 }
 
-// The members that may be: `wanted` as asked, `known` those that are open users of this connection. `offset 0` keeps each lookup
-// one by primary key: right after a first full sync the planner knows nothing of the tables, and thinks a scan per member cheap.
+/**
+ * The one row of a user, looked up as itself. `offset 0` keeps each lookup one by primary key: right after a first full sync the
+ * planner knows nothing of the tables, and thinks a scan per member cheap.
+ */
+export const memberById = (id: string) => `
+    select u.directory_user_id as id, u.connection_id, u.ended_at from directory_users u
+    where u.tenant_id = $1 and u.directory_user_id = ${id} offset 0`;
+
+// The members that may be: `wanted` as asked, `known` those that are open users of this connection.
 const wanted = (ids: string, connection: string) => `
 wanted as materialized (select distinct w.id from unnest(${ids}::uuid[]) as w (id)
 ), known as materialized (
-  select d.id from wanted w cross join lateral (
-    select u.directory_user_id as id, u.connection_id, u.ended_at from directory_users u
-    where u.tenant_id = $1 and u.directory_user_id = w.id offset 0
+  select d.id from wanted w cross join lateral (${memberById('w.id')}
   ) d where d.connection_id = ${connection} and d.ended_at is null
 )`;
 
@@ -186,7 +191,7 @@ with ${LIVE}, ${wanted('$5', '(select connection_id from live)')}, state as (
 ), written as (
   update directory_groups g set version = g.version + 1, last_modified_at = clock_timestamp()
   from target t where g.tenant_id = $1 and g.group_id = t.group_id and (exists (select 1 from added) or exists (select 1 from removed))
-  returning ${GROUP_COLUMNS}
+  returning g.group_id
 ), audited as (
   insert into audit_events (tenant_id, event_id, kind, outcome, actor, object_kind, object_id, connection_id, request_id, detail)
   select $1, $6, 'group.members_changed', 'done', $7, 'group', $3, $8, $9, jsonb_build_object(
@@ -194,7 +199,14 @@ with ${LIVE}, ${wanted('$5', '(select connection_id from live)')}, state as (
     'addedIds', ${idsOf('added')}, 'removedIds', ${idsOf('removed')})
   from written
 )
-select s.found, s.complete, s.paused, exists (select 1 from target) as held, w.* from state s left join written w on true`;
+select case
+    when not s.found then 'unknown_group'
+    when s.paused then 'paused'
+    when not s.complete then 'unknown_member'
+    when not exists (select 1 from target) then 'lost_race'
+    when exists (select 1 from written) then 'changed'
+    else 'unchanged' end as kind
+from state s`;
 
 const EDITS = {
   add: {
@@ -224,10 +236,16 @@ export function onlyAdds(edit: MemberEdit): boolean {
   return edit.kind === 'change' && edit.remove.length === 0;
 }
 
-export type MembersWritten =
-  | { readonly kind: 'unauthenticated' | 'unknown_group' | 'unknown_member' | 'paused' | 'lost_race' }
-  /** `group` is null where nothing changed. */
-  | { readonly kind: 'written'; readonly group: DirectoryGroupRow | null };
+export type MembersWritten = {
+  readonly kind:
+    | 'unauthenticated'
+    | 'unknown_group'
+    | 'unknown_member'
+    | 'paused'
+    | 'lost_race'
+    | 'unchanged'
+    | 'changed';
+};
 
 /**
  * Changes a group's members in one statement, whatever their number, with one audit row if any changed. `version`: what the group
@@ -242,28 +260,19 @@ export async function writeMembers(
   edit: MemberEdit,
 ): Promise<MembersWritten> {
   const statement = edit.kind === 'replace' ? EDITS.replace : edit.remove.length === 0 ? EDITS.add : EDITS.change;
-  const [row] = await tx.run<DirectoryGroupRow & { found: boolean; complete: boolean; paused: boolean; held: boolean }>(
-    statement,
-    [
-      tx.tenantId,
-      directory.credentialId,
-      groupId,
-      version,
-      idList(edit.kind === 'replace' ? edit.to : edit.add),
-      ctx.newId(),
-      JSON.stringify(ctx.caller.actor),
-      actorConnection(ctx),
-      ctx.caller.requestId,
-      ...(statement === EDITS.change && edit.kind === 'change' ? [idList(edit.remove)] : []),
-    ],
-  );
-  if (row === undefined) return { kind: 'unauthenticated' };
-  const { found, complete, paused, held, ...group } = row;
-  if (!found) return { kind: 'unknown_group' };
-  if (paused) return { kind: 'paused' };
-  if (!complete) return { kind: 'unknown_member' };
-  if (!held) return { kind: 'lost_race' };
-  return { kind: 'written', group: group.id === null ? null : group };
+  const [row] = await tx.run<MembersWritten>(statement, [
+    tx.tenantId,
+    directory.credentialId,
+    groupId,
+    version,
+    idList(edit.kind === 'replace' ? edit.to : edit.add),
+    ctx.newId(),
+    JSON.stringify(ctx.caller.actor),
+    actorConnection(ctx),
+    ctx.caller.requestId,
+    ...(statement === EDITS.change && edit.kind === 'change' ? [idList(edit.remove)] : []),
+  ]);
+  return row ?? { kind: 'unauthenticated' };
 }
 
 /** Takes the group's row for the rest of the transaction. */

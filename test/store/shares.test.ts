@@ -105,3 +105,46 @@ describe('whoever wants one row waits in line for it', () => {
     expect(await next).toBe('next');
   });
 });
+
+describe('what many want of one row is asked once', () => {
+  test('of those who wait for its turn, up to sixty-four; and each is given its own result', async () => {
+    const asks = tenant();
+    const sizes: number[] = [];
+    const act = async (items: readonly number[]) => {
+      sizes.push(items.length);
+      await database.hot(asks).run(sleep(0.01), []);
+      return items.map((item) => item * 2);
+    };
+    const asked = Array.from({ length: 100 }, (_, item) => database.together(asks, 'row', 'doubled', item, act));
+    expect(await Promise.all(asked)).toEqual(asked.map((_, item) => item * 2));
+    expect(sizes).toEqual([64, 36]);
+    // Nobody joins those who are at work.
+    const first = database.together(asks, 'row', 'doubled', 1, act);
+    await database.hot(asks).run(sleep(0.005), []);
+    expect(await Promise.all([first, database.together(asks, 'row', 'doubled', 2, act)])).toEqual([2, 4]);
+    expect(sizes).toEqual([64, 36, 1, 1]);
+  });
+
+  test('but not with what is of another kind, another row or another tenant', async () => {
+    const [one, other] = [tenant(), tenant()];
+    const act = async (items: readonly string[]) => items.map(() => items.join());
+    const asked = [
+      database.together(one, 'row', 'a', 'one', act),
+      database.together(one, 'row', 'b', 'kind', act),
+      database.together(one, 'row 2', 'a', 'row', act),
+      database.together(other, 'row', 'a', 'tenant', act),
+      database.together(one, 'row', 'a', 'two', act),
+    ];
+    expect(await Promise.all(asked)).toEqual(['one,two', 'kind', 'row', 'tenant', 'one,two']);
+  });
+
+  test('and a failure is that of all whom it was for, and of nobody after them', async () => {
+    const asks = tenant();
+    const fail = async (): Promise<readonly string[]> => {
+      throw new BridgeError('invalid', 'no');
+    };
+    const failed = [1, 2].map((item) => outcome(database.together(asks, 'row', 'a', item, fail)));
+    expect(await Promise.all(failed)).toEqual(['invalid', 'invalid']);
+    expect(await database.together(asks, 'row', 'a', 3, async (items) => items)).toBe(3);
+  });
+});
