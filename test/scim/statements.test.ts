@@ -82,7 +82,7 @@ test('a user is changed, deactivated and reactivated by two statements, and by o
 
 test('members are added by one statement, removed or replaced by two, whatever their number', async () => {
   const value = [{ value: user.id }];
-  expect(await statementsOf(patchGroup({ op: 'add', path: 'members', value }), 204)).toEqual(['group_members_add']);
+  expect(await statementsOf(patchGroup({ op: 'add', path: 'members', value }), 204)).toEqual(['group_members_add_together']);
   const remove = patchGroup({ op: 'remove', path: `members[value eq "${user.id}"]` });
   expect(await statementsOf(remove, 204)).toEqual(['directory_group_facts', 'group_members_change']);
   const replace = patchGroup({ op: 'replace', path: 'members', value });
