@@ -30,6 +30,16 @@ export type Call = {
   readonly makes?: string;
 };
 
+/** A call in the list of its identity provider, which is said once for all of them. */
+export type ListedCall = Omit<Call, 'idp'>;
+
+export const USER = 'urn:ietf:params:scim:schemas:core:2.0:User';
+export const GROUP = 'urn:ietf:params:scim:schemas:core:2.0:Group';
+const PATCH = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
+
+/** The body of a PATCH. */
+export const patch = (...operations: readonly object[]): object => ({ schemas: [PATCH], Operations: operations });
+
 const PLACE = /\{([a-z]+)\}/g;
 
 /** Names of what a call needs and nobody made. */
@@ -38,6 +48,7 @@ export function lacking(call: Call, made: Made): readonly string[] {
   return [...text.matchAll(PLACE)].flatMap(([, name = '']) => (made.has(name) ? [] : [name]));
 }
 
+/** The text with what was made in the places of its names. */
 export function filled(text: string, made: Made): string {
   return text.replace(PLACE, (place, name: string) => made.get(name) ?? place);
 }
@@ -62,10 +73,12 @@ export const ENTRA = 'Entra ID, develop a SCIM endpoint';
 export const ENTRA_FLAG = 'Entra ID, SCIM compliance of the provisioning service';
 export const VALIDATOR = 'Microsoft SCIM Validator';
 
+/** Something of an answer, said in words of its own. */
 export function is(says: string, what: string, holds: Expectation['holds']): Expectation {
   return { what, says, holds };
 }
 
+/** One of these statuses. */
 export function status(says: string, ...wanted: readonly number[]): Expectation {
   return is(says, `status ${wanted.join(' or ')}`, (answer) => wanted.includes(answer.status));
 }
@@ -80,6 +93,7 @@ export function value(says: string, path: readonly (string | number)[], wanted: 
   });
 }
 
+/** What stands at a path of names and places, or undefined. */
 export function at(json: unknown, path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>(
     (value, step) =>
@@ -106,6 +120,7 @@ export function list(says: string, results: number | null = null): readonly Expe
   ];
 }
 
+/** An error answer (RFC 7644 §3.12), with that `scimType` where one is given. */
 export function refused(says: string, wanted: number, scimType: string | null = null): readonly Expectation[] {
   return [
     status(says, wanted),
@@ -122,6 +137,7 @@ export function refused(says: string, wanted: number, scimType: string | null = 
   ];
 }
 
+/** One of these statuses, and nothing beside it where that is 204. */
 export function noBody(says: string, ...wanted: readonly number[]): readonly Expectation[] {
   return [status(says, ...wanted), is(says, 'no body', (answer) => answer.status !== 204 || answer.text === '')];
 }

@@ -1,6 +1,7 @@
 // What Okta sends, in its order: the test of its credentials, people who come and go, and a pushed group.
 
-import { type Call, is, list, noBody, OKTA, RFC, refused, status, value } from './doctor-call.ts';
+import { type Call, is, type ListedCall, list, OKTA, patch, RFC, refused, status, USER, value } from './doctor-call.ts';
+import { oktaGroup } from './doctor-okta-group.ts';
 import { member } from './scim-http.ts';
 
 export type OktaCast = {
@@ -20,23 +21,19 @@ export const oktaHeaders = {
   'Content-Type': 'application/scim+json; charset=utf-8',
 } as const;
 
-const USER = 'urn:ietf:params:scim:schemas:core:2.0:User';
-const GROUP = 'urn:ietf:params:scim:schemas:core:2.0:Group';
-const PATCH = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
 /** Those that this visit makes and so touches. */
 export const oktaPeople = 2;
 
+/** The calls of a visit, in their order; those of a group only where the cast has a name for it. */
 export function oktaCalls(cast: OktaCast): readonly Call[] {
   const { groupName } = cast;
-  const calls = [...people(cast), ...(groupName === null ? [] : group(groupName))];
+  const calls = [...people(cast), ...(groupName === null ? [] : oktaGroup(groupName))];
   return calls.map((call) => ({ idp: 'okta', ...call }));
 }
 
-type Said = Omit<Call, 'idp'>;
-const patch = (...operations: readonly object[]) => ({ schemas: [PATCH], Operations: operations });
 const active = (wanted: boolean) => value(OKTA, ['active'], wanted);
 
-function people({ userName, otherName, externalId, otherExternalId, unknownId }: OktaCast): readonly Said[] {
+function people({ userName, otherName, externalId, otherExternalId, unknownId }: OktaCast): readonly ListedCall[] {
   const match = (name: string) => `/Users?filter=userName eq "${name}"&startIndex=1&count=100`;
   const create = {
     schemas: [USER],
@@ -201,112 +198,5 @@ function people({ userName, otherName, externalId, otherExternalId, unknownId }:
       makes: 'other',
       expects: [status(RFC.create, 201), value(OKTA, ['userName'], otherName), active(true)],
     },
-  ];
-}
-
-function group(displayName: string): readonly Said[] {
-  const created = { schemas: [GROUP], displayName, members: [] };
-  const rename: Said = {
-    name: 'rename to its own name, with its id',
-    method: 'PATCH',
-    target: '/Groups/{group}',
-    body: patch({ op: 'replace', value: { id: '{group}', displayName } }),
-    expects: [status(OKTA, 200, 204)],
-  };
-  const members = (name: string, ...wanted: readonly string[]): Said => ({
-    name,
-    method: 'GET',
-    target: '/Groups/{group}',
-    expects: [
-      status(RFC.read, 200),
-      is(OKTA, wanted.length === 1 ? 'one member' : `${wanted.length} members`, ({ json }, made) => {
-        const found = member(json, 'members');
-        const ids = (Array.isArray(found) ? found : []).map((one) => String(member(one, 'value')));
-        return JSON.stringify(ids.sort()) === JSON.stringify(wanted.map((one) => made.get(one) ?? '').sort());
-      }),
-    ],
-  });
-  return [
-    {
-      name: 'push a group',
-      method: 'POST',
-      target: '/Groups',
-      body: created,
-      makes: 'group',
-      expects: [status(RFC.create, 201), value(OKTA, ['displayName'], displayName)],
-    },
-    {
-      name: 'push it again',
-      method: 'POST',
-      target: '/Groups',
-      body: created,
-      makes: 'groupagain',
-      expects: refused(RFC.create, 409, 'uniqueness'),
-    },
-    {
-      name: 'find it by its name',
-      method: 'GET',
-      target: `/Groups?filter=displayName eq "${displayName}"&startIndex=1&count=100`,
-      expects: [...list(OKTA, 1), value(RFC.filter, ['Resources', 0, 'id'], '{group}')],
-    },
-    {
-      name: 'all members',
-      method: 'PATCH',
-      target: '/Groups/{group}',
-      body: patch({
-        op: 'replace',
-        path: 'members',
-        value: [
-          { value: '{user}', display: 'Barbara Jensen' },
-          { value: '{other}', display: 'Carol Doe' },
-        ],
-      }),
-      expects: [status(RFC.patch, 200, 204)],
-    },
-    rename,
-    members('the members stayed', 'user', 'other'),
-    {
-      name: 'one leaves, one joins',
-      method: 'PATCH',
-      target: '/Groups/{group}',
-      body: patch(
-        { op: 'remove', path: 'members[value eq "{user}"]' },
-        { op: 'add', path: 'members', value: [{ value: '{other}', display: 'Carol Doe' }] },
-      ),
-      expects: [status(RFC.patch, 200, 204)],
-    },
-    members('only the other is left', 'other'),
-    {
-      name: 'members without a path',
-      method: 'PATCH',
-      target: '/Groups/{group}',
-      body: patch({ op: 'replace', value: { members: [{ value: '{user}', display: 'Barbara Jensen' }] } }),
-      expects: [status(OKTA, 200, 204)],
-    },
-    members('only that one', 'user'),
-    {
-      name: 'the whole group, display null',
-      method: 'PUT',
-      target: '/Groups/{group}',
-      body: {
-        schemas: [GROUP],
-        id: '{group}',
-        displayName,
-        members: [
-          { value: '{user}', display: null },
-          { value: '{other}', display: null },
-        ],
-      },
-      expects: [status(RFC.replace, 200)],
-    },
-    members('both again', 'user', 'other'),
-    {
-      name: 'the user knows the group',
-      method: 'GET',
-      target: '/Users/{user}',
-      expects: [status(RFC.read, 200), value('RFC 7643 §4.1.2', ['groups', 0, 'value'], '{group}')],
-    },
-    { name: 'unlink the group', method: 'DELETE', target: '/Groups/{group}', expects: noBody(RFC.remove, 204) },
-    { name: 'it is gone', method: 'GET', target: '/Groups/{group}', expects: refused(RFC.remove, 404) },
   ];
 }

@@ -1,6 +1,7 @@
 // Makes the calls of a visit one after the other, judges each answer, and puts everything away that they made.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { doctorAgent } from '../core/directory-doctor.ts';
 import { always, type Call, type Expectation, filled, type Idp, lacking } from './doctor-call.ts';
 import { member, refusalOf, type ScimAnswer, type ScimClient } from './scim-http.ts';
 
@@ -36,8 +37,6 @@ export type Visit = {
 /** Something that a visit made, or may have made: then it has no id yet. */
 export type Left = { readonly resource: 'Users' | 'Groups'; readonly name: string; readonly id: string | null };
 
-/** Who asks: the server's own logs and profiles tell a doctor from an identity provider by it. */
-const USER_AGENT = 'drawbridge-doctor';
 const NO_ANSWERS = 3;
 
 /** Makes the calls until `signal` is aborted, or nobody answers any more. `left` is what there is to put away, as it comes to be. */
@@ -139,7 +138,7 @@ async function ask(
   headers: Readonly<Record<string, string>>,
 ): Promise<{ readonly answer: ScimAnswer; readonly waits: number }> {
   for (let waits = 0; ; waits += 1) {
-    const all = { ...headers, 'User-Agent': USER_AGENT };
+    const all = { ...headers, 'User-Agent': doctorAgent };
     const answer = await client.ask({ method, target: escaped(target), headers: all, body });
     if (answer.status !== 429 || waits === MOST_WAITS || signal.aborted) return { answer, waits };
     const seconds = Number(answer.headers['retry-after'] ?? 1);

@@ -1,13 +1,14 @@
 // The doctor of a directory: makes the calls that Okta and Entra ID make, over the same way, and says what is wrong with the answers.
 
-import { randomBytes, randomUUID } from 'node:crypto';
-import { doctorDomain } from '../core/directory-doctor.ts';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { doctorAgent, doctorDomain } from '../core/directory-doctor.ts';
 import { openLoopbackScim } from '../loopback-scim.ts';
 import { beginDoctorVisit, type DoctorVisit, endDoctorVisit } from '../operations/doctor-visit.ts';
 import type { TenantRef } from '../operations/standing.ts';
 import { accepted, CliError, type CliWorld, type Command, optional, required, tenantOf } from './command.ts';
 import type { Call, Idp } from './doctor-call.ts';
-import { type EntraCast, entraCalls, entraHeaders, entraPeople } from './doctor-entra.ts';
+import { entraCalls, entraHeaders, entraPeople } from './doctor-entra.ts';
+import type { EntraCast } from './doctor-entra-cast.ts';
 import { type OktaCast, oktaCalls, oktaHeaders, oktaPeople } from './doctor-okta.ts';
 import { isWell, paintVisit, type Visited, visitJson, visitText } from './doctor-report.ts';
 import { type Left, makeCalls, type PutAway, putAway, type Visit } from './doctor-run.ts';
@@ -96,7 +97,7 @@ async function preflight(client: ScimClient, url: string): Promise<void> {
   const request = {
     method: 'GET',
     target: '/ServiceProviderConfig',
-    headers: { 'User-Agent': 'drawbridge-doctor' },
+    headers: { 'User-Agent': doctorAgent },
     body: null,
   };
   const answer = await client.ask(request).catch((error: Error) => error);
@@ -189,10 +190,10 @@ function callsOf(
   return { calls, notes };
 }
 
-/** A name that no rule speaks of, also when it is renamed: it begins at random. */
+/** A name that no rule speaks of, also when it is renamed. It begins with any letter or digit alike: a rule may speak of most of them. */
 function freeName({ isSpokenOf }: DoctorVisit, idp: string): string | null {
   for (let tries = 0; tries < NAMES_TRIED; tries += 1) {
-    const random = BigInt(`0x${randomBytes(10).toString('hex')}`).toString(36);
+    const random = randomInt(36).toString(36) + randomBytes(8).toString('hex');
     const name = `${random} ${idp} doctor`;
     if (!isSpokenOf(name) && !isSpokenOf(`${name} renamed`)) return name;
   }

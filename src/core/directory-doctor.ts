@@ -8,6 +8,9 @@ import { type MappingRule, ruleNames } from './mapping.ts';
 /** The domain of the addresses of all whom a doctor makes: nobody has one there (RFC 2606 §2). */
 export const doctorDomain = 'doctor.invalid';
 
+/** The user agent of its requests: the server tells by it a doctor, who speaks as several identity providers do, from one of them. */
+export const doctorAgent = 'drawbridge-doctor';
+
 /** Whether the guard would let so many people more be touched, beside those whom the directory has touched lately. */
 export function guardAllows(guard: BlastGuard, touched: number, more: number, activeUsers: number): boolean {
   return crossedLine(guard, touched + more, activeUsers) === null;

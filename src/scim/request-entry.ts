@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Directory } from '../core/directory.ts';
+import { doctorAgent } from '../core/directory-doctor.ts';
 import type { Instant } from '../core/ids.ts';
 import type { KeptBody, PageSeen, ReadSeen, RequestNote, ScimRequest } from '../core/scim-request.ts';
 import type { JsonValue } from './json.ts';
@@ -44,12 +45,9 @@ const MAX_PATH = 300;
 export const MAX_USER_AGENT = 200;
 const MAX_CONTENT_TYPE = 100;
 
-/** Our own, as the command line sends it: it speaks as several identity providers do. */
-const DOCTOR = 'drawbridge-doctor';
-
 export function seenRequest({ at, request, reply, path: given, query, notes }: Answered): SeenRequest {
   const { method = '' } = request;
-  if (request.headers['user-agent'] === DOCTOR)
+  if (request.headers['user-agent'] === doctorAgent)
     return { at, status: reply?.status ?? null, read: null, wrote: false, userAgent: null, signs: [] };
   const path = given ?? [];
   const succeeded = reply !== null && reply.status < 400;
