@@ -21,16 +21,18 @@ export type RoleGrant = {
 
 export type AccessPolicy = Pick<TenantSettings, 'authorization' | 'initialAccess'>;
 
+/** What a directory says of a person. */
+export type DirectoryWord = {
+  readonly active: boolean;
+  readonly ended: boolean;
+  /** Of a held directory: it may bar, and else says nothing yet. */
+  readonly held?: boolean;
+};
+
 export type AccessFacts = {
   readonly adminDeactivated: boolean;
   /** This person's directory users, ended ones included unless an administrator ended them. */
-  readonly directory: readonly {
-    readonly connectionId: ConnectionId;
-    readonly active: boolean;
-    readonly ended: boolean;
-    /** Of a held directory: it may bar, and else says nothing yet. */
-    readonly held?: boolean;
-  }[];
+  readonly directory: readonly (DirectoryWord & { readonly connectionId: ConnectionId })[];
   readonly approval: 'approved' | 'pending';
   /** The open one. */
   readonly suspension: Suspension | null;
@@ -54,15 +56,24 @@ export type EffectiveAccess = { readonly state: AccessState; readonly roles: rea
 
 /**
  * What keeps a person out whatever their roles, or null: deactivated before pending before suspended.
- * Deactivated: the administrator's switch is off, or directories know the person and none has them active.
+ * Deactivated: the administrator's switch is off, or directories bar them.
  */
 export function bar(
   facts: Pick<AccessFacts, 'adminDeactivated' | 'directory' | 'approval' | 'suspension'>,
 ): Bar | null {
-  const directoryBars = facts.directory.length > 0 && !facts.directory.some((entry) => entry.active && !entry.ended);
-  if (facts.adminDeactivated || directoryBars) return 'deactivated';
+  if (facts.adminDeactivated || directoriesBar(facts.directory)) return 'deactivated';
   if (facts.approval === 'pending') return 'pending';
   return facts.suspension !== null ? 'suspended' : null;
+}
+
+/**
+ * Whether directories bar a person: they know them, and none has them active. A held one's active counts only where no other
+ * directory knows the person, so that it lets nobody in whom another one keeps out.
+ */
+export function directoriesBar(words: readonly DirectoryWord[]): boolean {
+  const speaking = words.filter((word) => word.held !== true);
+  const heard = speaking.length > 0 ? speaking : words;
+  return heard.length > 0 && !heard.some((word) => word.active && !word.ended);
 }
 
 /**

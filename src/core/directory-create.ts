@@ -2,12 +2,12 @@
 
 import { type AuditEvent, type Change, type Decision, denied, done, type PushedUser } from './change.ts';
 import {
+  barsByAdopting,
   type DirectoryFacts,
   emailKey,
   follow,
   hold,
   inherit,
-  isActiveElsewhere,
   isFormer,
   isOpenHere,
   isProtected,
@@ -124,7 +124,7 @@ function adopt(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, mean
   if (facts.suspended.some((one) => one.subjectId !== person.userId))
     return taken('An administrator has to link the person with this address.');
   // Adopted as inactive: the directory's word bars from now on.
-  const bars = !pushed.active && !isActiveElsewhere(person, null);
+  const bars = !pushed.active && barsByAdopting(person, directory);
   if (bars && person.lastOwner) return refuseLastOwner('user.adopt', person);
   const created = link(pushed, person.userId, facts, means);
   const { userId } = person;

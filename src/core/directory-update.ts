@@ -2,12 +2,12 @@
 
 import { type Decision, done, type PushedUser } from './change.ts';
 import {
+  barsByLeaving,
   type DirectoryFacts,
   emailKey,
   follow,
   hold,
   inherit,
-  isActiveElsewhere,
   isProtected,
   knownBy,
   type Means,
@@ -45,7 +45,7 @@ export function decideUpdate(next: PushedUser, facts: UpdateFacts, means: Means)
   if (isProtected(person)) return refuseProtected('user.update', person);
   const switched =
     next.active === stored.active ? null : next.active ? 'user.directory_activated' : 'user.directory_deactivated';
-  const bars = !next.active && stored.active && !isActiveElsewhere(person, directoryUserId);
+  const bars = !next.active && stored.active && barsByLeaving(person, directoryUserId);
   const [other] = person.suspension === null ? facts.suspended : [];
   if ((bars || other !== undefined) && person.lastOwner) return refuseLastOwner('user.update', person);
   const inherited =
@@ -115,7 +115,7 @@ export function decideEnd(
   const { person, stored } = facts;
   const { directoryUserId } = stored;
   if (isProtected(person)) return refuseProtected('user.remove', person);
-  const bars = !isActiveElsewhere(person, directoryUserId);
+  const bars = barsByLeaving(person, directoryUserId);
   if (bars && person.lastOwner) return refuseLastOwner('user.remove', person);
   return {
     outcome: { kind: 'ended' },

@@ -1,6 +1,7 @@
 // A directory and the people whom it pushes: what its decisions know, and what they share. Facts only: nothing here can give a
 // role, lift a suspension or touch an administrator's switch.
 
+import { type DirectoryWord, directoriesBar } from './access.ts';
 import { type AuditEvent, type Change, type Decision, denied, done, type PushedUser } from './change.ts';
 import type { DirectorySettings } from './directory-settings.ts';
 import { type Refusal, refused } from './errors.ts';
@@ -53,12 +54,10 @@ export type PersonFacts = {
   /** Came into being by a push of this very directory. */
   readonly madeHere: boolean;
   /** Theirs of every connection, without those that an administrator ended. */
-  readonly directoryUsers: readonly {
+  readonly directoryUsers: readonly (DirectoryWord & {
     readonly directoryUserId: DirectoryUserId;
     readonly connectionId: ConnectionId;
-    readonly active: boolean;
-    readonly ended: boolean;
-  }[];
+  })[];
 };
 
 /** A directory user as it is stored, in as much as decisions look at it. */
@@ -187,8 +186,20 @@ export function isOpenHere(person: PersonFacts, connectionId: ConnectionId): boo
   return person.directoryUsers.some((one) => one.connectionId === connectionId && !one.ended);
 }
 
-export function isActiveElsewhere(person: PersonFacts, except: DirectoryUserId | null): boolean {
-  return person.directoryUsers.some((one) => one.directoryUserId !== except && one.active && !one.ended);
+/** Whether it bars the person, whom directories did not bar, that this directory user of theirs is no longer active. */
+export function barsByLeaving(person: Pick<PersonFacts, 'directoryUsers'>, leaving: DirectoryUserId): boolean {
+  const { directoryUsers } = person;
+  const after = directoryUsers.map((one) => (one.directoryUserId === leaving ? { ...one, active: false } : one));
+  return !directoriesBar(directoryUsers) && directoriesBar(after);
+}
+
+/** The same of a directory that comes to know them as inactive. */
+export function barsByAdopting(
+  person: Pick<PersonFacts, 'directoryUsers'>,
+  { held }: Pick<DirectoryFacts, 'held'>,
+): boolean {
+  const { directoryUsers } = person;
+  return !directoriesBar(directoryUsers) && directoriesBar([...directoryUsers, { active: false, ended: false, held }]);
 }
 
 /** A directory never touches an administrator whom it did not make (T105, D12). */

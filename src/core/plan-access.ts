@@ -127,17 +127,21 @@ export type SubjectRecord = {
   readonly home: Pick<AccessFacts, 'adminDeactivated' | 'directory' | 'approval' | 'suspension'> | null;
 };
 
-/** What else a plan takes away: connections whose directories speak no more, and tenants that nobody gets into or comes from. */
+/** What else a plan changes: connections whose directories speak no more, or are held or not, and tenants that nobody gets into or comes from. */
 export type Surroundings = {
   readonly goneConnections: ReadonlySet<ConnectionId>;
+  /** Only of those where it changes. */
+  readonly heldConnections: ReadonlyMap<ConnectionId, boolean>;
   readonly closedTenants: ReadonlySet<TenantId>;
 };
 
 /** Effective access of a subject under one view of its tenant. The same function as for a token, over the same facts. */
 export function accessUnder(subject: SubjectRecord, view: AccessView, around: Surroundings): EffectiveAccess {
   if (!view.active || around.closedTenants.has(subject.homeTenantId)) return { state: 'no_access', roles: [] };
-  const present = <T extends { readonly connectionId: ConnectionId }>(entries: readonly T[]) =>
-    entries.filter((entry) => !around.goneConnections.has(entry.connectionId));
+  const said = (entries: AccessFacts['directory']) =>
+    entries
+      .filter((entry) => !around.goneConnections.has(entry.connectionId))
+      .map((entry) => ({ ...entry, held: around.heldConnections.get(entry.connectionId) ?? entry.held ?? false }));
   const counts = (group: GroupRef) => {
     if (group.kind === 'local') return true;
     const connection = view.connections.find((one) => one.connectionId === group.connectionId);
@@ -148,16 +152,13 @@ export function accessUnder(subject: SubjectRecord, view: AccessView, around: Su
     ...facts,
     // A grant of a role that is not there any more ends with it.
     grants: facts.grants.filter((grant) => view.roles.some((role) => role.roleId === grant.roleId)),
-    directory: present(facts.directory).map((entry) => ({
-      ...entry,
-      held: view.connections.find((one) => one.connectionId === entry.connectionId)?.scimHeld ?? false,
-    })),
+    directory: said(facts.directory),
     groups: facts.groups.filter(counts),
     rules: view.rules,
     roles: view.roles,
     policy: view.policy,
   };
-  return home === null ? effectiveAccess(held) : guestAccess({ ...home, directory: present(home.directory) }, held);
+  return home === null ? effectiveAccess(held) : guestAccess({ ...home, directory: said(home.directory) }, held);
 }
 
 /** What a plan does to one subject. Roles that it keeps carry the reasons that they have afterwards. */

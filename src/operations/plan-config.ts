@@ -214,8 +214,11 @@ function surroundings(
   const closed = new Set(inForce.filter((tenant) => !tenant.active || tenant.ended).map((tenant) => tenant.tenantId));
   const stillClosed = new Set(closed);
   const gone = new Set<ConnectionId>();
+  const held = new Map<ConnectionId, boolean>();
   for (const change of changes) {
     if (change.kind === 'remove_connection') gone.add(change.connectionId);
+    if (change.kind === 'change_connection' && change.from.scimHeld !== change.to.scimHeld)
+      held.set(change.connectionId, change.to.scimHeld);
     if (change.kind !== 'change_tenant' || change.field !== 'active') continue;
     const tenant = inForce.find((one) => one.slug === change.tenant);
     if (tenant === undefined) continue;
@@ -223,8 +226,8 @@ function surroundings(
     else stillClosed.add(tenant.tenantId);
   }
   return {
-    before: { goneConnections: new Set(), closedTenants: closed },
-    after: { goneConnections: gone, closedTenants: stillClosed },
+    before: { goneConnections: new Set(), heldConnections: new Map(), closedTenants: closed },
+    after: { goneConnections: gone, heldConnections: held, closedTenants: stillClosed },
   };
 }
 
@@ -246,8 +249,9 @@ async function affected(
   const { inForce, tenants: planned, changes } = derived;
   const homes = inForce.filter(
     (tenant) =>
-      tenant.connections.some((connection) => after.goneConnections.has(connection.connectionId)) ||
-      planned.some((one) => one.tenantId === tenant.tenantId && one.before?.active !== one.after.active),
+      tenant.connections.some(
+        ({ connectionId }) => after.goneConnections.has(connectionId) || after.heldConnections.has(connectionId),
+      ) || planned.some((one) => one.tenantId === tenant.tenantId && one.before?.active !== one.after.active),
   );
   const guestTenants = await readGuestTenants(
     tx,

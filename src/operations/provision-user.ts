@@ -4,7 +4,7 @@
 import type { Context, TenantTx } from '../context.ts';
 import { refusePaused } from '../core/blast-guard.ts';
 import type { Change, PushedUser } from '../core/change.ts';
-import { type Directory, isActiveElsewhere, knownBy, type PersonFacts, type StoredUser } from '../core/directory.ts';
+import { barsByAdopting, type Directory, knownBy, type PersonFacts, type StoredUser } from '../core/directory.ts';
 import { type CreateFacts, type CreateOutcome, decideCreate } from '../core/directory-create.ts';
 import { changesKeys, decideEnd, decideUpdate, keysBrought, type UpdateFacts } from '../core/directory-update.ts';
 import { type Refusal, refused } from '../core/errors.ts';
@@ -76,15 +76,13 @@ function createTogether(
 }
 
 /** Nothing of it is recorded: there is no directory user yet, and the identity provider sends a refused creation again. */
-function adoptsAsInactive(pushed: PushedUser, { byEmail }: CreateFacts, outcome: CreateOutcome): Harm | null {
+function adoptsAsInactive(
+  pushed: PushedUser,
+  { byEmail, directory }: CreateFacts,
+  outcome: CreateOutcome,
+): Harm | null {
   if (pushed.active || byEmail === null || outcome.kind === 'refused' || outcome.as !== 'adopted') return null;
-  return isActiveElsewhere(byEmail, null) || isBarredByDirectories(byEmail)
-    ? null
-    : { harmed: { kind: 'user', userId: byEmail.userId }, asked: null };
-}
-
-function isBarredByDirectories({ directoryUsers }: PersonFacts): boolean {
-  return directoryUsers.length > 0 && !directoryUsers.some((one) => one.active && !one.ended);
+  return barsByAdopting(byEmail, directory) ? { harmed: { kind: 'user', userId: byEmail.userId }, asked: null } : null;
 }
 
 /** In one order for everybody, so that two pushes about the same people never wait for each other. */

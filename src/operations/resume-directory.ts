@@ -5,7 +5,7 @@ import type { AccessState, EffectiveRole } from '../core/access.ts';
 import { type Harm, subjectAfter } from '../core/blast-guard.ts';
 import { type AuditEvent, denied, done } from '../core/change.ts';
 import type { AccessView } from '../core/config-change.ts';
-import { isProtected } from '../core/directory.ts';
+import { barsByLeaving, isProtected } from '../core/directory.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import type { ConnectionId, DirectoryGroupId, UserId } from '../core/ids.ts';
 import { accessDifference, accessUnder, differenceText, type SubjectRecord } from '../core/plan-access.ts';
@@ -248,7 +248,11 @@ function lossEvent(subject: SubjectRecord, loses: readonly EffectiveRole[]): Aud
   return done('access.changed', subject.kind, subject.subjectId, { gains: [], loses: loses.map((role) => role.role) });
 }
 
-const nothingGone = { goneConnections: new Set<ConnectionId>(), closedTenants: new Set<never>() };
+const asItIs = {
+  goneConnections: new Set<ConnectionId>(),
+  heldConnections: new Map<ConnectionId, boolean>(),
+  closedTenants: new Set<never>(),
+};
 
 function personAfter(
   tenant: TenantRef,
@@ -261,8 +265,8 @@ function personAfter(
   readonly loses: readonly EffectiveRole[];
   readonly text: string;
 } {
-  const before = accessUnder(subject, view, nothingGone);
-  const after = accessUnder(subjectAfter(subject, connectionId, harm), view, nothingGone);
+  const before = accessUnder(subject, view, asItIs);
+  const after = accessUnder(subjectAfter(subject, connectionId, harm), view, asItIs);
   const difference = accessDifference(tenant.slug, subject, before, after);
   const loses = difference?.loses ?? [];
   const text = difference === null ? `${before.state} ${after.state}` : differenceText(difference);
@@ -283,7 +287,9 @@ async function keptOf(
     for (const row of await readAdministrators(tx, connectionId, chunk)) {
       if (isProtected({ ...row, lastOwner: false })) {
         kept.set(row.userId, 'protected_user');
-      } else if (!row.directoryUsers.some((one) => one.connectionId !== connectionId && one.active && !one.ended)) {
+      } else if (
+        row.directoryUsers.some((one) => one.connectionId === connectionId && barsByLeaving(row, one.directoryUserId))
+      ) {
         if (await isLastOwner(tx, row.userId, barred)) kept.set(row.userId, 'last_owner');
         else barred.push(row.userId);
       }

@@ -3,6 +3,7 @@
 import type { Statement, TenantTx } from '../context.ts';
 import type { GuestId, LocalGroupId, Person, SubjectId, TenantId, UserId } from '../core/ids.ts';
 import { isUuid } from '../core/ids.ts';
+import { letInByDirectories } from './subject.ts';
 
 export type FoundSubject = {
   readonly subjectId: SubjectId;
@@ -109,7 +110,7 @@ where m.tenant_id = $1 and m.local_group_id = $2 and m.subject_id <> all ($3::uu
   and case when u.user_id is not null
     then u.admin_active and u.approval = 'approved' and u.ended_at is null
       and (not exists (select 1 from directory_users d where d.tenant_id = $1 and d.user_id = u.user_id and d.ended_by is distinct from 'admin')
-           or exists (select 1 from directory_users d where d.tenant_id = $1 and d.user_id = u.user_id and d.active and d.ended_at is null))
+           or ${letInByDirectories('$1', 'u.user_id')})
     else g.ended_at is null end
 limit 1`,
     },

@@ -6,6 +6,7 @@ import type { ConnectionId, DirectoryGroupId, DirectoryUserId, Instant, UserId }
 import { countInSlot } from './directory-changes.ts';
 import { PERSON, type PersonRow } from './directory-person.ts';
 import { instant } from './scim-credentials.ts';
+import { letInByDirectories } from './subject.ts';
 
 export type DirectoryState = {
   readonly connectionId: ConnectionId;
@@ -143,17 +144,16 @@ export async function lockSubjects(tx: TenantTx, userIds: readonly UserId[]): Pr
 export type DoneToUser = {
   readonly userId: UserId;
   readonly directoryUserId: DirectoryUserId;
-  /** No directory has them active any more. */
+  /** No directory lets them in any more. */
   readonly barred: boolean;
 };
 
 const ACTS = `from directory_guard_acts a where a.tenant_id = $1 and a.connection_id = $2`;
 const NOT_KEPT = 'd.user_id <> all ($3::uuid[])';
 const barred = (rows: string) => `
-select w.user_id as "userId", w.directory_user_id as "directoryUserId", not exists (
-  select 1 from directory_users o where o.tenant_id = $1 and o.user_id = w.user_id and o.directory_user_id <> w.directory_user_id
-    and o.active and o.ended_at is null) as barred
-from ${rows} w order by w.user_id`;
+select r.user_id as "userId", r.directory_user_id as "directoryUserId",
+  not ${letInByDirectories('$1', 'r.user_id', 'w.directory_user_id <> r.directory_user_id')} as barred
+from ${rows} r order by r.user_id`;
 
 /** Does the recorded deactivations, but for the people of `kept`. */
 export async function deactivateRecorded(

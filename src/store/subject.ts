@@ -94,6 +94,16 @@ export const directoryOf = (tenant: string, user: string) => `coalesce((
   from directory_users d
   where d.tenant_id = ${tenant} and d.user_id = ${user} and d.ended_by is distinct from 'admin'), '[]'::json)`;
 
+/** Whether directories let a person in, as {@link file://../core/access.ts} reads what they say; `said` leaves some of it out. */
+export const letInByDirectories = (tenant: string, user: string, said = 'true') => `exists (
+  select 1 from directory_users w
+  join connections c on c.tenant_id = w.tenant_id and c.connection_id = w.connection_id
+  where w.tenant_id = ${tenant} and w.user_id = ${user} and w.active and w.ended_at is null and ${said}
+    and (not c.scim_held or not exists (
+      select 1 from directory_users o
+      join connections x on x.tenant_id = o.tenant_id and x.connection_id = o.connection_id and not x.scim_held
+      where o.tenant_id = w.tenant_id and o.user_id = w.user_id and o.ended_by is distinct from 'admin')))`;
+
 const READ: Statement = {
   name: 'subject_read',
   text: `

@@ -159,6 +159,7 @@ test('what a plan derives for a subject is what their token is made from', async
           );
           const derived = accessUnder(record, viewInForce(one), {
             goneConnections: new Set(),
+            heldConnections: new Map(),
             closedTenants: new Set(),
           });
           expect(derived, `${record.name} after ${change}`).toEqual(token?.access);
@@ -249,14 +250,24 @@ test('a plan looks at nobody in vain and misses nobody: what it tells is what a 
     const gone = new Set(
       derived.changes.flatMap((change) => (change.kind === 'remove_connection' ? [change.connectionId] : [])),
     );
+    const held = new Map(
+      derived.changes.flatMap((change) =>
+        change.kind === 'change_connection' ? [[change.connectionId, change.to.scimHeld] as const] : [],
+      ),
+    );
     const closed = new Set(wanted.some((one) => one.slug === 'acme' && !one.active) ? [tenantId] : []);
+    const nothing = { goneConnections: new Set<never>(), heldConnections: new Map(), closedTenants: new Set<never>() };
     const all = [];
     for (const one of derived.tenants) {
       if (one.tenantId === null || one.before === null) continue;
       for await (const subjects of readPlanSubjects(world.database.hot(one.tenantId), null)) {
         for (const subject of subjects) {
-          const before = accessUnder(subject, one.before, { goneConnections: new Set(), closedTenants: new Set() });
-          const after = accessUnder(subject, one.after, { goneConnections: gone, closedTenants: closed });
+          const before = accessUnder(subject, one.before, nothing);
+          const after = accessUnder(subject, one.after, {
+            goneConnections: gone,
+            heldConnections: held,
+            closedTenants: closed,
+          });
           const difference = accessDifference(one.slug, subject, before, after);
           if (difference !== null) all.push(difference);
         }
