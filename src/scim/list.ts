@@ -39,11 +39,10 @@ const MAX_LIST_LENGTH = 10_000;
 /**
  * The parameters of a list request, into a new object: the request's own is never changed.
  *
- * `startIndex` below 1 is 1, a negative `count` is 0, a large one is 200 (RFC 7644 §3.4.2.4). Refuses with 400 invalidCount a count
- * of another form, and by cursor one below 1 (RFC 9865 §2.1); with 400 invalidValue a startIndex of another form or out of any range
- * (T47), a parameter given twice, startIndex beside a cursor, and a `sortBy` that no resource has; with 400 invalidFilter what
- * {@link parseFilter} refuses, and an empty filter: a client that lost its filter must not be answered with everybody. Does not look
- * into the cursor.
+ * `startIndex` below 1 is 1, a negative `count` is 0, a large one is 200 (RFC 7644 §3.4.2.4, RFC 9865 §2). Refuses with 400
+ * invalidCount a count of another form; with 400 invalidValue a startIndex of another form or out of any range (T47), a parameter given
+ * twice, startIndex beside a cursor, and a `sortBy` that no resource has; with 400 invalidFilter what {@link parseFilter} refuses, and
+ * an empty filter: a client that lost its filter must not be answered with everybody. Does not look into the cursor.
  */
 export function parseListQuery(
   parameters: QueryParameters,
@@ -64,7 +63,7 @@ export function parseListQuery(
   return {
     startIndex: readStartIndex(startIndex),
     cursor,
-    count: readCount(one(parameters, 'count'), cursor !== null),
+    count: readCount(one(parameters, 'count')),
     descending: sortOrder !== null && readDescending(sortOrder),
     views: schemas.map((schema, index) => {
       const others = schemas.filter((other) => other !== schema);
@@ -116,11 +115,9 @@ function readStartIndex(text: string | null): number {
   return Math.max(1, Number(text));
 }
 
-function readCount(text: string | null, byCursor: boolean): number {
+function readCount(text: string | null): number {
   if (text === null || text === '') return DEFAULT_COUNT;
   if (!INTEGER.test(text)) throw invalidCount('count is not an integer.');
-  // A page of none has no end from which a next one could begin.
-  if (byCursor && Number(text) < 1) throw invalidCount(`With a cursor, count is from 1 to ${MAX_COUNT}.`);
   return Math.min(MAX_COUNT, Math.max(0, Number(text)));
 }
 

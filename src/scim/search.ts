@@ -81,8 +81,9 @@ function requestOf({ baseUrl }: Exchange, query: ListQuery, cursors: Cursors | n
     keyType: keys?.[0]?.type ?? 'uuid',
     descending,
     count,
+    // A page of none has no end from which a next one could begin: only the total is asked for.
     from:
-      cursors === null
+      cursors === null || count === 0
         ? { kind: 'index', startIndex }
         : { kind: 'place', at: state?.at ?? null, backwards: state?.backwards ?? false },
     total: state?.total ?? null,

@@ -307,9 +307,17 @@ describe('RFC 9865 §2', () => {
     await clock.close();
   });
 
-  test.each(['0', '-1', 'x', '1.5'])('§2.1 with a cursor, count=%s is 400 invalidCount', async (count) =>
+  test.each(['x', '1.5'])('§2.1 with a cursor, count=%s is 400 invalidCount', async (count) =>
     expect(refused(await get('/Users', { cursor: '', count }))).toEqual([400, 'invalidCount']),
   );
+
+  test.each(['0', '-1'])('§2 with a cursor, count=%s asks for the total alone', async (count) => {
+    for (const cursor of ['', await cursorOf()]) {
+      const { status, body } = await get('/Users', { cursor, count });
+      expect([status, body]).toEqual([200, { schemas: body.schemas, totalResults: 5, itemsPerPage: 0, Resources: [] }]);
+    }
+    expect(refused(await get('/Users', { cursor: 'none', count }))).toEqual([400, 'invalidCursor']);
+  });
 
   test('a startIndex beside a cursor is 400: a list has one way of paging', async () =>
     expect(refused(await get('/Users', { cursor: '', startIndex: '1' }))).toEqual([400, 'invalidValue']));
