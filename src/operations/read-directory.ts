@@ -6,10 +6,18 @@ import { type Refusal, refused } from '../core/errors.ts';
 import { type DirectoryGroupId, type DirectoryUserId, type Instant, isUuid } from '../core/ids.ts';
 import { StatementTimeout } from '../store/database.ts';
 import type { DirectoryGroupRow } from '../store/directory-groups.ts';
+import {
+  type LookedUp,
+  type LookUp,
+  lookedUpUser,
+  lookUpOf,
+  readLookUps,
+  userLookUp,
+} from '../store/directory-look-ups.ts';
 import { FIRST_FILTER_PARAM, type PagePart, type PageQuery, type Position } from '../store/directory-page-text.ts';
-import { type ListedRow, type Page, readPage } from '../store/directory-pages.ts';
+import { type ListedRow, lookedUpPage, type Page, readPage } from '../store/directory-pages.ts';
 import type { DirectoryUserRow } from '../store/directory-person.ts';
-import { type MemberRow, readGroup, readMembers, readUser } from '../store/directory-reads.ts';
+import { type MemberRow, readGroup, readMembers } from '../store/directory-reads.ts';
 import { type Unauthenticated, unauthenticated } from './precondition.ts';
 
 /** A place in the order of a list. */
@@ -28,9 +36,19 @@ export async function readDirectoryUser(
   wants: { readonly groups: boolean },
 ): Promise<ReadOutcome<DirectoryUserRow>> {
   if (!isUuid(id)) return unknownUser();
-  const row = await readUser(ctx.hot(directory.tenantId), directory, id as DirectoryUserId, wants.groups);
-  if (row === undefined) return unauthenticated;
+  const found = await lookUp(ctx, directory, userLookUp(id as DirectoryUserId, wants.groups));
+  if (found === undefined) return unauthenticated;
+  const row = lookedUpUser(found, wants.groups);
   return row === null ? unknownUser() : { kind: 'found', row };
+}
+
+/** Look-ups that wait meanwhile for those under way go together: asking for many costs little more than asking for one. */
+async function lookUp(ctx: Context, directory: Directory, asked: LookUp): Promise<LookedUp | undefined> {
+  const { tenantId, connectionId, credentialId } = directory;
+  const read = async (all: readonly LookUp[]): Promise<readonly (LookedUp | undefined)[]> =>
+    (await readLookUps(ctx.hot(tenantId), directory, all)) ?? all.map(() => undefined);
+  if (asked.together === null) return (await read([asked]))[0];
+  return ctx.together(tenantId, `look-ups ${connectionId}`, `${credentialId} ${asked.shape}`, asked, read);
 }
 
 /** One group of the directory, without its members: {@link membersOf}. Refuses `unknown_group`. */
@@ -104,7 +122,7 @@ function isCostly({ costly, from }: ListRequest): boolean {
   return costly || (from.kind === 'index' && from.startIndex > DEEP);
 }
 
-function read(
+async function read(
   ctx: Context,
   directory: Directory,
   request: ListRequest,
@@ -112,6 +130,9 @@ function read(
 ): Promise<Page | undefined> {
   const { parts, keyType, descending, groups } = request;
   const query = { parts, keyType, descending, groups, ...page };
+  const few = lookUpOf(query);
+  const found = few === null ? 'many' : await lookUp(ctx, directory, few);
+  if (found !== 'many') return found && lookedUpPage(query, found);
   // Where a page before led up to this one, nothing is counted off.
   if (!request.costly && (page.at !== null || !isCostly(request))) {
     return readPage(ctx.hot(directory.tenantId), directory, query, { once: false });

@@ -159,6 +159,21 @@ select ${totalText(query, place)} as total, (
 from live l`;
 }
 
+/** Rows that a look-up among others is given; whoever has more is asked by itself. */
+export const MANY_TOGETHER = 8;
+
+/** Look-ups of one text parameter, a value for each in an array: the rows of each, with its number from 1. */
+export function togetherText(part: PagePart, groups: boolean): string {
+  const text = groups ? USER_WITH_GROUPS_TEXT : tables[part.resource].text;
+  return `
+with ${LIVE}
+select q.no, f.text from live l cross join unnest($${FIRST_FILTER_PARAM}::text[]) with ordinality as q (value, no)
+left join lateral (
+  select ${text} as text
+  from ${open(part).replaceAll(`$${FIRST_FILTER_PARAM}::`, 'q.value::')} offset 0 limit ${MANY_TOGETHER + 1}
+) f on true`;
+}
+
 /** One row more than a page has tells that there are too many to take them all. */
 export function fewText(part: PagePart, groups: boolean): string {
   const text = groups ? USER_WITH_GROUPS_TEXT : tables[part.resource].text;

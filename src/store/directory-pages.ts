@@ -1,11 +1,10 @@
 // Pages of a directory's users and groups.
 
-import type { Statement, TenantTx } from '../context.ts';
+import type { TenantTx } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { DirectoryGroupRow } from './directory-groups.ts';
 import {
   direction,
-  fewText,
   MOST_ROWS,
   type PagePart,
   type PageQuery,
@@ -16,6 +15,7 @@ import {
 } from './directory-page-text.ts';
 import type { DirectoryUserRow } from './directory-person.ts';
 import { FIELD, type GroupsOf, groupOf, groupsOfPage, ID_LENGTH, ownGroups, ROW, userOf } from './directory-rows.ts';
+import { prepared } from './prepared.ts';
 
 export type ListedRow =
   | { readonly resource: 'users'; readonly row: DirectoryUserRow }
@@ -29,63 +29,24 @@ export type Page = {
   readonly total: number | null;
 };
 
-// Statements of filters are prepared as well, up to a number of shapes: a hostile client has endless ones.
-const MAX_NAMED = 100;
-const named = new Map<string, Statement>();
-
-/** The statement of a shape, whose text is written once. */
-function prepared(shape: string, write: () => string): Statement {
-  const known = named.get(shape);
-  if (known !== undefined) return known;
-  const text = write();
-  if (named.size >= MAX_NAMED) return { name: null, text };
-  const statement = { name: `directory_page_${named.size}`, text };
-  named.set(shape, statement);
-  return statement;
-}
-
-/**
- * A page of the directory. `once`: its text is not worth preparing. Undefined: the credential may not be used. One statement, and a
- * second one where a filter that leads to a few leads to hundreds.
- */
-export async function readPage(
-  tx: TenantTx,
-  directory: Directory,
-  query: PageQuery,
-  { once }: { readonly once: boolean },
-): Promise<Page | undefined> {
-  if (query.limit > MOST_ROWS) throw new RangeError(`A page has ${MOST_ROWS} rows at most.`);
-  const [only, ...more] = query.parts as readonly [PagePart, ...PagePart[]];
-  const few = more.length === 0 && only.key === null && only.filter?.selective === true;
-  const page = few ? await readFew(tx, directory, query, only) : 'many';
-  return page === 'many' ? readRows(tx, directory, query, once) : page;
-}
-
-/** Takes all that a filter leads to, in a row each: put in order and counted here, they need the simplest of statements. */
-async function readFew(
-  tx: TenantTx,
-  directory: Directory,
-  query: PageQuery,
-  part: PagePart,
-): Promise<Page | 'many' | undefined> {
-  const { at, limit, offset } = query;
-  const groups = query.groups && part.resource === 'users';
-  const statement = prepared(`few ${part.resource} ${groups} ${part.filter?.sql}`, () => fewText(part, groups));
-  const { tenantId } = tx;
-  const { credentialId, connectionId } = directory;
-  const values = [tenantId, credentialId, connectionId, ...(part.filter?.params ?? [])];
-  const rows = await tx.run<{ text: string | null }>(statement, values);
-  if (rows.length === 0) return undefined;
-  if (rows.length > MOST_ROWS) return 'many';
+/** The page of a query that a look-up answers: in rows each of its own, which are put in order and counted here. */
+export function lookedUpPage(query: PageQuery, texts: readonly string[]): Page {
+  const { at, limit, offset, parts } = query;
+  const [part] = parts as readonly [PagePart];
   const ascending = direction(query) === 'asc';
   // Each begins with its id.
-  const all = rows.flatMap(({ text }) => text ?? []).sort();
+  const all = [...texts].sort();
   if (!ascending) all.reverse();
   const isBehind = (text: string): boolean => at === null || (ascending ? idOf(text) > at.id : idOf(text) < at.id);
   const from = at === null ? offset : 0;
-  const texts = all.filter(isBehind).slice(from, from + limit);
-  const found = texts.map((text): Found => ({ part, key: null, text }));
-  return pageOf(query, found, groups ? ownGroups : null, all.length);
+  const found = all.filter(isBehind).slice(from, from + limit);
+  const groups = query.groups && part.resource === 'users';
+  return pageOf(
+    query,
+    found.map((text): Found => ({ part, key: null, text })),
+    groups ? ownGroups : null,
+    all.length,
+  );
 }
 
 type PageRow = {
@@ -95,12 +56,14 @@ type PageRow = {
   readonly groupNames?: string | null;
 };
 
-async function readRows(
+/** A page of the directory. `once`: its text is not worth preparing. Undefined: the credential may not be used. One statement. */
+export async function readPage(
   tx: TenantTx,
   directory: Directory,
   query: PageQuery,
-  once: boolean,
+  { once }: { readonly once: boolean },
 ): Promise<Page | undefined> {
+  if (query.limit > MOST_ROWS) throw new RangeError(`A page has ${MOST_ROWS} rows at most.`);
   const { parts, at, limit, offset, groups } = query;
   const [only, ...more] = parts as readonly [PagePart, ...PagePart[]];
   const plain = more.length === 0 && only.key === null;

@@ -1,36 +1,13 @@
-// Reading one resource of a directory, and the members of groups. Each read asks whether the credential may still be used.
+// Reading one group of a directory, and the members of groups. Each read asks whether the credential may still be used.
 
 import type { Statement, TenantTx } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { DirectoryGroupId, DirectoryUserId } from '../core/ids.ts';
 import { type DirectoryGroupRow, GROUP_COLUMNS } from './directory-groups.ts';
-import type { DirectoryUserRow } from './directory-person.ts';
-import { FIELD, ownGroups, ROW, USER_TEXT, USER_WITH_GROUPS_TEXT, userOf } from './directory-rows.ts';
+import { FIELD, ROW } from './directory-rows.ts';
 import { LIVE } from './scim-credentials.ts';
 
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
-
-const readUserText = (text: string): string => `
-with ${LIVE}
-select f.text from live l left join (
-  select ${text} as text from directory_users d
-  where d.tenant_id = $1 and d.connection_id = $3 and d.directory_user_id = $4 and d.ended_at is null
-) f on true`;
-const READ_USER: Statement = { name: 'directory_user_read', text: readUserText(USER_WITH_GROUPS_TEXT) };
-const READ_USER_ALONE: Statement = { name: 'directory_user_read_alone', text: readUserText(USER_TEXT) };
-
-/** One user. Null: there is none of this id. Undefined: the credential may not be used. One statement. */
-export async function readUser(
-  tx: TenantTx,
-  { credentialId, connectionId }: Directory,
-  id: DirectoryUserId,
-  wantsGroups: boolean,
-): Promise<DirectoryUserRow | null | undefined> {
-  const statement = wantsGroups ? READ_USER : READ_USER_ALONE;
-  const [row] = await tx.run<{ text: string | null }>(statement, [tx.tenantId, credentialId, connectionId, id]);
-  if (row === undefined) return undefined;
-  return row.text === null ? null : userOf(row.text, wantsGroups ? ownGroups : null);
-}
 
 const READ_GROUP: Statement = {
   name: 'directory_group_read',
