@@ -26,6 +26,7 @@ import { scimRouter } from './scim/router.ts';
 import { readSecret } from './settings.ts';
 import { cleanUpSchedule, cleanUpTasks } from './store/clean-up.ts';
 import { startJobs } from './store/jobs.ts';
+import { keepStatistics } from './store/statistics.ts';
 import { SignInError } from './upstream/connector.ts';
 import { beginLogin, type Upstream } from './upstream/flow.ts';
 import { oidcConnector } from './upstream/oidc.ts';
@@ -154,7 +155,7 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
     schedule: cleanUpSchedule,
     log,
   });
-  closing.push(stopJobs);
+  closing.push(stopJobs, keepStatistics(world.database.global, log));
 
   // Directories ask more often than everybody else together, and need nothing of Express, which takes a tenth of a look-up's time.
   const scim = scimRouter({
