@@ -16,17 +16,21 @@ export type FoundSubject = {
 const FIND: Statement = {
   name: null,
   text: `
-select u.user_id as subject_id, 'user' as kind, u.tenant_id as home, u.user_id, u.user_name, u.email
-from users u
-where u.tenant_id = $1 and u.ended_at is null and (u.user_id = $2 or u.email = $3 or lower(u.user_name) = $3)
-union all
-select g.guest_id, 'guest', u.tenant_id, u.user_id, u.user_name, u.email
-from guests g join users u on u.tenant_id = g.source_tenant_id and u.user_id = g.source_user_id
-where g.tenant_id = $1 and u.ended_at is null and (g.guest_id = $2 or u.user_id = $2 or u.email = $3 or lower(u.user_name) = $3)
-limit 10`,
+select * from (
+  select u.user_id as subject_id, 'user' as kind, u.tenant_id as home, u.user_id, u.user_name, u.email
+  from users u
+  where u.tenant_id = $1 and u.ended_at is null and (u.user_id = $2 or u.email = $3 or lower(u.user_name) = $3)
+  union all
+  select g.guest_id, 'guest', u.tenant_id, u.user_id, u.user_name, u.email
+  from guests g join users u on u.tenant_id = g.source_tenant_id and u.user_id = g.source_user_id
+  where g.tenant_id = $1 and u.ended_at is null and (g.guest_id = $2 or u.user_id = $2 or u.email = $3 or lower(u.user_name) = $3)
+) named order by (subject_id = $2 or user_id = $2) desc, kind desc limit 10`,
 };
 
-/** Subjects of the tenant whom a text names: an id, an address or a userName. A user comes before a guest. */
+/**
+ * Subjects of the tenant whom a text names: an id, an address or a userName. A user comes before a guest. Whose id it is, it names
+ * nobody else: directories choose userNames, and could else make it impossible to name somebody.
+ */
 export async function findSubjects(tx: TenantTx, text: string): Promise<readonly FoundSubject[]> {
   const wanted = text.trim().toLowerCase();
   const rows = await tx.run<{
@@ -37,7 +41,8 @@ export async function findSubjects(tx: TenantTx, text: string): Promise<readonly
     user_name: string;
     email: string | null;
   }>(FIND, [tx.tenantId, isUuid(wanted) ? wanted : null, wanted]);
-  return rows.map((row) => ({
+  const byId = rows.filter((row) => (row.subject_id as string) === wanted || (row.user_id as string) === wanted);
+  return (byId.length > 0 ? byId : rows).map((row) => ({
     subjectId: row.subject_id,
     kind: row.kind,
     person: { tenantId: row.home, userId: row.user_id },
