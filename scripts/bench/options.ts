@@ -31,8 +31,8 @@ export type Options = {
   /** Of each job, against the limit in turns; the medians count. */
   readonly rounds: number;
   readonly secondsPerRound: number;
-  /** Before the first round, for the compiler to see what is hot. */
-  readonly warmUpSeconds: number;
+  /** Shots before the first round, at the most. */
+  readonly mostWarmUps: number;
   readonly sustainedSeconds: number;
   readonly syncUsers: number;
   readonly syncGroups: number;
@@ -81,7 +81,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     stages: quick ? [10_000] : [10_000, users],
     rounds: quick ? 1 : 3,
     secondsPerRound: quick ? 3 : 5,
-    warmUpSeconds: quick ? 2 : 4,
+    mostWarmUps: quick ? 4 : 8,
     sustainedSeconds: minutes === undefined && quick ? 20 : (minutes ?? 5) * 60,
     syncUsers: quick ? 2_000 : 100_000,
     syncGroups: quick ? 40 : 2_000,
