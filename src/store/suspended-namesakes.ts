@@ -6,8 +6,8 @@ import type { ConnectionId, KeyHash, UserId } from '../core/ids.ts';
 import { userNameKey } from '../core/profile.ts';
 
 /**
- * Open suspensions (`s`) of people who were ever known by one of the keys, or who left the directory of `l` under the userName. That
- * is no key for ever, but enough to keep its next bearer out until somebody looks. From the keys to the people to their suspensions:
+ * Open suspensions (`s`) of people who were ever known by one of the keys, or who left the directory of `l` under the userName,
+ * wherever else they are known. That is no key for ever, but enough to keep its next bearer out until somebody looks. From the keys to the people to their suspensions:
  * `offset 0` keeps that order, where the planner, while the tables are new to it, would rather read them whole.
  */
 export const suspendedNamesakes = (keys: string, userNameKey = '$3') => `
@@ -18,7 +18,8 @@ from (
   select d.user_id from directory_users d
   where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = ${userNameKey} and d.ended_by = 'directory'
     and d.ended_at is not null
-    and not exists (select 1 from directory_users o where o.tenant_id = $1 and o.user_id = d.user_id and o.ended_at is null offset 0)
+    and not exists (select 1 from directory_users o
+      where o.tenant_id = $1 and o.user_id = d.user_id and o.connection_id = d.connection_id and o.ended_at is null offset 0)
 ) b cross join lateral (
   select * from suspensions s where s.tenant_id = $1 and s.subject_id = b.subject_id and s.lifted_at is null offset 0) s`;
 
