@@ -53,8 +53,6 @@ export type AttributePath = {
   readonly sub: AttributeDefinition | null;
 };
 
-export const coreUserUrn = 'urn:ietf:params:scim:schemas:core:2.0:User';
-export const coreGroupUrn = 'urn:ietf:params:scim:schemas:core:2.0:Group';
 export const enterpriseUserUrn = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
 
 const ASCII = /^[ -~]*$/;

@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TenantSlug } from '../../src/core/ids.ts';
 import { suspend } from '../../src/operations/suspend.ts';
+import { processEnv, runCommand } from '../support/command-line.ts';
 import {
   bringIntoForce,
   type ConfigFolder,
@@ -18,8 +16,6 @@ import {
 } from '../support/config.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const masterKey = randomBytes(32);
 let world: TestWorld;
 let folder: ConfigFolder;
 
@@ -34,7 +30,7 @@ ${rules}`;
 const editors = '  - { name: editors, connection: okta, group: { name: Staff }, role: "Analytics: Editor" }\n';
 
 beforeAll(async () => {
-  world = await testWorld({ masterKey });
+  world = await testWorld();
   folder = configFolder();
   await withSystemTenant(world);
 });
@@ -43,30 +39,9 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** The command line as it is run: another process, on the same database. */
-function cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  return cliIn({}, ...args);
-}
-
-function cliIn(
-  settings: NodeJS.ProcessEnv,
-  ...args: string[]
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const env: NodeJS.ProcessEnv = {
-    PATH: process.env.PATH ?? '',
-    DATABASE_URL: world.url,
-    DRAWBRIDGE_MASTER_KEY: masterKey.toString('base64'),
-    DRAWBRIDGE_CONFIG: folder.path,
-    ...settings,
-  };
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--disable-proto=delete', main, ...args], { env });
-    const out = { stdout: '', stderr: '' };
-    child.stdout.on('data', (data: Buffer) => (out.stdout += data.toString()));
-    child.stderr.on('data', (data: Buffer) => (out.stderr += data.toString()));
-    child.on('close', (code) => resolve({ code, ...out }));
-  });
-}
+const cliIn = (env: NodeJS.ProcessEnv, ...args: string[]) =>
+  runCommand({ ...processEnv(world), DRAWBRIDGE_CONFIG: folder.path, ...env }, args);
+const cli = (...args: string[]) => cliIn({}, ...args);
 
 test('plan tells of a client secret that is not to be had where it runs', async () => {
   const oidc = '    oidc: { issuer: https://idp.example, clientId: a, clientSecret: { env: NOBODY_SET_THIS } }\n';

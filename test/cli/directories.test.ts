@@ -1,18 +1,12 @@
-import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CliError, type CliWorld, type Values } from '../../src/cli/command.ts';
-import { commands } from '../../src/cli/commands.ts';
+import { CliError } from '../../src/cli/command.ts';
 import { requestKeeper } from '../../src/operations/keep-scim-requests.ts';
 import { type RequestLog, requestLog } from '../../src/scim/request-log.ts';
 import { type Acme, acme } from '../support/acme.ts';
+import { callCommand, processEnv, runCommand } from '../support/command-line.ts';
 import { type DirectoryClient, directory, publicUrl, type ScimServer, scimServer, userBody } from '../support/scim.ts';
 import { silent, type TestWorld, testWorld } from '../support/world.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const masterKey = randomBytes(32);
 let world: TestWorld;
 let tenants: Acme;
 let log: RequestLog;
@@ -21,7 +15,7 @@ let okta: DirectoryClient;
 const agent = { 'User-Agent': 'Okta SCIM Client 1.0.0', 'X-Forwarded-For': '192.0.2.7' };
 
 beforeAll(async () => {
-  world = await testWorld({ masterKey });
+  world = await testWorld();
   tenants = await acme(world);
   const given = { requestLog: { days: 30, bodyHours: 2 }, requestsPerSecond: 500 };
   await world.sql(`update connections set directory = $2 where connection_id = $1`, [
@@ -61,28 +55,10 @@ afterAll(async () => {
   await world?.close();
 });
 
-/** The command line as it is run: another process, on the same database. */
-function cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const env = {
-    PATH: process.env.PATH ?? '',
-    DATABASE_URL: world.url,
-    DRAWBRIDGE_MASTER_KEY: masterKey.toString('base64'),
-  };
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--disable-proto=delete', main, ...args], { env });
-    const out = { stdout: '', stderr: '' };
-    child.stdout.on('data', (data: Buffer) => (out.stdout += data.toString()));
-    child.stderr.on('data', (data: Buffer) => (out.stderr += data.toString()));
-    child.on('close', (code) => resolve({ code, ...out }));
-  });
-}
+const cli = (...args: string[]) => runCommand(processEnv(world), args);
 /** What a command tells a program, without the start of a process. */
 async function json(...args: string[]) {
-  const command = commands.get(args.slice(0, 2).join(' '));
-  if (command === undefined) throw new Error(`there is no ${args}`);
-  const { values } = parseArgs({ args: args.slice(2), options: command.options });
-  const cliWorld = { context: world.context(), settings: { publicUrl } } as unknown as CliWorld;
-  return JSON.parse(JSON.stringify((await command.run(cliWorld, values as Values)).json));
+  return JSON.parse(JSON.stringify((await callCommand(world, { publicUrl }, args)).json));
 }
 const which = ['--tenant', 'acme', '--connection', 'okta'];
 

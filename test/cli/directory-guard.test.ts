@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Directory } from '../../src/core/directory.ts';
 import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
@@ -8,6 +5,7 @@ import type { CredentialId, TenantSlug } from '../../src/core/ids.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
 import { updateDirectoryUser } from '../../src/operations/provision-user.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
+import { processEnv, runCommand } from '../support/command-line.ts';
 import {
   bringIntoForce,
   type ConfigFolder,
@@ -20,8 +18,6 @@ import {
 } from '../support/config.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const masterKey = randomBytes(32);
 let world: TestWorld;
 let folder: ConfigFolder;
 
@@ -39,7 +35,7 @@ ${more}`;
 const held = '    scimHeld: true\n';
 
 beforeAll(async () => {
-  world = await testWorld({ masterKey });
+  world = await testWorld();
   folder = configFolder();
   await withSystemTenant(world);
   folder.write({ acme: acme(held) });
@@ -50,22 +46,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** The command line as it is run: another process, on the same database. */
-function cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const env: NodeJS.ProcessEnv = {
-    PATH: process.env.PATH ?? '',
-    DATABASE_URL: world.url,
-    DRAWBRIDGE_MASTER_KEY: masterKey.toString('base64'),
-    DRAWBRIDGE_CONFIG: folder.path,
-  };
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--disable-proto=delete', main, ...args], { env });
-    const out = { stdout: '', stderr: '' };
-    child.stdout.on('data', (data: Buffer) => (out.stdout += data.toString()));
-    child.stderr.on('data', (data: Buffer) => (out.stderr += data.toString()));
-    child.on('close', (code) => resolve({ code, ...out }));
-  });
-}
+const cli = (...args: string[]) => runCommand({ ...processEnv(world), DRAWBRIDGE_CONFIG: folder.path }, args);
 const which = ['--tenant', 'acme', '--connection', 'okta'] as const;
 const digestIn = (text: string) => /--digest ([0-9a-f]{32})/.exec(text)?.[1] ?? '';
 

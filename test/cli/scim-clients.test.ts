@@ -1,20 +1,16 @@
-import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
 import { serve } from '../provider/support.ts';
 import { acme } from '../support/acme.ts';
+import { processEnv, runCommand } from '../support/command-line.ts';
 import { type ConfigFolder, configFolder } from '../support/config.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const masterKey = randomBytes(32);
 let world: TestWorld;
 let folder: ConfigFolder;
 let server: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
-  world = await testWorld({ masterKey });
+  world = await testWorld();
   folder = configFolder();
   await acme(world);
   server = await serve(world);
@@ -25,23 +21,8 @@ afterAll(async () => {
   folder?.remove();
 });
 
-/** The command line as it is run: another process, on the same database. */
-function cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const env: NodeJS.ProcessEnv = {
-    PATH: process.env.PATH ?? '',
-    DATABASE_URL: world.url,
-    DRAWBRIDGE_MASTER_KEY: masterKey.toString('base64'),
-    DRAWBRIDGE_CONFIG: folder.path,
-    DRAWBRIDGE_PUBLIC_URL: server.origin,
-  };
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--disable-proto=delete', main, ...args], { env });
-    const out = { stdout: '', stderr: '' };
-    child.stdout.on('data', (data: Buffer) => (out.stdout += data.toString()));
-    child.stderr.on('data', (data: Buffer) => (out.stderr += data.toString()));
-    child.on('close', (code) => resolve({ code, ...out }));
-  });
-}
+const cli = (...args: string[]) =>
+  runCommand({ ...processEnv(world), DRAWBRIDGE_CONFIG: folder.path, DRAWBRIDGE_PUBLIC_URL: server.origin }, args);
 const scimClient = (act: string, ...args: string[]) => cli('scim-client', act, '--tenant', 'acme', ...args);
 
 test('an administrator makes a client for a directory, an identity provider gets a token by what it prints, and ending it ends both', async () => {

@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { CliError, type CliWorld, type Values } from '../../src/cli/command.ts';
-import { commands } from '../../src/cli/commands.ts';
+import { CliError } from '../../src/cli/command.ts';
 import { colourOf } from '../../src/cli/doctor-report.ts';
 import type { Context } from '../../src/context.ts';
 import { beginDoctorVisit, endDoctorVisit } from '../../src/operations/doctor-visit.ts';
@@ -15,6 +12,7 @@ import { suspend } from '../../src/operations/suspend.ts';
 import { type RequestLog, requestLog } from '../../src/scim/request-log.ts';
 import { contextOf } from '../../src/world.ts';
 import { type Acme, acme, touchConfig } from '../support/acme.ts';
+import { callCommand, processEnv, startCommand } from '../support/command-line.ts';
 import {
   directory,
   directoryClient,
@@ -26,8 +24,6 @@ import {
 } from '../support/scim.ts';
 import { silent, type TestWorld, testWorld } from '../support/world.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const masterKey = randomBytes(32);
 let world: TestWorld;
 let tenants: Acme;
 let log: RequestLog;
@@ -35,7 +31,7 @@ let server: ScimServer;
 let ann: string;
 
 beforeAll(async () => {
-  world = await testWorld({ masterKey });
+  world = await testWorld();
   tenants = await acme(world);
   log = requestLog({ write: requestKeeper(world.context()), log: silent });
   const { database, secrets } = world;
@@ -54,22 +50,10 @@ afterAll(async () => {
 });
 
 async function doctor(...args: string[]) {
-  const command = commands.get('scim doctor');
-  if (command === undefined) throw new Error('there is no doctor');
-  const { values } = parseArgs({
-    args: ['--tenant', 'acme', '--directory', 'okta', ...args],
-    options: command.options,
-  });
-  const { database, secrets } = world;
-  const settings = { publicUrl };
-  const contextFor = (caller: Context['caller']) => contextOf({ database, secrets, log: silent }, caller);
-  const cliWorld = {
-    context: world.context(),
-    settings,
-    world: { database, secrets, settings, log: silent, contextFor },
-  };
   try {
-    return { error: '', exitCode: 0, ...(await command.run(cliWorld as unknown as CliWorld, values as Values)) };
+    const which = ['--tenant', 'acme', '--directory', 'okta'];
+    const told = await callCommand(world, { publicUrl }, ['scim', 'doctor', ...which, ...args]);
+    return { error: '', exitCode: 0, ...told };
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     return { error: error.message, exitCode: 1, text: '', json: null };
@@ -367,34 +351,16 @@ describe('a server that answers otherwise', () => {
 
   test('stopped by Ctrl-C it puts everything away, and says that it was stopped', async () => {
     const before = await open();
-    let child: ReturnType<typeof spawn> | null = null;
+    let child: ChildProcess | null = null;
     const front = await proxy((_request, count) => {
       if (count === 12) child?.kill('SIGINT');
       return null;
     });
-    const env = {
-      PATH: process.env.PATH ?? '',
-      DATABASE_URL: world.url,
-      DRAWBRIDGE_MASTER_KEY: masterKey.toString('base64'),
-      DRAWBRIDGE_PUBLIC_URL: publicUrl,
-    };
-    const args = [
-      '--disable-proto=delete',
-      main,
-      'scim',
-      'doctor',
-      '--tenant',
-      'acme',
-      '--directory',
-      'okta',
-      '--url',
-      front.url,
-    ];
-    const running = spawn(process.execPath, args, { env });
-    child = running;
-    let out = '';
-    running.stdout.on('data', (data: Buffer) => (out += data.toString()));
-    const code = await new Promise((resolve) => running.on('close', resolve));
+    const env = { ...processEnv(world), DRAWBRIDGE_PUBLIC_URL: publicUrl };
+    const which = ['--tenant', 'acme', '--directory', 'okta', '--url', front.url];
+    const running = startCommand(env, ['scim', 'doctor', ...which]);
+    child = running.child;
+    const { code, stdout: out } = await running.ended;
     await front.close();
     expect(code).toBe(1);
     expect(out).toContain('It was stopped before its end.\n');

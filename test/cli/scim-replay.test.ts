@@ -1,22 +1,16 @@
-import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CliError, type CliWorld, type Values } from '../../src/cli/command.ts';
-import { commands } from '../../src/cli/commands.ts';
+import { CliError } from '../../src/cli/command.ts';
 import type { Context } from '../../src/context.ts';
 import { requestKeeper } from '../../src/operations/keep-scim-requests.ts';
 import { type RequestLog, requestLog } from '../../src/scim/request-log.ts';
 import { contextOf } from '../../src/world.ts';
 import { type Acme, acme, addRule } from '../support/acme.ts';
+import { type CommandRun, callCommand, processEnv, runCommand } from '../support/command-line.ts';
 import { type ConfigFolder, configFolder } from '../support/config.ts';
 import { type DirectoryClient, directory, publicUrl, type ScimServer, scimServer, userBody } from '../support/scim.ts';
+import { bulkRequestUrn, enterpriseUrn } from '../support/urns.ts';
 import { silent, type TestWorld, testWorld } from '../support/world.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const masterKey = randomBytes(32);
-const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
 const agent = { 'User-Agent': 'Okta SCIM Client 1.0.0' };
 let world: TestWorld;
 let tenants: Acme;
@@ -27,7 +21,7 @@ let folder: ConfigFolder;
 const ids: Record<string, string> = {};
 
 beforeAll(async () => {
-  world = await testWorld({ masterKey });
+  world = await testWorld();
   tenants = await acme(world);
   folder = configFolder();
   await world.sql(`update connections set directory = $2 where connection_id = $1`, [
@@ -68,13 +62,13 @@ async function happens(): Promise<void> {
   ids.eve = await post('/Users', userBody('eve'));
   ids.staff = await post('/Groups', { displayName: 'Staff', externalId: 'g-1', members: [{ value: ids.ann }] });
   await new Promise((resolve) => setTimeout(resolve, 50));
-  ids.bob = await post('/Users', userBody('bob', { [enterprise]: { manager: { value: ids.ann } } }));
+  ids.bob = await post('/Users', userBody('bob', { [enterpriseUrn]: { manager: { value: ids.ann } } }));
   // Whoever is only named by what they are called: a replay must know that eve was there.
   await okta.post('/Users', userBody('eve'));
   await okta.patch(`/Groups/${ids.staff}`, { op: 'add', path: 'members', value: [{ value: ids.bob }] });
   await okta.get(`/Users?filter=${encodeURIComponent(`id eq "${ids.bob}" and manager eq "${ids.ann}"`)}&attributes=id`);
   const bulk = {
-    schemas: ['urn:ietf:params:scim:api:messages:2.0:BulkRequest'],
+    schemas: [bulkRequestUrn],
     Operations: [
       { method: 'POST', path: '/Users', bulkId: 'c', data: userBody('cid') },
       { method: 'POST', path: '/Users', bulkId: 'd', data: userBody('dan') },
@@ -99,40 +93,13 @@ async function happens(): Promise<void> {
   await okta.patch(`/Users/${ids.bob}`, { op: 'replace', path: 'active', value: false });
 }
 
-type Run = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
-/** The command line as it is run: another process, on the same database. */
-function asProcess(...args: string[]): Promise<Run> {
-  const env = {
-    PATH: process.env.PATH ?? '',
-    DATABASE_URL: world.url,
-    DRAWBRIDGE_MASTER_KEY: masterKey.toString('base64'),
-    DRAWBRIDGE_CONFIG: folder.path,
-  };
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--disable-proto=delete', main, ...args], { env });
-    const out = { stdout: '', stderr: '' };
-    child.stdout.on('data', (data: Buffer) => (out.stdout += data.toString()));
-    child.stderr.on('data', (data: Buffer) => (out.stderr += data.toString()));
-    child.on('close', (code) => resolve({ code, ...out }));
-  });
-}
+const asProcess = (...args: string[]) => runCommand({ ...processEnv(world), DRAWBRIDGE_CONFIG: folder.path }, args);
 /** The same without the start of a process. */
-async function cli(...args: string[]): Promise<Run> {
-  const command = commands.get(args.slice(0, 2).join(' '));
-  if (command === undefined) throw new Error(`there is no ${args}`);
-  const options = { ...command.options, json: { type: 'boolean' } } as const;
-  const { values } = parseArgs({ args: args.slice(2), options });
-  const { database, secrets } = world;
-  const settings = { publicUrl, configFolder: folder.path };
-  const contextFor = (caller: Context['caller']) => contextOf({ database, secrets, log: silent }, caller);
-  const cliWorld = {
-    context: world.context(),
-    settings,
-    world: { database, secrets, settings, log: silent, contextFor },
-  };
+async function cli(...args: string[]): Promise<CommandRun> {
   try {
-    const { text, json, exitCode = 0 } = await command.run(cliWorld as unknown as CliWorld, values as Values);
-    const stdout = `${values.json === true ? JSON.stringify(json, null, 2) : text}\n`;
+    const settings = { publicUrl, configFolder: folder.path };
+    const { text, json, asJson, exitCode = 0 } = await callCommand(world, settings, args);
+    const stdout = `${asJson ? JSON.stringify(json, null, 2) : text}\n`;
     return { code: exitCode, stdout, stderr: '' };
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
@@ -223,7 +190,7 @@ describe('scim replay', () => {
       `select d.attributes -> $1 -> 'manager' ->> 'value' as manager,
          array(select u.directory_user_id::text from directory_users u where u.tenant_id = d.tenant_id) as members
        from directory_users d join tenants t using (tenant_id) where t.slug = 'acme-try' and d.user_name = 'bob@acme.example'`,
-      [enterprise],
+      [enterpriseUrn],
     );
     expect(row?.members).toContain(row?.manager);
     expect(Object.values(ids)).not.toContain(row?.manager);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cli } from '../../scripts/demo/processes.ts';
 import { editTenantFile } from '../../scripts/demo-config.ts';
-import { groupSchemaUrn, userBody } from '../support/scim.ts';
+import { userBody } from '../support/scim.ts';
+import { groupSchemaUrn } from '../support/urns.ts';
 import { send } from './http.ts';
 import { newDirectory } from './scim.ts';
 import { type Flow, startFlow } from './servers.ts';

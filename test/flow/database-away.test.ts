@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { groupSchemaUrn, userBody } from '../support/scim.ts';
+import { userBody } from '../support/scim.ts';
+import { groupSchemaUrn } from '../support/urns.ts';
 import { type Answer, send } from './http.ts';
 import { type Directory, newDirectory } from './scim.ts';
 import { type Flow, startFlow } from './servers.ts';

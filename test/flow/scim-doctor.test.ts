@@ -1,27 +1,16 @@
 // The command line against a server that runs: no address is given, as an administrator would.
 
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runCommand } from '../support/command-line.ts';
 import { type Flow, startFlow } from './servers.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 let flow: Flow;
 beforeAll(async () => {
   flow = await startFlow();
 }, 90_000);
 afterAll(() => flow?.close());
 
-async function cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const env = { PATH: process.env.PATH ?? '', ...(await flow.envOfAnother()) };
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--disable-proto=delete', main, ...args], { env });
-    const out = { stdout: '', stderr: '' };
-    child.stdout.on('data', (data: Buffer) => (out.stdout += data.toString()));
-    child.stderr.on('data', (data: Buffer) => (out.stderr += data.toString()));
-    child.on('close', (code) => resolve({ code, ...out }));
-  });
-}
+const cli = async (...args: string[]) => runCommand(await flow.envOfAnother(), args);
 
 test('the doctor finds nothing wrong, and what it did can be played again into a tenant made for it', async () => {
   await flow.world.sql(`update connections set directory = $1 where key = 'okta'`, [

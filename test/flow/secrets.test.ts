@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { groupSchemaUrn, userBody } from '../support/scim.ts';
+import { userBody } from '../support/scim.ts';
+import { groupSchemaUrn } from '../support/urns.ts';
 import { type Answer, type Ask, formOf, send, sendRaw } from './http.ts';
 import { type Directory, newDirectory } from './scim.ts';
 import { type Flow, type ServerProcess, startFlow } from './servers.ts';

@@ -1,33 +1,29 @@
 // A held directory: its pushes land, it may take away, and it gives nobody anything, by whichever way.
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import type { UpstreamAssertion } from '../../src/core/identity.ts';
 import type { Instant, UserId } from '../../src/core/ids.ts';
 import type { Email } from '../../src/core/profile.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { signIn } from '../../src/operations/sign-in.ts';
-import { type Acme, acme, addRule, addUser, changeSettings, touchConfig } from '../support/acme.ts';
-import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { type Acme, addRule, addUser, changeSettings, touchConfig } from '../support/acme.ts';
+import { personOf } from '../support/people.ts';
+import { type Body, type DirectoryClient, userBody } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import type { TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 let editors: Body;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
+  const stage = await scimStage();
+  ({ world, tenants, okta } = stage);
   const at = { connection: tenants.okta, kind: 'name' } as const;
   await addRule(world, tenants.acme, { ...at, value: 'Editors', role: tenants.role(tenants.acme, 'Editor') });
   await addRule(world, tenants.acme, { ...at, value: 'Viewers', role: tenants.role(tenants.acme, 'Viewer') });
   editors = (await okta.post('/Groups', { displayName: 'Editors' })).body;
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  return stage.close;
 });
 afterEach(() => hold(false));
 
@@ -43,13 +39,10 @@ const rolesOf = async (userId: UserId) => {
   const read = await readAccess(world.context(), { tenantId: tenants.acme.tenantId, userId }, null);
   return [read?.access.state, ...(read?.access.roles.map((role) => role.role) ?? [])];
 };
-const personOf = async (id: string) =>
-  (await world.sql<{ user_id: UserId }>('select user_id from directory_users where directory_user_id = $1', [id]))[0]
-    ?.user_id as UserId;
 async function pushed(name: string, more: object = {}): Promise<{ id: string; userId: UserId }> {
   const answer = await okta.post('/Users', userBody(name, more));
   if (answer.status !== 201) throw new Error(answer.text);
-  return { id: answer.body.id, userId: await personOf(answer.body.id) };
+  return { id: answer.body.id, userId: (await personOf(world, answer.body.id)).userId };
 }
 const joinEditors = (id: string) =>
   okta.patch(`/Groups/${editors.id}`, { op: 'add', path: 'members', value: [{ value: id }] });

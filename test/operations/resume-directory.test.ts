@@ -1,36 +1,30 @@
 // A paused directory before an administrator: what they see, and what resuming and discarding do.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { discardPaused, planResume, type ResumePlan, resumeDirectory } from '../../src/operations/resume-directory.ts';
 import { suspend } from '../../src/operations/suspend.ts';
-import { type Acme, acme, addRule, addUser, touchConfig } from '../support/acme.ts';
-import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
-import { operator, type TestWorld, testWorld } from '../support/world.ts';
+import { type Acme, addRule, addUser, touchConfig } from '../support/acme.ts';
+import { personOf } from '../support/people.ts';
+import { type Body, type DirectoryClient, userBody } from '../support/scim.ts';
+import { editorsOf, scimStage } from '../support/scim-stage.ts';
+import { operator, type TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 let editors: Body;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
+  const stage = await scimStage();
+  ({ world, tenants, okta } = stage);
   await world.sql(
     `update connections set directory = '{"guard":{"people":1,"percent":100,"minutes":60}}' where connection_id = $1`,
     [tenants.okta],
   );
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  const role = tenants.role(tenants.acme, 'Editor');
-  await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'name', value: 'Editors', role });
-  editors = (await okta.post('/Groups', { displayName: 'Editors' })).body;
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  editors = await editorsOf(stage);
+  return stage.close;
 });
 beforeEach(async () => {
   for (const table of ['directory_guard_acts', 'directory_guard_people', 'directory_guards'])
@@ -44,11 +38,8 @@ async function editor(): Promise<Made> {
   const name = `paused${++serial}`;
   const { id } = (await okta.post('/Users', userBody(name))).body;
   await okta.patch(`/Groups/${editors.id}`, { op: 'add', path: 'members', value: [{ value: id }] });
-  const [row] = await world.sql<{ user_id: UserId }>(
-    'select user_id from directory_users where directory_user_id = $1',
-    [id],
-  );
-  return { id, userId: row?.user_id as UserId, name: `${name}@acme.example` };
+  const { userId } = await personOf(world, id);
+  return { id, userId, name: `${name}@acme.example` };
 }
 const ref = (userId: UserId) =>
   ({ subjectId: userId, kind: 'user', person: { tenantId: tenants.acme.tenantId, userId } }) as const;

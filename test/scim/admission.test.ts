@@ -1,11 +1,12 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
 import type { ConnectionId } from '../../src/core/ids.ts';
 import { admission } from '../../src/scim/admission.ts';
-import { type Acme, acme } from '../support/acme.ts';
-import { type DirectoryClient, directory, type ScimServer, scimServer } from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import type { Acme } from '../support/acme.ts';
+import type { DirectoryClient, ScimServer } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import type { TestWorld } from '../support/world.ts';
 
 const of = (connection: string, requestsPerSecond: number | null) => ({
   connectionId: connection as ConnectionId,
@@ -52,18 +53,12 @@ describe('over HTTP', () => {
   let okta: DirectoryClient;
   let entra: DirectoryClient;
   beforeAll(async () => {
-    world = await testWorld();
-    tenants = await acme(world);
-    server = await scimServer(world);
+    const stage = await scimStage();
+    ({ world, tenants, server, okta, entra } = stage);
     await world.sql(`update connections set directory = '{"requestsPerSecond": 2}' where connection_id = $1`, [
       tenants.okta,
     ]);
-    okta = await directory(world, server, tenants.acme, 'okta');
-    entra = await directory(world, server, tenants.acme, 'entra');
-  });
-  afterAll(async () => {
-    await server?.close();
-    await world?.close();
+    return stage.close;
   });
 
   test('RFC 7644 §3.12 too many are 429 in SCIM’s form with Retry-After, and another directory is served', async () => {

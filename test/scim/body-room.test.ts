@@ -1,12 +1,11 @@
 import { request } from 'node:http';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
 import type { ConnectionId } from '../../src/core/ids.ts';
 import { bodyRooms } from '../../src/scim/body-room.ts';
 import { ScimError } from '../../src/scim/errors.ts';
-import { type Acme, acme } from '../support/acme.ts';
-import { type DirectoryClient, directory, type ScimServer, scimServer } from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import type { DirectoryClient, ScimServer } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
 
 const okta = 'okta' as ConnectionId;
 const entra = 'entra' as ConnectionId;
@@ -56,19 +55,12 @@ describe('the room for long bodies', () => {
 });
 
 describe('a directory with many long requests at once', () => {
-  let world: TestWorld;
-  let tenants: Acme;
   let server: ScimServer;
   let client: DirectoryClient;
   beforeAll(async () => {
-    world = await testWorld();
-    tenants = await acme(world);
-    server = await scimServer(world);
-    client = await directory(world, server, tenants.acme, 'okta');
-  });
-  afterAll(async () => {
-    await server?.close();
-    await world?.close();
+    const stage = await scimStage();
+    ({ server, okta: client } = stage);
+    return stage.close;
   });
 
   test('T48 T49 is told to wait, whatever it announced, and short ones go on', async () => {

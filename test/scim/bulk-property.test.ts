@@ -2,36 +2,22 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { UserId } from '../../src/core/ids.ts';
 import { suspend } from '../../src/operations/suspend.ts';
-import { type Acme, acme, addUser } from '../support/acme.ts';
-import { bulk, create, enterpriseUrn, group, patch } from '../support/bulk.ts';
-import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
-import { operator, type TestWorld, testWorld } from '../support/world.ts';
-
-type Side = {
-  readonly world: TestWorld;
-  readonly tenants: Acme;
-  readonly server: ScimServer;
-  readonly okta: DirectoryClient;
-};
+import { addUser } from '../support/acme.ts';
+import { bulk, create, group, patch } from '../support/bulk.ts';
+import { personOf } from '../support/people.ts';
+import { type Body, userBody } from '../support/scim.ts';
+import { type ScimStage, scimStage } from '../support/scim-stage.ts';
+import { enterpriseUrn } from '../support/urns.ts';
+import { operator } from '../support/world.ts';
 
 /** Two installations that began alike: one takes bulks, the other single requests. */
-let sides: readonly [together: Side, alone: Side];
+let sides: readonly [together: ScimStage, alone: ScimStage];
 beforeAll(async () => {
-  const side = async (): Promise<Side> => {
-    const world = await testWorld();
-    const tenants = await acme(world);
-    const server = await scimServer(world);
-    return { world, tenants, server, okta: await directory(world, server, tenants.acme, 'okta') };
-  };
-  sides = [await side(), await side()];
+  sides = [await scimStage(), await scimStage()];
 });
 afterAll(async () => {
-  for (const { server, world } of sides ?? []) {
-    await server.close();
-    await world.close();
-  }
+  for (const side of sides ?? []) await side.close();
 });
 
 /** An operation by numbers: what it does, and which of a few names, addresses and resources it takes. */
@@ -115,17 +101,12 @@ function written(
 }
 
 /** People of the run whom every operation may meet: one of the directory, one who left it, one who is suspended, one made by hand. */
-async function settle({ okta, world, tenants }: Side, run: string): Promise<readonly string[]> {
+async function settle({ okta, world, tenants }: ScimStage, run: string): Promise<readonly string[]> {
   const user = async (name: string) =>
     (await okta.post('/Users', userBody(`${run}-${name}`, { externalId: `${run}-${name}` }))).body.id as string;
   const ids = [await user('here'), await user('gone'), await user('held')];
-  const [held] = await world.sql<{ id: UserId }>(
-    'select user_id as id from directory_users where directory_user_id = $1',
-    [ids[2]],
-  );
-  const { tenantId } = tenants.acme;
-  const userId = held?.id as UserId;
-  const subject = { subjectId: userId, kind: 'user', person: { tenantId, userId } } as const;
+  const person = await personOf(world, ids[2] as string);
+  const subject = { subjectId: person.userId, kind: 'user', person } as const;
   await suspend(world.context(operator), tenants.acme, subject, null);
   await okta.delete(`/Users/${ids[1]}`);
   if (run.length % 2 === 0) await okta.delete(`/Users/${ids[2]}`);
@@ -141,7 +122,7 @@ type Answer = {
 };
 
 /** The operations one by one; what refers to what was not created is not sent. */
-async function alone({ okta }: Side, operations: readonly Body[], most: number): Promise<readonly Answer[]> {
+async function alone({ okta }: ScimStage, operations: readonly Body[], most: number): Promise<readonly Answer[]> {
   const ids = new Map<string, string>();
   const answers: Answer[] = [];
   let errors = 0;
@@ -171,7 +152,7 @@ async function alone({ okta }: Side, operations: readonly Body[], most: number):
   return answers;
 }
 
-async function together({ okta }: Side, operations: readonly Body[], most: number): Promise<readonly Answer[]> {
+async function together({ okta }: ScimStage, operations: readonly Body[], most: number): Promise<readonly Answer[]> {
   const results = await bulk(okta, operations, most === Number.POSITIVE_INFINITY ? {} : { failOnErrors: most });
   return results.map(({ status, response, version, location }) => ({
     status,
@@ -183,7 +164,7 @@ async function together({ okta }: Side, operations: readonly Body[], most: numbe
 }
 
 /** All that a run left, its ids by the names that the operations gave them. */
-async function left({ world, tenants }: Side, run: string, names: ReadonlyMap<string, string>): Promise<string> {
+async function left({ world, tenants }: ScimStage, run: string, names: ReadonlyMap<string, string>): Promise<string> {
   const like = [`%${run}-%`];
   const users = await world.sql(
     `select d.directory_user_id, d.external_id, d.user_name, d.email, d.active, d.version, d.ended_by, d.attributes, u.email as person_email,
@@ -244,7 +225,7 @@ test('I5 RFC 7644 §3.7 a bulk of any operations ends as they do one by one', as
       most,
       async (planned, errors) => {
         const run = `r${++runs}`;
-        const outcome = async (side: Side, send: typeof alone) => {
+        const outcome = async (side: ScimStage, send: typeof alone) => {
           const there = await settle(side, run);
           const operations = planned.map((one, index) => written(run, one, index, planned.slice(0, index), there));
           const answers = await send(side, operations, errors);

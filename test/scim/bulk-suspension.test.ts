@@ -1,12 +1,12 @@
 // A bulk is no way around a suspension: new users who are written together meet the same wall as those who come alone.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { Context, TenantTx } from '../../src/context.ts';
 import type { Person, TenantId } from '../../src/core/ids.ts';
-import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
-import { type Acme, acme, addRule } from '../support/acme.ts';
+import type { Acme } from '../support/acme.ts';
 import { bulk, create, group, idOf, statuses } from '../support/bulk.ts';
+import { accessState, personOf } from '../support/people.ts';
 import {
   type Body,
   type DirectoryClient,
@@ -16,7 +16,8 @@ import {
   scimServer,
   userBody,
 } from '../support/scim.ts';
-import { operator, type TestWorld, testWorld } from '../support/world.ts';
+import { editorsOf, scimStage } from '../support/scim-stage.ts';
+import { operator, type TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
@@ -24,30 +25,15 @@ let server: ScimServer;
 let okta: DirectoryClient;
 let editors: Body;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  const role = tenants.role(tenants.acme, 'Editor');
-  await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'name', value: 'Editors', role });
-  editors = (await okta.post('/Groups', { displayName: 'Editors' })).body;
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ world, tenants, server, okta } = stage);
+  editors = await editorsOf(stage);
+  return stage.close;
 });
 
 let serial = 0;
 const fresh = () => `wall${++serial}`;
 
-async function personOf(id: string): Promise<Person> {
-  const [person] = await world.sql<Person>(
-    'select tenant_id as "tenantId", user_id as "userId" from directory_users where directory_user_id = $1',
-    [id],
-  );
-  if (person === undefined) throw new Error('not written');
-  return person;
-}
 const suspendNow = ({ tenantId, userId }: Person) =>
   suspend(
     world.context(operator),
@@ -55,9 +41,8 @@ const suspendNow = ({ tenantId, userId }: Person) =>
     { subjectId: userId, kind: 'user', person: { tenantId, userId } },
     null,
   );
-const stateOf = async (result: Body) =>
-  (await readAccess(world.context(), await personOf(idOf(result)), null))?.access.state;
-const pushed = async (body: Body): Promise<Person> => personOf((await okta.post('/Users', body)).body.id);
+const stateOf = async (result: Body) => accessState(world, await personOf(world, idOf(result)));
+const pushed = async (body: Body): Promise<Person> => personOf(world, (await okta.post('/Users', body)).body.id);
 /** New users who become editors, in one bulk. */
 const asEditors = (bodies: readonly Body[]) => [
   ...bodies.map((body, index) => create(`u${index}`, body)),
@@ -105,11 +90,11 @@ test('I3 whoever has a key of a suspended person begins suspended in the middle 
 test('I3 the same externalId is the same person again, suspended as they were', async () => {
   const name = fresh();
   const made = (await okta.post('/Users', userBody(name))).body;
-  const person = await personOf(made.id);
+  const person = await personOf(world, made.id);
   await suspendNow(person);
   await okta.delete(`/Users/${made.id}`);
   const results = await bulk(okta, asEditors([userBody(fresh()), userBody(name), userBody(fresh())]));
-  expect(await personOf(idOf(results[1]))).toEqual(person);
+  expect(await personOf(world, idOf(results[1]))).toEqual(person);
   expect(await Promise.all(results.slice(0, 3).map(stateOf))).toEqual(['active', 'suspended', 'active']);
 });
 

@@ -1,22 +1,10 @@
 // /Bulk over HTTP: RFC 7644 §3.7, section by section.
 
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { TenantTx } from '../../src/context.ts';
 import type { TenantId } from '../../src/core/ids.ts';
-import { type Acme, acme } from '../support/acme.ts';
-import {
-  bulk,
-  bulkBody,
-  create,
-  enterpriseUrn,
-  failure,
-  group,
-  idOf,
-  managed,
-  patch,
-  send,
-  statuses,
-} from '../support/bulk.ts';
+import type { Acme } from '../support/acme.ts';
+import { bulk, bulkBody, create, failure, group, idOf, managed, patch, send, statuses } from '../support/bulk.ts';
 import {
   type Body,
   type DirectoryClient,
@@ -26,21 +14,18 @@ import {
   scimServer,
   userBody,
 } from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import { enterpriseUrn, patchUrn } from '../support/urns.ts';
+import type { TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
 let server: ScimServer;
 let okta: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ world, tenants, server, okta } = stage);
+  return stage.close;
 });
 
 let serial = 0;
@@ -388,7 +373,7 @@ describe('T48 a hostile bulk', () => {
     [
       'another schema',
       {
-        schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+        schemas: [patchUrn],
         Operations: [{ method: 'DELETE', path: '/Users/a' }],
       },
     ],

@@ -10,18 +10,16 @@ import {
   type DirectoryClient,
   directory,
   directoryClient,
-  groupSchemaUrn,
   newScimToken,
   type ScimServer,
   scimServer,
   userBody,
-  userSchemaUrn,
 } from '../support/scim.ts';
+import { enterpriseUrn, groupSchemaUrn, patchUrn, userSchemaUrn } from '../support/urns.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
 
 const urn = 'urn:example:params:scim:schemas:extension:acme:2.0:User';
 const groupUrn = 'urn:example:acme:1.0:Group';
-const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
 
 const declared = {
   [urn]: {
@@ -144,10 +142,10 @@ describe('a user with an extension of the directory (RFC 7643 §3.3)', () => {
   test('stands beside the enterprise extension', async () => {
     const { body } = await okta.post(
       '/Users',
-      userBody(fresh(), { [urn]: { badge: 'x' }, [enterprise]: { department: 'D' } }),
+      userBody(fresh(), { [urn]: { badge: 'x' }, [enterpriseUrn]: { department: 'D' } }),
     );
-    expect([...body.schemas].sort()).toEqual([userSchemaUrn, urn, enterprise].sort());
-    expect([body[urn], body[enterprise]]).toEqual([{ badge: 'x' }, { department: 'D' }]);
+    expect([...body.schemas].sort()).toEqual([userSchemaUrn, urn, enterpriseUrn].sort());
+    expect([body[urn], body[enterpriseUrn]]).toEqual([{ badge: 'x' }, { department: 'D' }]);
   });
 
   test('is unknown to another directory of the tenant', async () => {
@@ -216,7 +214,7 @@ describe('a user with an extension of the directory (RFC 7643 §3.3)', () => {
     expect(attribute('desk').subAttributes.map(({ name }: Body) => name)).toEqual(['room', 'seat', 'serial', '$ref']);
     expect((await okta.get('/Schemas')).body.Resources).toContainEqual(schema);
     expect((await okta.get('/ResourceTypes/User')).body.schemaExtensions).toEqual([
-      { schema: enterprise, required: false },
+      { schema: enterpriseUrn, required: false },
       { schema: urn, required: false },
     ]);
     expect((await okta.get('/ResourceTypes/Group')).body.schemaExtensions).toEqual([
@@ -549,7 +547,7 @@ describe('a group with an extension of the directory (RFC 7643 §3.3)', () => {
     expect(refusedAs(wrong)).toEqual([400, 'invalidValue']);
     expect((await okta.get(at(made))).body).toEqual({ ...made, members: [] });
     const answer = await okta.call('PATCH', `${at(made)}?attributes=displayName,members.value,${groupUrn}`, {
-      schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+      schemas: [patchUrn],
       Operations: all,
     });
     expect(answer.body).toMatchObject({

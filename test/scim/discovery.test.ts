@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { resourceType, resourceTypes, schemaByUrn, schemas, serviceProviderConfig } from '../../src/scim/discovery.ts';
-import { coreGroupUrn, coreUserUrn, enterpriseUserUrn, findAttribute, userSchema } from '../../src/scim/schema.ts';
+import { enterpriseUserUrn, findAttribute, userSchema } from '../../src/scim/schema.ts';
+import { groupSchemaUrn, userSchemaUrn } from '../support/urns.ts';
 
 const baseUrl = 'https://id.example/scim/v2/acme/okta';
 
@@ -42,7 +43,7 @@ test('ResourceTypes are User and Group, in a list and one by one (RFC 7643 §6)'
   const user = JSON.parse(resourceType('User', baseUrl) ?? 'null');
   expect(user).toEqual(list.Resources[0]);
   expect(user).toMatchObject({
-    schema: coreUserUrn,
+    schema: userSchemaUrn,
     schemaExtensions: [{ schema: enterpriseUserUrn, required: false }],
     meta: { resourceType: 'ResourceType', location: `${baseUrl}/ResourceTypes/User` },
   });
@@ -53,9 +54,13 @@ test('Schemas describe every attribute that works, without a null and in the sta
   const text = schemas(baseUrl);
   expect(text).not.toContain('null');
   const list = JSON.parse(text);
-  expect(list.Resources.map(({ id }: { id: string }) => id)).toEqual([coreUserUrn, enterpriseUserUrn, coreGroupUrn]);
+  expect(list.Resources.map(({ id }: { id: string }) => id)).toEqual([
+    userSchemaUrn,
+    enterpriseUserUrn,
+    groupSchemaUrn,
+  ]);
   const [user] = list.Resources;
-  expect(user.meta).toEqual({ resourceType: 'Schema', location: `${baseUrl}/Schemas/${coreUserUrn}` });
+  expect(user.meta).toEqual({ resourceType: 'Schema', location: `${baseUrl}/Schemas/${userSchemaUrn}` });
   const named = (name: string) => user.attributes.find((attribute: { name: string }) => attribute.name === name);
   expect(named('userName')).toMatchObject({
     type: 'string',

@@ -1,32 +1,17 @@
 // Entra ID's own requests in its own order: its provisioning cycle, its documented bodies and what its validator sends.
 
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Acme, acme } from '../support/acme.ts';
-import {
-  type Answer,
-  type Body,
-  type DirectoryClient,
-  directory,
-  type ScimServer,
-  scimServer,
-} from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Body, DirectoryClient } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import { enterpriseUrn } from '../support/urns.ts';
+import { senderOf } from './payload.ts';
 
-let world: TestWorld;
-let tenants: Acme;
-let server: ScimServer;
 let client: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  client = await directory(world, server, tenants.acme, 'entra');
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ entra: client } = stage);
+  return stage.close;
 });
 
 /** Ids in the captured bodies, and whom they stand for in this run. */
@@ -34,14 +19,8 @@ const USER = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e01';
 const OTHER = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e02';
 const GROUP = 'GROUP';
 const ids = new Map<string, string>();
-const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
 
-function send(method: string, path: string, file: string | null = null): Promise<Answer> {
-  let body = file === null ? undefined : readFileSync(new URL(`entra/${file}.json`, import.meta.url), 'utf8');
-  for (const [captured, id] of ids) body = body?.replaceAll(captured, id);
-  for (const [captured, id] of ids) path = path.replaceAll(captured, id);
-  return client.call(method, path, body, { 'Content-Type': 'application/scim+json; charset=utf-8' });
-}
+const send = senderOf('entra', () => client, ids);
 const patch = async (file: string): Promise<Body> => {
   const answer = await send('PATCH', `/Users/${USER}`, file);
   expect([file, answer.status]).toEqual([file, 200]);
@@ -96,7 +75,7 @@ describe('Entra ID, with users', () => {
       strings.status,
       strings.body.active,
       strings.body.roles[0].primary,
-      strings.body[enterprise].manager.value,
+      strings.body[enterpriseUrn].manager.value,
     ]).toEqual([201, true, true, '26118915-6090-4610-87e4-49d8ca9f808d']);
   });
 
@@ -113,7 +92,7 @@ describe('Entra ID, with users', () => {
     expect((await patch('patch-add-role-primary')).roles).toEqual([{ primary: true, value: 'admin' }]);
     const dotted = await patch('patch-pathless-dotted');
     expect(dotted).toMatchObject({ displayName: 'Bjfe', name: { givenName: 'Kim', familyName: 'Upton' } });
-    expect(dotted[enterprise].employeeNumber).toBe('AHKNFD');
+    expect(dotted[enterpriseUrn].employeeNumber).toBe('AHKNFD');
     const emptied = await patch('patch-null-update');
     expect(emptied).not.toHaveProperty('displayName');
     expect(emptied).not.toHaveProperty('phoneNumbers');
@@ -125,9 +104,9 @@ describe('Entra ID, with users', () => {
       ['patch-add-manager-string', 'patch-remove-manager-empty'],
       ['patch-add-manager-array', 'patch-remove-manager-empty-value'],
     ] as const) {
-      expect((await patch(add))[enterprise].manager.value).toBe(ids.get(OTHER));
+      expect((await patch(add))[enterpriseUrn].manager.value).toBe(ids.get(OTHER));
       expect(await managed()).toBe(1);
-      expect((await patch(remove))[enterprise]?.manager).toBeUndefined();
+      expect((await patch(remove))[enterpriseUrn]?.manager).toBeUndefined();
       expect(await managed()).toBe(0);
     }
   });

@@ -8,7 +8,8 @@ import type { JsonObject, JsonValue } from '../../src/scim/json.ts';
 import { atOnce } from '../../src/scim/pace.ts';
 import { readPatch } from '../../src/scim/patch-message.ts';
 import { compileProjection } from '../../src/scim/projection.ts';
-import { coreGroupUrn, groupSchema } from '../../src/scim/schema.ts';
+import { groupSchema } from '../../src/scim/schema.ts';
+import { groupSchemaUrn, patchUrn } from '../support/urns.ts';
 import { payload, refusal } from './payload.ts';
 
 const uuid = (index: number) => `0192f0c4-7b1e-7c3a-9d2f-${String(index).padStart(12, '0')}` as DirectoryUserId;
@@ -19,7 +20,7 @@ const groupId = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5eff';
 const decode = (body: JsonValue, notes: string[] = []) => atOnce(decodeGroup(body, { notes }));
 const plan = (body: JsonValue, notes: string[] = []) => atOnce(decodeGroupPatch(readPatch(body, notes), { notes }));
 const operations = (...list: JsonValue[]): JsonObject => ({
-  schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+  schemas: [patchUrn],
   Operations: list,
 });
 const one = (operation: JsonObject) => plan(operations(operation));
@@ -159,13 +160,13 @@ describe('PATCH of a group', () => {
     [{ op: 'remove', path: `members[value eq "${a}" and type eq "User"]` }, remove(a)],
     [{ op: 'remove', path: `members[value eq "${a.toUpperCase()}"]` }, remove(a)],
     [{ op: 'remove', path: 'members[value eq "a\\"b"]' }, none],
-    [{ op: 'remove', path: `${coreGroupUrn}:members[value eq "${a}"]` }, remove(a)],
+    [{ op: 'remove', path: `${groupSchemaUrn}:members[value eq "${a}"]` }, remove(a)],
     [{ op: 'replace', path: 'members', value: [] }, replace()],
     [{ op: 'replace', path: 'members', value: null }, replace()],
     [{ op: 'add', path: 'members', value: [] }, none],
     [{ op: 'add', path: 'members', value: a }, add(a)],
     [{ op: 'add', value: { members: [{ value: a }], nothing: 1 } }, add(a)],
-    [{ op: 'add', path: coreGroupUrn, value: { members: [{ value: a }] } }, add(a)],
+    [{ op: 'add', path: groupSchemaUrn, value: { members: [{ value: a }] } }, add(a)],
   ] as [JsonObject, object][])('%j comes to %j (T58)', (operation, members) =>
     expect(one(operation).members).toEqual(members),
   );
@@ -261,7 +262,7 @@ describe('PATCH of a group', () => {
       'externalId',
       'id',
       'meta',
-      coreGroupUrn,
+      groupSchemaUrn,
       'x',
       '',
     );
@@ -302,7 +303,7 @@ describe('an answer with a group', () => {
 
   test('has its names, meta and members (RFC 7643 §4.2)', () => {
     expect(JSON.parse(encoder().encode(row, members))).toEqual({
-      schemas: [coreGroupUrn],
+      schemas: [groupSchemaUrn],
       id: groupId,
       externalId: 'x1',
       displayName: 'A "quoted" group',
@@ -332,7 +333,7 @@ describe('an answer with a group', () => {
 
   test('has only the parts of members that were asked for', () => {
     expect(JSON.parse(encoder(['members.value']).encode(row, members))).toEqual({
-      schemas: [coreGroupUrn],
+      schemas: [groupSchemaUrn],
       id: groupId,
       members: [{ value: a }, { value: b }],
     });

@@ -7,6 +7,7 @@ import { assignRole } from '../../src/operations/assign-role.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { setActive } from '../../src/operations/set-active.ts';
 import { type Acme, acme, addRule, addUser } from '../support/acme.ts';
+import { personOf } from '../support/people.ts';
 import {
   type Answer,
   type Body,
@@ -101,11 +102,7 @@ const activeOf = async (ids: readonly string[]) =>
     )
   ).length;
 async function accessOf(id: string) {
-  const [row] = await world.sql<{ user_id: UserId }>(
-    'select user_id from directory_users where directory_user_id = $1',
-    [id],
-  );
-  const person = { tenantId: tenants.acme.tenantId, userId: row?.user_id as UserId };
+  const person = await personOf(world, id);
   return (await readAccess(world.context(), person, null))?.access;
 }
 function expectPaused(answer: Answer): void {
@@ -253,7 +250,7 @@ test('a guard costs a write that takes nothing from anybody no statement', async
   };
   const title = (value: string) => okta[0].patch(`/Users/${one}`, { op: 'replace', path: 'title', value });
   expect(await statements(() => title('x'))).toEqual(['directory_user_facts', 'directory_user_update']);
-  expect(await statements(() => join([one]))).toEqual(['group_members_add']);
+  expect(await statements(() => join([one]))).toEqual(['group_members_add_together']);
   expect(await statements(() => okta[0].post('/Users', userBody(`guard${++serial}`)))).toEqual([
     'directory_newcomer',
     'directory_user_create',

@@ -15,6 +15,7 @@ import {
   scimServer,
   userBody,
 } from '../support/scim.ts';
+import { errorUrn } from '../support/urns.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
@@ -45,7 +46,6 @@ afterAll(async () => {
   await world?.close();
 });
 
-const errorUrn = 'urn:ietf:params:scim:api:messages:2.0:Error';
 let serial = 0;
 const fresh = () => `http${++serial}`;
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });

@@ -3,24 +3,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomOf } from '../flow/random.ts';
-import { acme } from '../support/acme.ts';
-import {
-  type Answer,
-  type Body,
-  type DirectoryClient,
-  directory,
-  type ScimServer,
-  scimServer,
-} from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import type { Answer, Body, DirectoryClient, ScimServer } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import { bulkRequestUrn, enterpriseUrn, patchUrn, userSchemaUrn } from '../support/urns.ts';
+import type { TestWorld } from '../support/world.ts';
 
-const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
 const patchOf = (...Operations: readonly object[]) => ({
-  schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+  schemas: [patchUrn],
   Operations,
 });
 const bulkOf = (...Operations: readonly object[]) => ({
-  schemas: ['urn:ietf:params:scim:api:messages:2.0:BulkRequest'],
+  schemas: [bulkRequestUrn],
   Operations,
 });
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
@@ -32,33 +25,23 @@ type Customers = {
   /** Another directory of the same tenant. */
   readonly sibling: DirectoryClient;
   readonly globex: DirectoryClient;
+  readonly close: () => Promise<void>;
 };
 
 const open: Customers[] = [];
 async function customers(): Promise<Customers> {
-  const world = await testWorld();
-  const tenants = await acme(world);
-  const server = await scimServer(world);
-  const made = {
-    world,
-    server,
-    acme: await directory(world, server, tenants.acme, 'okta'),
-    sibling: await directory(world, server, tenants.acme, 'entra'),
-    globex: await directory(world, server, tenants.globex, 'okta'),
-  };
+  const { okta: acme, entra: sibling, ...stage } = await scimStage();
+  const made = { ...stage, acme, sibling };
   open.push(made);
   return made;
 }
 afterAll(async () => {
-  for (const { server, world } of open) {
-    await server.close();
-    await world.close();
-  }
+  for (const one of open) await one.close();
 });
 
 /** The same person in every directory but for what `mark` says. */
 const person = (name: string, mark: string, more: object = {}) => ({
-  schemas: ['urn:ietf:params:scim:schemas:core:2.0:User', enterprise],
+  schemas: [userSchemaUrn, enterpriseUrn],
   userName: `${name}@shared.example`,
   externalId: `ext-${name}`,
   name: { givenName: name, familyName: mark },
@@ -153,21 +136,21 @@ describe('T37 T55 an id of another tenant, or of another directory of the tenant
           }),
         );
       made[`PUT manager ${how}`] = (id, base) =>
-        client.put(user, person('ann', 'acme', { [enterprise]: { manager: at(id, base) } }));
+        client.put(user, person('ann', 'acme', { [enterpriseUrn]: { manager: at(id, base) } }));
       made[`PATCH manager ${how}`] = (id, base) =>
-        client.patch(user, { op: 'replace', path: `${enterprise}:manager`, value: at(id, base) });
+        client.patch(user, { op: 'replace', path: `${enterpriseUrn}:manager`, value: at(id, base) });
       made[`bulk manager ${how}`] = (id, base) =>
         client.post(
           '/Bulk',
           bulkOf({
             method: 'PATCH',
             path: user,
-            data: patchOf({ op: 'add', value: { [enterprise]: { manager: at(id, base) } } }),
+            data: patchOf({ op: 'add', value: { [enterpriseUrn]: { manager: at(id, base) } } }),
           }),
         );
     }
     made['PATCH manager as text'] = (id) =>
-      client.patch(`/Users/${own.user}`, { op: 'add', path: `${enterprise}:manager`, value: id });
+      client.patch(`/Users/${own.user}`, { op: 'add', path: `${enterpriseUrn}:manager`, value: id });
     made['PATCH remove members[value eq]'] = (id) =>
       client.patch(`/Groups/${own.group}`, { op: 'remove', path: `members[value eq "${id}"]` });
     made['PATCH group with a claimed id'] = (id) =>
@@ -182,10 +165,10 @@ describe('T37 T55 an id of another tenant, or of another directory of the tenant
       'groups eq "{id}"',
       'groups.value eq "{id}"',
       'groups.$ref eq "{base}/Groups/{id}"',
-      `${enterprise}:manager eq "{id}"`,
-      `${enterprise}:manager.value eq "{id}"`,
-      `${enterprise}:manager.$ref eq "{base}/Users/{id}"`,
-      `id eq "{own}" and ${enterprise}:manager eq "{id}"`,
+      `${enterpriseUrn}:manager eq "{id}"`,
+      `${enterpriseUrn}:manager.value eq "{id}"`,
+      `${enterpriseUrn}:manager.$ref eq "{base}/Users/{id}"`,
+      `id eq "{own}" and ${enterpriseUrn}:manager eq "{id}"`,
       'members eq "{id}"',
       'members.value eq "{id}"',
       'members[value eq "{id}"]',
@@ -285,7 +268,7 @@ async function history(
   };
   let cursor = '';
   const acts: readonly (() => Promise<Answer>)[] = [
-    () => client.post('/Users', person(name(), mark, { [enterprise]: { manager: { value: anyId() } } })),
+    () => client.post('/Users', person(name(), mark, { [enterpriseUrn]: { manager: { value: anyId() } } })),
     () => client.post('/Users', person(name(), mark)),
     () => client.put(`/Users/${anyId()}`, person(name(), mark, { title: `t${random(9)}` })),
     () =>

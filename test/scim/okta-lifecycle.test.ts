@@ -1,32 +1,18 @@
 // Okta's own requests in Okta's own order, as its SCIM client and its test suites send them.
 
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Acme, acme } from '../support/acme.ts';
-import {
-  type Answer,
-  type Body,
-  type DirectoryClient,
-  directory,
-  type ScimServer,
-  scimServer,
-} from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Body, DirectoryClient } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import type { TestWorld } from '../support/world.ts';
+import { senderOf } from './payload.ts';
 
 let world: TestWorld;
-let tenants: Acme;
-let server: ScimServer;
 let client: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  client = await directory(world, server, tenants.acme, 'okta');
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ world, okta: client } = stage);
+  return stage.close;
 });
 
 /** Ids in the captured bodies, and whom they stand for in this run. */
@@ -37,16 +23,10 @@ const ids = new Map<string, string>();
 
 const headers = {
   'User-Agent': 'Okta SCIM Client 1.0.0',
-  'Content-Type': 'application/scim+json; charset=utf-8',
   Accept: 'application/scim+json',
   'Accept-Charset': 'utf-8',
 };
-function send(method: string, path: string, file: string | null = null): Promise<Answer> {
-  let body = file === null ? undefined : readFileSync(new URL(`okta/${file}.json`, import.meta.url), 'utf8');
-  for (const [captured, id] of ids) body = body?.replaceAll(captured, id);
-  for (const [captured, id] of ids) path = path.replaceAll(captured, id);
-  return client.call(method, path, body, headers);
-}
+const send = senderOf('okta', () => client, ids, headers);
 const memberIds = async () =>
   ((await send('GET', `/Groups/${GROUP}`)).body.members as Body[]).map((member) => member.value).sort();
 

@@ -3,7 +3,8 @@ import type { ExtensionAttribute } from '../../src/core/directory-settings.ts';
 import { directorySchemas } from '../../src/scim/directory-schemas.ts';
 import type { JsonObject } from '../../src/scim/json.ts';
 import { compileProjection, project, wants } from '../../src/scim/projection.ts';
-import { coreUserUrn, enterpriseUserUrn, userSchema } from '../../src/scim/schema.ts';
+import { enterpriseUserUrn, userSchema } from '../../src/scim/schema.ts';
+import { userSchemaUrn } from '../support/urns.ts';
 import { refusal } from './payload.ts';
 
 const urn = 'urn:example:params:scim:schemas:extension:acme:2.0:User';
@@ -43,7 +44,7 @@ const { user: schema } = directorySchemas([
 ]);
 
 const user: JsonObject = {
-  schemas: [coreUserUrn, enterpriseUserUrn, urn],
+  schemas: [userSchemaUrn, enterpriseUserUrn, urn],
   id: '1',
   userName: 'a',
   name: { givenName: 'g', familyName: 'f' },
@@ -66,7 +67,7 @@ describe('RFC 7644 §3.9 attributes', () => {
   test.each([
     ['userName', { userName: 'a' }],
     ['USERNAME', { userName: 'a' }],
-    [`${coreUserUrn}:userName`, { userName: 'a' }],
+    [`${userSchemaUrn}:userName`, { userName: 'a' }],
     ['name.familyName', { name: { familyName: 'f' } }],
     ['emails.type', { emails: [{ type: 'work' }, { type: 'home' }] }],
     [`${enterpriseUserUrn}:department`, { [enterpriseUserUrn]: { department: 'd' } }],

@@ -1,37 +1,33 @@
 // Whom a directory may not touch, whom it may adopt, and what an identity provider is told where it may not.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Context } from '../../src/context.ts';
 import type { UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { mapGuest } from '../../src/operations/map-guest.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
-import { type Acme, acme, addRule, addUser, changeSettings, touchConfig } from '../support/acme.ts';
+import { type Acme, addRule, addUser, changeSettings, touchConfig } from '../support/acme.ts';
+import { personOf } from '../support/people.ts';
 import {
   type Answer,
   type Body,
   type DirectoryClient,
-  directory,
   directoryClient,
-  type ScimServer,
   scimServer,
   userBody,
 } from '../support/scim.ts';
-import { operator, type TestWorld, testWorld } from '../support/world.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import { operator, type TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 let entra: DirectoryClient;
 const groups: Record<'okta' | 'entra', Body> = { okta: null, entra: null };
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  entra = await directory(world, server, tenants.acme, 'entra');
+  const stage = await scimStage();
+  ({ world, tenants, okta, entra } = stage);
   const role = tenants.role(tenants.acme, 'Admin');
   for (const [key, connection, client] of [
     ['okta', tenants.okta, okta],
@@ -48,10 +44,7 @@ beforeAll(async () => {
     tenants.acme.tenantId,
   ]);
   await touchConfig(world);
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  return stage.close;
 });
 
 let serial = 0;
@@ -176,11 +169,8 @@ test('T105 the failing twin: rights by the directory’s own group are its to gi
   expect(await rolesOf(userId)).toEqual(['no_access']);
   expect((await okta.patch(`/Users/${id}`, off)).status).toBe(200);
   const { id: own } = await made(okta, userBody(fresh()));
-  const [row] = await world.sql<{ user_id: UserId }>(
-    'select user_id from directory_users where directory_user_id = $1',
-    [own],
-  );
-  await assignRole(world.context(), tenants.acme, ref(row?.user_id as UserId), 'Admin', operator);
+  const administrator = await personOf(world, own);
+  await assignRole(world.context(), tenants.acme, ref(administrator.userId), 'Admin', operator);
   expect((await okta.patch(`/Users/${own}`, off)).status).toBe(200);
 });
 
@@ -258,11 +248,7 @@ describe('T62 within a second of the answer to', () => {
     async (_, act) => {
       const name = fresh();
       const { id } = await made(okta, userBody(name));
-      const [row] = await world.sql<{ user_id: UserId }>(
-        'select user_id from directory_users where directory_user_id = $1',
-        [id],
-      );
-      const userId = row?.user_id as UserId;
+      const { userId } = await personOf(world, id);
       await assignRole(world.context(), tenants.acme, ref(userId), 'Viewer', operator);
       await mapGuest(world.context(), tenants.labs, ref(userId).person, { roles: ['Viewer'], groups: [] }, operator);
       const labs = async () => (await readAccess(world.context(), ref(userId).person, tenants.labs.slug))?.access.state;

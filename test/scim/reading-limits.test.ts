@@ -1,28 +1,22 @@
 // What a list costs, and what is done where it would cost too much.
 
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Acme, acme } from '../support/acme.ts';
-import { type Body, type DirectoryClient, directory, type ScimServer, scimServer } from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Acme } from '../support/acme.ts';
+import { type Body, type DirectoryClient, scimServer } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import type { TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 /** Has nobody. */
 let entra: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  entra = await directory(world, server, tenants.acme, 'entra');
+  const stage = await scimStage();
+  ({ world, tenants, okta, entra } = stage);
   await plantUsers(3_000);
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  return stage.close;
 });
 
 /** Users by the thousand, as rows: what is tested is how they are found. */

@@ -1,21 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Acme, acme } from '../support/acme.ts';
-import {
-  type Answer,
-  type Body,
-  type DirectoryClient,
-  directory,
-  type ScimServer,
-  scimServer,
-} from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Answer, type Body, type DirectoryClient, scimServer } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import { enterpriseUrn, patchUrn } from '../support/urns.ts';
+import type { TestWorld } from '../support/world.ts';
 
-const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
 const searchUrn = 'urn:ietf:params:scim:api:messages:2.0:SearchRequest';
 
 let world: TestWorld;
-let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 let entra: DirectoryClient;
 let globex: DirectoryClient;
@@ -30,14 +21,14 @@ const people: readonly Body[] = [
       { type: 'home', value: 'a@charlie.example' },
       { type: 'work', value: 'z@charlie.example', primary: true },
     ],
-    [enterprise]: { employeeNumber: '10', department: 'Sales' },
+    [enterpriseUrn]: { employeeNumber: '10', department: 'Sales' },
   },
   {
     userName: 'bravo',
     displayName: 'Émile',
     title: 'a',
     emails: [{ type: 'work', value: 'm@bravo.example' }],
-    [enterprise]: { employeeNumber: '9' },
+    [enterpriseUrn]: { employeeNumber: '9' },
     name: { familyName: 'adams' },
   },
   { userName: 'echo', displayName: 'Bob', title: 'ä', roles: [{ value: 'r' }], externalId: 'x-b' },
@@ -46,12 +37,8 @@ const ids = new Map<string, string>();
 const groupIds = new Map<string, string>();
 
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  entra = await directory(world, server, tenants.acme, 'entra');
-  globex = await directory(world, server, tenants.globex, 'okta');
+  const stage = await scimStage();
+  ({ world, okta, entra, globex } = stage);
   for (const person of people) {
     const answer = await okta.post('/Users', person);
     if (answer.status !== 201) throw new Error(answer.text);
@@ -65,10 +52,7 @@ beforeAll(async () => {
     const value = members.map((name) => ({ value: ids.get(name) }));
     groupIds.set(displayName, (await okta.post('/Groups', { displayName, members: value })).body.id);
   }
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  return stage.close;
 });
 
 const get = (path: string, parameters: Readonly<Record<string, string>>): Promise<Answer> =>
@@ -101,7 +85,7 @@ describe('RFC 7644 §3.4.2.3 a list', () => {
     ['roles.value', 'echo delta Alpha charlie bravo'],
     // Text is sorted as text, whatever it holds.
     ['employeeNumber', 'charlie bravo delta Alpha echo'],
-    [`${enterprise}:department`, 'charlie delta Alpha bravo echo'],
+    [`${enterpriseUrn}:department`, 'charlie delta Alpha bravo echo'],
     ['manager', 'delta Alpha charlie bravo echo'],
     ['manager.value', 'delta Alpha charlie bravo echo'],
     ['id', 'delta Alpha charlie bravo echo'],
@@ -446,7 +430,7 @@ describe('RFC 7644 §3.4.3 a search by POST', () => {
     [{ attributes: [1] }, 'invalidValue'],
     [{ attributes: ['a'], excludedAttributes: ['b'] }, 'invalidValue'],
     [{ cursor: 'x' }, 'invalidCursor'],
-    [{ schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'] }, 'invalidSyntax'],
+    [{ schemas: [patchUrn] }, 'invalidSyntax'],
     [[], 'invalidSyntax'],
   ])('with %j is 400 %s, at every level', async (body, scimType) => {
     for (const path of ['/Users/.search', '/Groups/.search', '/.search']) {

@@ -1,33 +1,15 @@
 // RFC 7644 §3.5, sentence by sentence: what PUT and PATCH do to a resource.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { acme } from '../support/acme.ts';
-import {
-  type Answer,
-  type Body,
-  type DirectoryClient,
-  directory,
-  type ScimServer,
-  scimServer,
-  userBody,
-  userSchemaUrn,
-} from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Answer, type Body, type DirectoryClient, userBody } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import { enterpriseUrn, patchUrn, userSchemaUrn } from '../support/urns.ts';
 
-const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
-
-let world: TestWorld;
-let server: ScimServer;
 let okta: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  const tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ okta } = stage);
+  return stage.close;
 });
 
 let serial = 0;
@@ -95,7 +77,7 @@ describe('§3.5.1 PUT', () => {
 describe('§3.5.2 PATCH', () => {
   test('its body names PatchOp in schemas and has at least one operation, each with an op of three', async () => {
     const user = await made();
-    const schemas = ['urn:ietf:params:scim:api:messages:2.0:PatchOp'];
+    const schemas = [patchUrn];
     const operation = { op: 'add', path: 'title', value: 'T' };
     for (const body of [
       { schemas: [userSchemaUrn], Operations: [operation] },
@@ -131,7 +113,7 @@ describe('§3.5.2 PATCH', () => {
     'emails[type eq "work"]value',
     'a b',
     '.title',
-    `${enterprise}:nothing`,
+    `${enterpriseUrn}:nothing`,
     'urn:example:x:title',
   ])('a path that is none, or names nothing, is 400 invalidPath or invalidFilter: %j', async (path) => {
     const [status, scimType] = await refused(await made(), { op: 'replace', path, value: 'x' });
@@ -160,7 +142,7 @@ describe('§3.5.2 PATCH', () => {
       { op: 'remove', path: 'meta' },
       { op: 'add', path: 'groups', value: [{ value: 'g' }] },
       { op: 'replace', value: { id: 'x' } },
-      { op: 'replace', path: `${enterprise}:manager.displayName`, value: 'Boss' },
+      { op: 'replace', path: `${enterpriseUrn}:manager.displayName`, value: 'Boss' },
       { op: 'remove', path: 'schemas' },
       { op: 'add', path: 'schemas', value: ['urn:example:other'] },
     ]) {
@@ -170,10 +152,12 @@ describe('§3.5.2 PATCH', () => {
 
   test('schemas follows from what there is: to add or remove what it says changes nothing, values do', async () => {
     const user = await made();
-    expect(await patched(user, { op: 'add', path: 'schemas', value: [enterprise] })).toEqual(user);
-    const extended = await patched(user, { op: 'add', path: `${enterprise}:department`, value: 'D' });
-    expect(extended.schemas).toEqual([userSchemaUrn, enterprise]);
-    expect((await patched(user, { op: 'remove', path: `${enterprise}:department` })).schemas).toEqual([userSchemaUrn]);
+    expect(await patched(user, { op: 'add', path: 'schemas', value: [enterpriseUrn] })).toEqual(user);
+    const extended = await patched(user, { op: 'add', path: `${enterpriseUrn}:department`, value: 'D' });
+    expect(extended.schemas).toEqual([userSchemaUrn, enterpriseUrn]);
+    expect((await patched(user, { op: 'remove', path: `${enterpriseUrn}:department` })).schemas).toEqual([
+      userSchemaUrn,
+    ]);
   });
 
   test('to make one value primary makes the others not primary, by add, by replace and by a part', async () => {

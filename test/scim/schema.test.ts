@@ -2,7 +2,6 @@ import SCIMMY from 'scimmy';
 import { expect, test } from 'vitest';
 import {
   type AttributeDefinition,
-  coreUserUrn,
   enterpriseUserUrn,
   findAttribute,
   findSchema,
@@ -11,6 +10,7 @@ import {
   pathName,
   userSchema,
 } from '../../src/scim/schema.ts';
+import { userSchemaUrn } from '../support/urns.ts';
 
 const found = (path: string): string | undefined => {
   const attribute = findAttribute(userSchema, path);
@@ -23,8 +23,8 @@ test.each([
   ['name.GivenName', 'name.givenName'],
   ['meta.lastModified', 'meta.lastModified'],
   ['externalid', 'externalId'],
-  [`${coreUserUrn}:userName`, 'userName'],
-  [`${coreUserUrn.toUpperCase()}:NAME.FAMILYNAME`, 'name.familyName'],
+  [`${userSchemaUrn}:userName`, 'userName'],
+  [`${userSchemaUrn.toUpperCase()}:NAME.FAMILYNAME`, 'name.familyName'],
   [`${enterpriseUserUrn}:manager.value`, `${enterpriseUserUrn}:manager.value`],
   [`${enterpriseUserUrn.toLowerCase()}:department`, `${enterpriseUserUrn}:department`],
   ['manager', `${enterpriseUserUrn}:manager`],

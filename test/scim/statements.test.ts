@@ -1,35 +1,20 @@
 // What the hot acts cost the database: a round trip is what a directory of a million people notices.
 
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Acme, acme } from '../support/acme.ts';
-import {
-  type Answer,
-  type Body,
-  type DirectoryClient,
-  directory,
-  type ScimServer,
-  scimServer,
-  userBody,
-} from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Answer, type Body, type DirectoryClient, userBody } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import type { TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
-let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 let user: Body;
 let group: Body;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
+  const stage = await scimStage();
+  ({ world, okta } = stage);
   user = (await okta.post('/Users', userBody('known'))).body;
   group = (await okta.post('/Groups', { displayName: 'Known' })).body;
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  return stage.close;
 });
 // The tenant's configuration is in memory after the first group.
 beforeEach(async () => {
@@ -82,7 +67,9 @@ test('a user is changed, deactivated and reactivated by two statements, and by o
 
 test('members are added by one statement, removed or replaced by two, whatever their number', async () => {
   const value = [{ value: user.id }];
-  expect(await statementsOf(patchGroup({ op: 'add', path: 'members', value }), 204)).toEqual(['group_members_add_together']);
+  expect(await statementsOf(patchGroup({ op: 'add', path: 'members', value }), 204)).toEqual([
+    'group_members_add_together',
+  ]);
   const remove = patchGroup({ op: 'remove', path: `members[value eq "${user.id}"]` });
   expect(await statementsOf(remove, 204)).toEqual(['directory_group_facts', 'group_members_change']);
   const replace = patchGroup({ op: 'replace', path: 'members', value });
@@ -106,7 +93,7 @@ test('a token that was not seen for a second costs one statement more; its use i
     return world.takeStatements();
   };
   expect(await read()).toEqual(['scim_credential_find', 'directory_user_read']);
-  expect(await world.sql('select last_used_at from scim_credentials')).toEqual([{ last_used_at: expect.any(Date) }]);
+  expect(await world.sql('select 1 from scim_credentials where last_used_at is not null')).toHaveLength(1);
   await world.sql(`update scim_credentials set last_used_at = now() - interval '2 minutes'`);
   expect(await read()).toEqual(['scim_credential_find', 'scim_credential_used', 'directory_user_read']);
 });

@@ -1,6 +1,6 @@
 // The ways back in that a directory could be: a suspended person stays without access until an administrator assigns a data role.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Context, TenantTx } from '../../src/context.ts';
 import type { Directory } from '../../src/core/directory.ts';
 import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
@@ -10,34 +10,22 @@ import { createDirectoryUser, updateDirectoryUser } from '../../src/operations/p
 import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { decodeUser } from '../../src/scim/user-codec.ts';
-import { type Acme, acme, addRule } from '../support/acme.ts';
-import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
-import { operator, type TestWorld, testWorld } from '../support/world.ts';
+import type { Acme } from '../support/acme.ts';
+import { personOf } from '../support/people.ts';
+import { type Body, type DirectoryClient, userBody } from '../support/scim.ts';
+import { editorsOf, scimStage } from '../support/scim-stage.ts';
+import { operator, type TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 let entra: DirectoryClient;
-let admins: Body;
+let editors: Body;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  entra = await directory(world, server, tenants.acme, 'entra');
-  const rule = {
-    connection: tenants.okta,
-    kind: 'name',
-    value: 'Editors',
-    role: tenants.role(tenants.acme, 'Editor'),
-  } as const;
-  await addRule(world, tenants.acme, rule);
-  admins = (await okta.post('/Groups', { displayName: 'Editors' })).body;
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ world, tenants, okta, entra } = stage);
+  editors = await editorsOf(stage);
+  return stage.close;
 });
 
 let serial = 0;
@@ -48,16 +36,11 @@ const ref = ({ tenantId, userId }: Person) =>
 async function pushed(client: DirectoryClient, body: Body): Promise<{ id: string; person: Person }> {
   const answer = await client.post('/Users', body);
   if (answer.status !== 201) throw new Error(answer.text);
-  const [person] = await world.sql<Person>(
-    `select tenant_id as "tenantId", user_id as "userId" from directory_users where directory_user_id = $1`,
-    [answer.body.id],
-  );
-  if (person === undefined) throw new Error('not written');
-  return { id: answer.body.id, person };
+  return { id: answer.body.id, person: await personOf(world, answer.body.id) };
 }
 async function suspended(body: Body): Promise<{ id: string; person: Person; row: unknown }> {
   const made = await pushed(okta, body);
-  await okta.patch(`/Groups/${admins.id}`, { op: 'add', path: 'members', value: [{ value: made.id }] });
+  await okta.patch(`/Groups/${editors.id}`, { op: 'add', path: 'members', value: [{ value: made.id }] });
   expect(await stateOf(made.person)).toBe('active');
   const outcome = await suspend(world.context(operator), tenants.acme, ref(made.person), 'left the building');
   expect(outcome.kind).toBe('suspended');
@@ -101,10 +84,10 @@ describe('a suspended person', () => {
 
   test('T126 stays so through membership in a mapped group, its re-creation and its rename', async () => {
     const { id, person, row } = await suspended(userBody(fresh()));
-    await okta.patch(`/Groups/${admins.id}`, { op: 'remove', path: 'members', value: [{ value: id }] });
-    await okta.patch(`/Groups/${admins.id}`, { op: 'add', path: 'members', value: [{ value: id }] });
-    await okta.patch(`/Groups/${admins.id}`, { op: 'replace', value: { displayName: 'Editors renamed' } });
-    await okta.patch(`/Groups/${admins.id}`, { op: 'replace', value: { displayName: 'Editors' } });
+    await okta.patch(`/Groups/${editors.id}`, { op: 'remove', path: 'members', value: [{ value: id }] });
+    await okta.patch(`/Groups/${editors.id}`, { op: 'add', path: 'members', value: [{ value: id }] });
+    await okta.patch(`/Groups/${editors.id}`, { op: 'replace', value: { displayName: 'Editors renamed' } });
+    await okta.patch(`/Groups/${editors.id}`, { op: 'replace', value: { displayName: 'Editors' } });
     await expectHeld(person);
     expect(await suspensionOf(person)).toEqual(row);
   });
@@ -161,7 +144,7 @@ describe('whoever comes in a suspended person’s name', () => {
       await okta.delete(`/Users/${id}`);
       const next = await pushed(okta, body(name));
       expect(next.person).not.toEqual(person);
-      await okta.patch(`/Groups/${admins.id}`, { op: 'add', path: 'members', value: [{ value: next.id }] });
+      await okta.patch(`/Groups/${editors.id}`, { op: 'add', path: 'members', value: [{ value: next.id }] });
       await expectHeld(next.person);
       expect(await suspensionOf(person)).toEqual(row);
       expect(await suspensionOf(next.person)).toMatchObject({
@@ -342,7 +325,7 @@ test('T130 a suspension that races pushes of the same person holds, whoever come
   for (let round = 0; round < 8; round += 1) {
     const name = fresh();
     const made = await pushed(okta, userBody(name));
-    await okta.patch(`/Groups/${admins.id}`, { op: 'add', path: 'members', value: [{ value: made.id }] });
+    await okta.patch(`/Groups/${editors.id}`, { op: 'add', path: 'members', value: [{ value: made.id }] });
     const moved = `race-${name}@acme.example`;
     const [outcome] = await Promise.all([
       suspend(world.context(operator), tenants.acme, ref(made.person), null),

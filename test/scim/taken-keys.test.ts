@@ -1,37 +1,30 @@
 // A suspended person's names, pushed onto somebody else: whoever signs in by them next may be the suspended one.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Person } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
-import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
-import { type Acme, acme, addRule } from '../support/acme.ts';
-import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
-import { operator, type TestWorld, testWorld } from '../support/world.ts';
+import type { Acme } from '../support/acme.ts';
+import { accessState, personOf } from '../support/people.ts';
+import { type Body, type DirectoryClient, userBody } from '../support/scim.ts';
+import { editorsOf, scimStage } from '../support/scim-stage.ts';
+import { operator, type TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 let editors: Body;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  const role = tenants.role(tenants.acme, 'Editor');
-  await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'name', value: 'Editors', role });
-  editors = (await okta.post('/Groups', { displayName: 'Editors' })).body;
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ world, tenants, okta } = stage);
+  editors = await editorsOf(stage);
+  return stage.close;
 });
 
 let serial = 0;
 const fresh = () => `taken${++serial}`;
 const ref = (person: Person) => ({ subjectId: person.userId, kind: 'user', person }) as const;
-const stateOf = async (person: Person) => (await readAccess(world.context(), person, null))?.access.state;
+const stateOf = (person: Person) => accessState(world, person);
 const epochOf = async ({ userId }: Person) =>
   (
     await world.sql<{ epoch: number }>('select access_epoch::int as epoch from subjects where subject_id = $1', [
@@ -42,12 +35,7 @@ const epochOf = async ({ userId }: Person) =>
 async function pushed(body: Body): Promise<{ id: string; person: Person }> {
   const answer = await okta.post('/Users', body);
   if (answer.status !== 201) throw new Error(answer.text);
-  const [person] = await world.sql<Person>(
-    `select tenant_id as "tenantId", user_id as "userId" from directory_users where directory_user_id = $1`,
-    [answer.body.id],
-  );
-  if (person === undefined) throw new Error('not written');
-  return { id: answer.body.id, person };
+  return { id: answer.body.id, person: await personOf(world, answer.body.id) };
 }
 
 async function editor(name: string): Promise<{ id: string; person: Person }> {

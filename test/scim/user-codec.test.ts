@@ -4,13 +4,18 @@ import { describe, expect, test } from 'vitest';
 import type { Instant } from '../../src/core/ids.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../src/scim/json.ts';
 import { compileProjection } from '../../src/scim/projection.ts';
-import { coreUserUrn, enterpriseUserUrn, userSchema } from '../../src/scim/schema.ts';
+import { enterpriseUserUrn, userSchema } from '../../src/scim/schema.ts';
 import { decodeUser, MAX_USER_JSON, pushedUser, type UserRow, userEncoder } from '../../src/scim/user-codec.ts';
+import { userSchemaUrn } from '../support/urns.ts';
 import { payload, refusal } from './payload.ts';
 
 const decode = (body: JsonValue, notes: string[] = [], active = true) =>
   decodeUser(body, { notes, held: { userName: 'x', active } });
-const person = (more: JsonObject = {}): JsonObject => ({ schemas: [coreUserUrn], userName: 'b@acme.example', ...more });
+const person = (more: JsonObject = {}): JsonObject => ({
+  schemas: [userSchemaUrn],
+  userName: 'b@acme.example',
+  ...more,
+});
 const userRefusal = (more: JsonObject) => refusal(() => decode(person(more)));
 
 describe('a pushed user', () => {
@@ -91,7 +96,7 @@ describe('a pushed user', () => {
 
   test('may spell names in any case, and they are stored as the schema spells them (RFC 7643 §2.1)', () => {
     const body = {
-      SCHEMAS: [coreUserUrn.toUpperCase()],
+      SCHEMAS: [userSchemaUrn.toUpperCase()],
       USERNAME: 'x',
       Emails: [{ VALUE: 'x@y.z', Type: 'work' }],
       [enterpriseUserUrn.toUpperCase()]: { DEPARTMENT: 'D' },
@@ -258,7 +263,7 @@ const validBody = fc
     },
     { requiredKeys: ['userName', 'active'] },
   )
-  .map((body) => ({ schemas: [coreUserUrn], ...body }) as JsonObject);
+  .map((body) => ({ schemas: [userSchemaUrn], ...body }) as JsonObject);
 
 test('a valid body is read as scimmy reads it', () => {
   fc.assert(
@@ -292,7 +297,7 @@ describe('an answer with a user', () => {
 
   test('has what was stored, the schemas that have data, and meta (RFC 7643 §3)', () => {
     expect(encode(user)).toEqual({
-      schemas: [coreUserUrn, enterpriseUserUrn],
+      schemas: [userSchemaUrn, enterpriseUserUrn],
       id: '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e01',
       ...user.attributes,
       meta: {
@@ -303,12 +308,12 @@ describe('an answer with a user', () => {
         version: 'W/"3"',
       },
     });
-    expect(encode(decode(payload('okta/create-user.json'))).schemas).toEqual([coreUserUrn]);
+    expect(encode(decode(payload('okta/create-user.json'))).schemas).toEqual([userSchemaUrn]);
   });
 
   test('names the extension for its member alone, never for a value that spells its URN', () => {
     const sly = decode(person({ title: `"${enterpriseUserUrn}": {`, nickName: `${enterpriseUserUrn}":{"` }));
-    expect(encode(sly).schemas).toEqual([coreUserUrn]);
+    expect(encode(sly).schemas).toEqual([userSchemaUrn]);
   });
 
   test('is the same from the text that PostgreSQL prints', () => {
@@ -328,7 +333,7 @@ describe('an answer with a user', () => {
   });
 
   test('of a user without any attribute is JSON', () => {
-    expect(encode({ attributes: {} })).toMatchObject({ schemas: [coreUserUrn], meta: { version: 'W/"3"' } });
+    expect(encode({ attributes: {} })).toMatchObject({ schemas: [userSchemaUrn], meta: { version: 'W/"3"' } });
   });
 
   test.each([
@@ -340,7 +345,7 @@ describe('an answer with a user', () => {
     [['password'], null, ['schemas', 'id']],
     [['__proto__', 'constructor'], null, ['schemas', 'id']],
     [[enterpriseUserUrn], null, ['schemas', 'id', enterpriseUserUrn]],
-    [[`${coreUserUrn}:displayName`, 'manager'], null, ['schemas', 'id', enterpriseUserUrn]],
+    [[`${userSchemaUrn}:displayName`, 'manager'], null, ['schemas', 'id', enterpriseUserUrn]],
     [
       null,
       ['emails', 'roles', 'meta', 'id', 'schemas'],
@@ -353,7 +358,7 @@ describe('an answer with a user', () => {
 
   test('is projected inside complex and multi-valued attributes', () => {
     expect(encode(user, {}, ['emails.value', `${enterpriseUserUrn}:manager.value`, 'meta.version'])).toEqual({
-      schemas: [coreUserUrn, enterpriseUserUrn],
+      schemas: [userSchemaUrn, enterpriseUserUrn],
       id: '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e01',
       emails: [{ value: 'strings@acme.example' }],
       [enterpriseUserUrn]: { manager: { value: '26118915-6090-4610-87e4-49d8ca9f808d' } },

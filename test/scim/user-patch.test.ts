@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { ScimError } from '../../src/scim/errors.ts';
 import type { JsonObject, JsonValue } from '../../src/scim/json.ts';
 import { MAX_OPERATIONS, readPatch } from '../../src/scim/patch-message.ts';
-import { coreUserUrn, enterpriseUserUrn } from '../../src/scim/schema.ts';
+import { enterpriseUserUrn } from '../../src/scim/schema.ts';
 import { decodeUser, pushedUser } from '../../src/scim/user-codec.ts';
 import { applyUserPatch } from '../../src/scim/user-patch.ts';
+import { patchUrn, userSchemaUrn } from '../support/urns.ts';
 import { payload, refusal } from './payload.ts';
 
-const PATCH = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
 const id = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e01';
 const manager = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e02';
 
@@ -25,7 +25,7 @@ function patch(attributes: JsonObject, body: JsonValue, notes: string[] = []) {
   expect(JSON.stringify(attributes)).toBe(before);
   return result;
 }
-const operations = (...list: JsonValue[]): JsonObject => ({ schemas: [PATCH], Operations: list });
+const operations = (...list: JsonValue[]): JsonObject => ({ schemas: [patchUrn], Operations: list });
 const one = (attributes: JsonObject, operation: JsonObject) => patch(attributes, operations(operation)).attributes;
 const patchRefusal = (attributes: JsonObject, operation: JsonObject) => refusal(() => one(attributes, operation));
 
@@ -148,7 +148,7 @@ describe('PATCH as Okta sends it', () => {
   });
 
   test('may repeat what it read: equal read-only values are ignored, others are 400 mutability (T57)', () => {
-    const echo = { id, meta: { version: 'W/"1"' }, schemas: [coreUserUrn], groups: [], title: 'T' };
+    const echo = { id, meta: { version: 'W/"1"' }, schemas: [userSchemaUrn], groups: [], title: 'T' };
     expect(one(bob, { op: 'replace', value: echo })).toEqual({ ...bob, title: 'T' });
     for (const [path, value] of [
       ['id', manager],
@@ -223,7 +223,7 @@ describe('PATCH add (RFC 7644 §3.5.2.1)', () => {
     expect(one(bob, { op: 'add', value: { [enterpriseUserUrn]: { department: 'D' } } })[enterpriseUserUrn]).toEqual({
       department: 'D',
     });
-    expect(one(bob, { op: 'add', path: `${coreUserUrn}:title`, value: 'T' }).title).toBe('T');
+    expect(one(bob, { op: 'add', path: `${userSchemaUrn}:title`, value: 'T' }).title).toBe('T');
   });
 });
 
@@ -372,7 +372,7 @@ describe('a PATCH that is refused', () => {
     [{ op: 'add', path: 'name', value: 'x' }, 'invalidValue'],
     [{ op: 'add', path: 'emails', value: 5 }, 'invalidValue'],
     [{ op: 'replace', path: enterpriseUserUrn, value: 'x' }, 'invalidValue'],
-    [{ op: 'replace', path: coreUserUrn, value: 'x' }, 'noTarget'],
+    [{ op: 'replace', path: userSchemaUrn, value: 'x' }, 'noTarget'],
   ] as [JsonObject, string][])('is %j: 400 %s, and nothing has changed (T57)', (operation, scimType) => {
     const before = Object.getOwnPropertyNames(Object.prototype).join();
     expect(patchRefusal(bob, operation)).toEqual([400, scimType]);
@@ -381,10 +381,10 @@ describe('a PATCH that is refused', () => {
 
   test.each([
     ['no object', []],
-    ['no Operations', { schemas: [PATCH] }],
-    ['empty Operations', { schemas: [PATCH], Operations: [] }],
-    ['an operation that is no object', { schemas: [PATCH], Operations: ['x'] }],
-    ['the schemas of a user', { schemas: [coreUserUrn], Operations: [{ op: 'remove', path: 'title' }] }],
+    ['no Operations', { schemas: [patchUrn] }],
+    ['empty Operations', { schemas: [patchUrn], Operations: [] }],
+    ['an operation that is no object', { schemas: [patchUrn], Operations: ['x'] }],
+    ['the schemas of a user', { schemas: [userSchemaUrn], Operations: [{ op: 'remove', path: 'title' }] }],
   ] as [string, JsonValue][])('is a body with %s: 400 invalidSyntax', (_, body) =>
     expect(refusal(() => patch(bob, body))).toEqual([400, 'invalidSyntax']),
   );
@@ -455,7 +455,7 @@ test('no PATCH, whatever it asks, ends in anything but attributes that a PUT wou
     'manager',
     `${enterpriseUserUrn}:department`,
     enterpriseUserUrn,
-    coreUserUrn,
+    userSchemaUrn,
     'id',
     'meta',
     'schemas',

@@ -1,49 +1,28 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Person, UserId } from '../../src/core/ids.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { type Acme, acme, addUser } from '../support/acme.ts';
-import {
-  type Answer,
-  type Body,
-  type DirectoryClient,
-  directory,
-  type ScimServer,
-  scimServer,
-  userBody,
-} from '../support/scim.ts';
-import { operator, type TestWorld, testWorld } from '../support/world.ts';
+import { type Acme, addUser } from '../support/acme.ts';
+import { accessState, personOf } from '../support/people.ts';
+import { type Answer, type Body, type DirectoryClient, userBody } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import { operator, type TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 let entra: DirectoryClient;
 let globex: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  entra = await directory(world, server, tenants.acme, 'entra');
-  globex = await directory(world, server, tenants.globex, 'okta');
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ world, tenants, okta, entra, globex } = stage);
+  return stage.close;
 });
 
 let serial = 0;
 const fresh = (name = 'user') => `${name}${++serial}`;
-const personOf = async (id: string): Promise<Person> => {
-  const [row] = await world.sql<{ tenant_id: string; user_id: string }>(
-    'select tenant_id, user_id from directory_users where directory_user_id = $1',
-    [id],
-  );
-  return { tenantId: row?.tenant_id, userId: row?.user_id } as Person;
-};
-const stateOf = async (id: string) => (await readAccess(world.context(), await personOf(id), null))?.access.state;
+const stateOf = async (id: string) => accessState(world, await personOf(world, id));
 const events = async (userId: string) =>
   (
     await world.sql<{ kind: string; outcome: string }>(
@@ -101,7 +80,7 @@ describe('a new user', () => {
     const other = await addUser(world, tenants.globex, email);
     const before = JSON.stringify(await profileOf(other));
     const body = userBody(fresh(), { emails: [{ value: email, primary: true }] });
-    const person = await personOf((await made(okta, body)).id);
+    const person = await personOf(world, (await made(okta, body)).id);
     expect(person.tenantId).toBe(tenants.acme.tenantId);
     expect(await profileOf(person.userId)).toMatchObject({ email, email_verified_at: null });
     expect(JSON.stringify(await profileOf(other))).toBe(before);
@@ -125,7 +104,7 @@ describe('a new user', () => {
     expect(user.roles).toEqual([{ value: 'Administration: Administrator', primary: true }]);
     expect(user.entitlements).toEqual([{ value: 'everything' }]);
     expect(JSON.stringify(user)).not.toMatch(/Str0ng|evil|isAdmin|allowed_tenants/);
-    const person = await personOf(user.id);
+    const person = await personOf(world, user.id);
     expect(person.tenantId).toBe(tenants.acme.tenantId);
     expect(await stateOf(user.id)).toBe('no_access');
     for (const table of ['passwords', 'role_grants', 'local_group_members']) {
@@ -136,10 +115,10 @@ describe('a new user', () => {
 
   test('T39 whose externalId is somebody’s id or name is still somebody new', async () => {
     const victim = await made(okta, userBody(fresh()));
-    const { userId } = await personOf(victim.id);
+    const { userId } = await personOf(world, victim.id);
     for (const externalId of [victim.id, userId, 'operator', '1']) {
       const user = await made(okta, userBody(fresh(), { externalId }));
-      expect((await personOf(user.id)).userId).not.toBe(userId);
+      expect((await personOf(world, user.id)).userId).not.toBe(userId);
       expect((await okta.get(`/Users/${externalId}`)).status).toBe(externalId === victim.id ? 200 : 404);
     }
   });
@@ -147,7 +126,7 @@ describe('a new user', () => {
   test('is made in one statement with its subject, its address and its place in the count', async () => {
     const before = (await okta.get('/Users?count=0')).body.totalResults;
     const name = fresh();
-    const { userId } = await personOf((await made(okta, userBody(name))).id);
+    const { userId } = await personOf(world, (await made(okta, userBody(name))).id);
     expect(await profileOf(userId)).toMatchObject({
       user_name: `${name}@acme.example`,
       email: `${name}@acme.example`,
@@ -169,7 +148,7 @@ describe('a user whose address a person of the tenant has', () => {
     await grant(userId, 'Editor');
     const before = await profileOf(userId);
     const user = await made(okta, userBody(name));
-    expect((await personOf(user.id)).userId).toBe(userId);
+    expect((await personOf(world, user.id)).userId).toBe(userId);
     expect(await profileOf(userId)).toEqual(before);
     expect(await stateOf(user.id)).toBe('active');
     expect(await events(userId)).toEqual(['role.assigned', 'user.adopted']);
@@ -179,7 +158,7 @@ describe('a user whose address a person of the tenant has', () => {
     const name = fresh();
     const one = await made(okta, userBody(name));
     const two = await made(entra, userBody(name));
-    expect(await personOf(one.id)).toEqual(await personOf(two.id));
+    expect(await personOf(world, one.id)).toEqual(await personOf(world, two.id));
     await okta.patch(`/Users/${one.id}`, { op: 'replace', value: { active: false } });
     expect(await stateOf(one.id)).toBe('no_access');
     await entra.patch(`/Users/${two.id}`, { op: 'Replace', path: 'active', value: 'False' });
@@ -228,7 +207,7 @@ describe('an administrator whom the directory did not make', () => {
 
   test('D12 the last owner stays, even if the directory made them', async () => {
     const { id } = await made(globex, userBody(fresh()));
-    const { userId, tenantId } = await personOf(id);
+    const { userId, tenantId } = await personOf(world, id);
     await world.sql(
       `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
        select tenant_id, gen_random_uuid(), local_group_id, $2 from local_groups where tenant_id = $1`,
@@ -251,7 +230,7 @@ describe('a push of a known user', () => {
   test('I6 that changes nothing writes nothing: no version, no lastModified, no audit row', async () => {
     const body = userBody(fresh());
     const user = await made(okta, body);
-    const { userId } = await personOf(user.id);
+    const { userId } = await personOf(world, user.id);
     const put = await okta.put(`/Users/${user.id}`, { ...body, id: user.id, meta: user.meta, groups: [] });
     const patched = await okta.patch(
       `/Users/${user.id}`,
@@ -270,7 +249,7 @@ describe('a push of a known user', () => {
     const answer = await okta.patch(`/Users/${user.id}`, { op: 'replace', value: { displayName: 'New Name' } });
     expect([answer.status, answer.headers.get('etag'), answer.body.meta.version]).toEqual([200, 'W/"2"', 'W/"2"']);
     expect(answer.body.meta.created).toBe(user.meta.created);
-    const { userId } = await personOf(user.id);
+    const { userId } = await personOf(world, user.id);
     expect(await profileOf(userId)).toMatchObject({ display_name: 'New Name' });
     expect((await okta.get(`/Users/${user.id}`)).body).toEqual(answer.body);
     const [row] = await world.sql<{ detail: object }>(
@@ -332,7 +311,7 @@ describe('a push of a known user', () => {
     const move = (id: string, email: string) =>
       okta.patch(`/Users/${id}`, { op: 'replace', path: 'emails', value: [{ value: email }] });
     const plain = await made(okta, userBody(fresh()));
-    const person = await personOf(plain.id);
+    const person = await personOf(world, plain.id);
     const next = `${fresh('next')}@acme.example`;
     expect((await move(plain.id, next)).status).toBe(200);
     expect(await profileOf(person.userId)).toMatchObject({ email: next });
@@ -341,7 +320,7 @@ describe('a push of a known user', () => {
     ]);
 
     const guarded = await made(okta, userBody(fresh()));
-    const { userId, tenantId } = await personOf(guarded.id);
+    const { userId, tenantId } = await personOf(world, guarded.id);
     const before = (await profileOf(userId)) as { email: string };
     await world.sql(`insert into passwords (tenant_id, user_id, hash) values ($1, $2, 'x')`, [tenantId, userId]);
     const pushed = `${fresh('evil')}@acme.example`;
@@ -353,7 +332,7 @@ describe('a push of a known user', () => {
     ).toEqual([{ payload: { template: 'address_kept', to: before.email, tenant: 'acme', connection: 'okta' } }]);
 
     const taken = await made(okta, userBody(fresh()));
-    const takenPerson = await personOf(taken.id);
+    const takenPerson = await personOf(world, taken.id);
     expect((await move(taken.id, next)).status).toBe(200);
     expect(await profileOf(takenPerson.userId)).toMatchObject({ email: taken.emails[0].value });
     expect(await events(takenPerson.userId)).toContain('user.email_kept');
@@ -361,7 +340,7 @@ describe('a push of a known user', () => {
 
   test('T62 that deactivates ends what was issued to the person, at once', async () => {
     const user = await made(okta, userBody(fresh()));
-    const { userId, tenantId } = await personOf(user.id);
+    const { userId, tenantId } = await personOf(world, user.id);
     const [before] = await world.sql<{ access_epoch: string }>(
       'select access_epoch from subjects where subject_id = $1',
       [userId],
@@ -403,7 +382,7 @@ describe('DELETE', () => {
   test('C3 R74 is 204, then 404 and gone from every list; the person, their grants and their history stay', async () => {
     const name = fresh();
     const user = await made(okta, userBody(name));
-    const person = await personOf(user.id);
+    const person = await personOf(world, user.id);
     await grant(person.userId, 'Editor');
     const group = (await okta.post('/Groups', { displayName: fresh('group'), members: [{ value: user.id }] })).body;
     const before = (await okta.get('/Users?count=0')).body.totalResults;
@@ -428,12 +407,12 @@ describe('DELETE', () => {
   test('C3 then POST with the same externalId is the same person under a fresh id, with the grants they had', async () => {
     const name = fresh();
     const user = await made(okta, userBody(name));
-    const person = await personOf(user.id);
+    const person = await personOf(world, user.id);
     await grant(person.userId, 'Editor');
     await okta.delete(`/Users/${user.id}`);
     const again = await made(okta, userBody(name));
     expect(again.id).not.toBe(user.id);
-    expect(await personOf(again.id)).toEqual(person);
+    expect(await personOf(world, again.id)).toEqual(person);
     expect(await stateOf(again.id)).toBe('active');
     expect(await events(person.userId)).toContain('user.returned');
   });
@@ -441,11 +420,11 @@ describe('DELETE', () => {
   test('C3 T35 then POST with only the same userName and address is somebody new, without the old grants', async () => {
     const name = fresh();
     const user = await made(okta, userBody(name));
-    const person = await personOf(user.id);
+    const person = await personOf(world, user.id);
     await grant(person.userId, 'Editor');
     await okta.delete(`/Users/${user.id}`);
     const next = await made(okta, userBody(name, { externalId: `other-${name}` }));
-    const successor = await personOf(next.id);
+    const successor = await personOf(world, next.id);
     expect(successor.userId).not.toBe(person.userId);
     expect(await stateOf(next.id)).toBe('no_access');
     expect(await profileOf(person.userId)).toMatchObject({ email: null });

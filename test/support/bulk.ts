@@ -1,16 +1,13 @@
 // Bulk requests and their operations, as tests write them.
 
 import { expect } from 'vitest';
-import { type Answer, type Body, type DirectoryClient, groupSchemaUrn, userBody } from './scim.ts';
+import { type Answer, type Body, type DirectoryClient, userBody } from './scim.ts';
+import { bulkRequestUrn, enterpriseUrn, errorUrn, groupSchemaUrn, patchUrn } from './urns.ts';
 
-const requestUrn = 'urn:ietf:params:scim:api:messages:2.0:BulkRequest';
 const responseUrn = 'urn:ietf:params:scim:api:messages:2.0:BulkResponse';
-const errorUrn = 'urn:ietf:params:scim:api:messages:2.0:Error';
-const patchUrn = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
-export const enterpriseUrn = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
 
 export const bulkBody = (operations: readonly unknown[], more: object = {}): object => ({
-  schemas: [requestUrn],
+  schemas: [bulkRequestUrn],
   Operations: operations,
   ...more,
 });

@@ -8,6 +8,7 @@ import { createScimCredential } from '../../src/operations/create-scim-credentia
 import type { TenantRef } from '../../src/operations/standing.ts';
 import type { RequestLog } from '../../src/scim/request-log.ts';
 import { scimRouter } from '../../src/scim/router.ts';
+import { patchUrn, userSchemaUrn } from './urns.ts';
 import { silent, type TestWorld } from './world.ts';
 
 export const publicUrl = 'https://id.example';
@@ -97,8 +98,7 @@ export function directoryClient(
     get: (path, headers) => call('GET', path, undefined, headers),
     post: (path, body) => call('POST', path, body),
     put: (path, body, headers) => call('PUT', path, body, headers),
-    patch: (path, ...operations) =>
-      call('PATCH', path, { schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations: operations }),
+    patch: (path, ...operations) => call('PATCH', path, { schemas: [patchUrn], Operations: operations }),
     delete: (path) => call('DELETE', path),
   };
 }
@@ -112,8 +112,7 @@ export async function directory(
   return directoryClient(server, tenant.slug, connection, await newScimToken(world, tenant, connection));
 }
 
-export const userSchemaUrn = 'urn:ietf:params:scim:schemas:core:2.0:User';
-export const groupSchemaUrn = 'urn:ietf:params:scim:schemas:core:2.0:Group';
+export { groupSchemaUrn, userSchemaUrn } from './urns.ts';
 
 /** A user as most identity providers would push them. */
 export function userBody(name: string, more: object = {}): Body {

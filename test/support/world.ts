@@ -16,6 +16,7 @@ export type TestWorld = {
   readonly url: string;
   readonly database: Database;
   readonly secrets: Secrets;
+  readonly masterKey: Uint8Array;
   /** Names of the statements that the server sent since the last call. */
   takeStatements(): readonly string[];
   context(actor?: Actor): Context;
@@ -39,11 +40,13 @@ export async function testWorld(
   const owner = new pg.Pool({ connectionString: fresh.url, max: 2 });
   // A connection that ends as its database is dropped says so to nobody.
   owner.on('error', () => {}).on('connect', (client) => client.on('error', () => {}));
-  const secrets = deriveSecrets(options.masterKey ?? randomBytes(32));
+  const masterKey = options.masterKey ?? randomBytes(32);
+  const secrets = deriveSecrets(masterKey);
   return {
     url: fresh.url,
     database,
     secrets,
+    masterKey,
     takeStatements() {
       const taken = statements;
       statements = [];

@@ -1,6 +1,7 @@
 // Requests that nobody would send, made from those that somebody would, the same ones for the same seed.
 
-import { groupSchemaUrn, userBody } from '../../support/scim.ts';
+import { userBody } from '../../support/scim.ts';
+import { groupSchemaUrn, patchUrn } from '../../support/urns.ts';
 import type { Ask } from '../http.ts';
 import { LONG, NUL, UNKNOWN } from './stage.ts';
 
@@ -266,7 +267,7 @@ export function fuzz(random: Random, known: Knowledge, count: number): readonly 
   };
   const json = (): string => {
     const patch = {
-      schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+      schemas: [patchUrn],
       Operations: [
         { op: 'replace', path: oddly('displayName', 'emails[type eq "work"].value', 'members', 'active'), value: 'x' },
       ],

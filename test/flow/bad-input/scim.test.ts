@@ -1,6 +1,7 @@
 import { connect as open, Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { groupSchemaUrn, userBody } from '../../support/scim.ts';
+import { userBody } from '../../support/scim.ts';
+import { groupSchemaUrn, patchUrn } from '../../support/urns.ts';
 import { send, sendRaw, strangeAddress } from '../http.ts';
 import { expectRefusals } from '../refusal.ts';
 import { LONG, NUL, type Stage, startStage, UNKNOWN } from './stage.ts';
@@ -141,7 +142,7 @@ describe('SCIM', () => {
 
   test('T60 values of the wrong type are refused, at creation, replacement and in a PATCH', async () => {
     const patches = wrongPatches.map((body) => ({
-      schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+      schemas: [patchUrn],
       ...(body as object),
     }));
     const groups = [

@@ -2,7 +2,8 @@
 
 import { createScimCredential } from '../../../src/operations/create-scim-credential.ts';
 import { endScimCredential } from '../../../src/operations/end-scim-credential.ts';
-import { groupSchemaUrn, userBody } from '../../support/scim.ts';
+import { userBody } from '../../support/scim.ts';
+import { groupSchemaUrn } from '../../support/urns.ts';
 import { type Answer, type Ask, send, strangeAddress } from '../http.ts';
 import { newDirectory } from '../scim.ts';
 import { type Flow, startFlow } from '../servers.ts';
