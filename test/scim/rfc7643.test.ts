@@ -8,12 +8,11 @@ import {
   type Body,
   type DirectoryClient,
   directory,
-  groupSchemaUrn,
   type ScimServer,
   scimServer,
   userBody,
-  userSchemaUrn,
 } from '../support/scim.ts';
+import { groupSchemaUrn, userSchemaUrn } from '../support/urns.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
 
 const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';

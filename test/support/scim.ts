@@ -112,8 +112,6 @@ export async function directory(
   return directoryClient(server, tenant.slug, connection, await newScimToken(world, tenant, connection));
 }
 
-export { groupSchemaUrn, userSchemaUrn } from './urns.ts';
-
 /** A user as most identity providers would push them. */
 export function userBody(name: string, more: object = {}): Body {
   return {
