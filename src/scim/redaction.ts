@@ -29,7 +29,7 @@ const NAMING = ['path', 'type', 'name', 'attribute', 'key'] as const;
 
 /**
  * The value with all its secrets taken out: what stands under a secret's name, what an operation or an element of such a name has
- * as its value, and tokens in any text. Everything else stays as it was sent, so that it can be sent again.
+ * as its value, filters that name one, and tokens in any text. Everything else stays as it was sent, so that it can be sent again.
  */
 export function withoutSecrets(value: JsonValue): JsonValue {
   if (typeof value === 'string') return withoutTokens(value);
@@ -41,8 +41,14 @@ export function withoutSecrets(value: JsonValue): JsonValue {
   });
   return Object.fromEntries(
     Object.keys(value).map((key) => {
-      const secret = isSecretName(key) || (namesSecret && key.toLowerCase() === 'value');
-      return [withoutTokens(key), secret ? REDACTED : withoutSecrets(value[key] as JsonValue)];
+      const name = key.toLowerCase();
+      const secret = isSecretName(key) || (namesSecret && name === 'value');
+      const held = value[key] as JsonValue;
+      const asks = typeof held === 'string' && (name === 'filter' || (name === 'path' && held.includes('[')));
+      return [
+        key.includes('[') ? withoutSecretsAsked(key) : withoutTokens(key),
+        secret ? REDACTED : asks ? withoutSecretsAsked(held) : withoutSecrets(held),
+      ];
     }),
   );
 }
@@ -80,29 +86,20 @@ export function shownQuery(query: URLSearchParams): string | null {
 const LITERAL = /"(?:[^"\\]|\\.)*"/g;
 const MAX_FILTER = 2_000;
 
-/** Values stay, since an administrator asks for whom the provider looked; not those of a secret, nor what is no value at all. */
+/** Values stay, since an administrator asks for whom the provider looked; not where it asks for a secret, nor what is no value at all. */
 function shownFilter(filter: string): string {
   if (filter.length > MAX_FILTER) return '[too long]';
-  let shown = '';
-  let end = 0;
-  for (const literal of filter.matchAll(LITERAL)) {
-    const before = filter.slice(end, literal.index);
-    shown += before + (isSecretName(attributeBefore(before)) ? `"${REDACTED}"` : withoutTokens(literal[0]));
-    end = literal.index + literal[0].length;
-  }
-  const rest = filter.slice(end);
-  const open = rest.indexOf('"');
-  return shown + (open === -1 ? withoutTokens(rest) : `${rest.slice(0, open)}"…`);
+  const open = filter.replace(LITERAL, (literal) => ' '.repeat(literal.length)).indexOf('"');
+  return open === -1 ? withoutSecretsAsked(filter) : `${withoutSecretsAsked(filter.slice(0, open))}"…`;
 }
 
-/** `password` of `… and password eq `. */
-function attributeBefore(text: string): string {
-  return (
-    text
-      .trimEnd()
-      .split(/[\s()[\]]+/)
-      .at(-2) ?? ''
-  );
+/**
+ * A filter without tokens, and nothing of it where it names a secret: what the value is, of one that is written wrongly, is not to be
+ * guessed.
+ */
+function withoutSecretsAsked(filter: string): string {
+  const names = filter.replace(LITERAL, ' ').split(/[\s()[\]"]+/);
+  return names.some(isSecretName) ? REDACTED : withoutTokens(filter);
 }
 
 /** Text as a database can keep it and a line can show it. */

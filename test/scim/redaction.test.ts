@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { shownQuery, withoutSecrets } from '../../src/scim/redaction.ts';
+
+const secret = 'Correct-Horse-9';
+const filters = [
+  `password eq "${secret}"`,
+  `password eq ${secret}`,
+  `password eq '${secret}'`,
+  `password[value eq "${secret}"]`,
+  `"${secret}" eq password`,
+  `${secret} eq password`,
+  `emails[password eq "${secret}"]`,
+  `(userName eq "a" and not (Password  sw "${secret}"))`,
+  `urn:ietf:params:scim:schemas:core:2.0:User:password co "${secret}"`,
+  `userName eq "password" or apiToken.value eq ${secret}`,
+  `title eq "${secret}`,
+];
+
+test.each(filters)('T113 T45 a query shows no value of a filter that names a secret or is broken: %s', (filter) => {
+  const query = shownQuery(new URLSearchParams({ filter, count: '1' }));
+  expect(query).toMatch(/^filter=.+&count=1$/);
+  expect(query).not.toContain(secret);
+});
+
+test.each(filters.slice(0, -1))(
+  'T113 nor does the body of a search, of a PATCH by path or by key, or of a bulk: %s',
+  (filter) => {
+    const search = { schemas: ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'], Filter: filter };
+    const bodies = [
+      search,
+      { Operations: [{ op: 'remove', path: `x[${filter}].y` }] },
+      { Operations: [{ op: 'add', value: { [`x[${filter}].y`]: 1 } }] },
+      {
+        Operations: [
+          { method: 'PATCH', path: '/Users/1', data: { Operations: [{ op: 'remove', Path: `x[${filter}]` }] } },
+        ],
+      },
+    ];
+    for (const body of bodies) expect(JSON.stringify(withoutSecrets(body))).not.toContain(secret);
+  },
+);
+
+test('the failing twin: what names no secret stays as it was sent', () => {
+  const filter = 'userName eq "password" and emails[type eq "work" and value co "token"]';
+  const body = {
+    filter,
+    Operations: [
+      { op: 'remove', path: 'members[value eq "x"]' },
+      { op: 'replace', path: 'displayName', value: { 'emails[type eq "work"].value': 'a@b.example' } },
+    ],
+  };
+  expect(withoutSecrets(body)).toEqual(body);
+  expect(shownQuery(new URLSearchParams({ filter }))).toBe(`filter=${filter}`);
+  expect(withoutSecrets({ op: 'replace', path: 'password', value: secret })).toEqual({
+    op: 'replace',
+    path: 'password',
+    value: '[redacted]',
+  });
+});
