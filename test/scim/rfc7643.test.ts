@@ -1,37 +1,19 @@
 // RFC 7643, section by section: what is said of itself, and what is made of resources like those of its §8.
 
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Acme, acme } from '../support/acme.ts';
-import {
-  type Answer,
-  type Body,
-  type DirectoryClient,
-  directory,
-  type ScimServer,
-  scimServer,
-  userBody,
-} from '../support/scim.ts';
-import { groupSchemaUrn, userSchemaUrn } from '../support/urns.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Answer, type Body, type DirectoryClient, userBody } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import { enterpriseUrn, groupSchemaUrn, userSchemaUrn } from '../support/urns.ts';
 
-const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
 const example = (file: string): Body =>
   JSON.parse(readFileSync(new URL(`rfc7643/${file}.json`, import.meta.url), 'utf8'));
 
-let world: TestWorld;
-let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ okta } = stage);
+  return stage.close;
 });
 
 let serial = 0;
@@ -57,7 +39,7 @@ describe('resources like those of RFC 7643 §8', () => {
       const answer = await okta.post('/Users', emails === undefined ? body : { ...body, emails });
       const expected = sent(emails === undefined ? body : { ...body, emails });
       // Read-only, and not the client's to say (§4.3).
-      if (expected[enterprise] !== undefined) delete expected[enterprise].manager.displayName;
+      if (expected[enterpriseUrn] !== undefined) delete expected[enterpriseUrn].manager.displayName;
       const { id, meta, ...given } = (await okta.get(`/Users/${answer.body.id}`)).body;
       expect([answer.status, given]).toEqual([201, { active: true, ...expected }]);
       expect([id, meta.resourceType]).toEqual([answer.body.id, 'User']);
@@ -242,16 +224,19 @@ describe('§2 attributes', () => {
 
 describe('§3 resources', () => {
   test('§3 schemas names the extensions that there are values of, each once', async () => {
-    const schemas = [userSchemaUrn, enterprise, enterprise];
+    const schemas = [userSchemaUrn, enterpriseUrn, enterpriseUrn];
     expect((await stored({ schemas })).schemas).toEqual([userSchemaUrn]);
-    expect((await stored({ schemas, [enterprise]: { department: 'D' } })).schemas).toEqual([userSchemaUrn, enterprise]);
+    expect((await stored({ schemas, [enterpriseUrn]: { department: 'D' } })).schemas).toEqual([
+      userSchemaUrn,
+      enterpriseUrn,
+    ]);
   });
 
   test('§3 a body whose schemas name none of the resource is refused', async () => {
     for (const schemas of [
       [groupSchemaUrn],
       ['urn:example:other'],
-      [enterprise.toUpperCase().slice(1)],
+      [enterpriseUrn.toUpperCase().slice(1)],
       [5],
       userSchemaUrn.slice(1),
     ]) {
@@ -328,7 +313,7 @@ describe('§3 resources', () => {
 
   test('§4.3 the manager is kept as it was sent, without the name that is read-only', async () => {
     const manager = { value: 'no-uuid', $ref: '../Users/no-uuid', displayName: 'Boss' };
-    const body = await stored({ [enterprise]: { manager } });
-    expect(body[enterprise].manager).toEqual({ value: 'no-uuid', $ref: '../Users/no-uuid' });
+    const body = await stored({ [enterpriseUrn]: { manager } });
+    expect(body[enterpriseUrn].manager).toEqual({ value: 'no-uuid', $ref: '../Users/no-uuid' });
   });
 });
