@@ -11,7 +11,15 @@ import { ACCESS_TOKEN_SECONDS, defaultResource, loadExistingGrant, resourceServe
 import { checkAcrValues, promptPolicy } from './prompts.ts';
 import { requestState } from './request-state.ts';
 import { SCIM_EXTRA, scimExtraOf, scimResourceServer } from './scim-clients.ts';
-import type { SignOutView } from './sign-out-page.ts';
+
+export type SignOutView = {
+  /** Where the form goes, by POST. */
+  readonly action: string;
+  /** Hidden field `xsrf` of the form. The button that ends the session is named `logout`, with any value. */
+  readonly xsrf: string;
+  /** The application that asks, or null. */
+  readonly application: string | null;
+};
 
 export type ConfigurationParts = {
   readonly publicUrl: string;

@@ -11,13 +11,12 @@ import { type KeyTiming, keyTiming, type SigningKey } from '../operations/signin
 import { newRefreshTokenId, takeBackRotation } from './adapter.ts';
 import { type ClientThrottle, clientThrottle } from './client-throttle.ts';
 import { clientFinder, compareSecretHashes } from './clients.ts';
-import { type ConfigurationParts, configurationOf } from './configuration.ts';
+import { type ConfigurationParts, configurationOf, type SignOutView } from './configuration.ts';
 import { interactionsOf } from './interactions.ts';
 import { followSigningKeys } from './keys.ts';
 import { promptsAsked } from './prompts.ts';
 import { requestState, runRequest } from './request-state.ts';
 import { nameScimAccessTokens, scimClientMetadata } from './scim-clients.ts';
-import { plainSignedOut, plainSignOut, type SignOutView } from './sign-out-page.ts';
 
 /** A refusal that a person sees. The texts are for them; what the operator needs is in the log under the same request id. */
 export type ProtocolFailure = {
@@ -35,9 +34,8 @@ export type ProviderOptions = {
   contextFor(caller: Caller): Context;
   readonly log: Log;
   renderError(response: Response, failure: ProtocolFailure): unknown;
-  /** Default: a plain page. */
-  readonly renderSignOut?: (response: Response, view: SignOutView) => unknown;
-  readonly renderSignedOut?: (response: Response) => unknown;
+  renderSignOut(response: Response, view: SignOutView): unknown;
+  renderSignedOut(response: Response): unknown;
   /** Default: a new one. */
   readonly requestIdOf?: (request: Request) => string;
   readonly keyTiming?: KeyTiming;
@@ -75,9 +73,6 @@ export async function buildProvider(options: ProviderOptions): Promise<BuiltProv
     return current;
   };
 
-  const renderSignOut = options.renderSignOut ?? plainSignOut;
-  const renderSignedOut = options.renderSignedOut ?? plainSignedOut;
-
   const showError: ConfigurationParts['showError'] = (ctx, out, error) =>
     show(ctx, (response) => options.renderError(response, failureOf(out, error)));
 
@@ -98,8 +93,8 @@ export async function buildProvider(options: ProviderOptions): Promise<BuiltProv
           return scimClientMetadata(system, publicUrl, key);
         },
         showError,
-        showSignOut: (ctx, view) => show(ctx, (response) => renderSignOut(response, view)),
-        showSignedOut: (ctx) => show(ctx, renderSignedOut),
+        showSignOut: (ctx, view) => show(ctx, (response) => options.renderSignOut(response, view)),
+        showSignedOut: (ctx) => show(ctx, (response) => options.renderSignedOut(response)),
       }),
     );
     adapt(provider, system, throttle, showError);

@@ -48,7 +48,7 @@ describe('logout', () => {
     const tokens = await tokensFor(app, await here.person(here.tenants.acme), visitor);
     const page = await askToSignOut(visitor, tokens);
     expect(page.status).toBe(200);
-    expect(page.body).toContain('Analytics asks to sign you out');
+    expect(page.body).toContain('<strong>Analytics</strong> asks to sign you out');
     expect(page.body).not.toContain('<script');
     expect(page.headers.get('content-security-policy')).toMatch(/default-src 'none';.*frame-ancestors 'none'/);
     const left = await press(visitor, page, { logout: 'yes' });

@@ -12,6 +12,7 @@ import { assignRole } from '../../src/operations/assign-role.ts';
 import { createClient } from '../../src/operations/create-client.ts';
 import { mapGuest } from '../../src/operations/map-guest.ts';
 import type { TenantRef } from '../../src/operations/standing.ts';
+import { sendSignedOut, sendSignOut } from '../../src/pages/sign-out.ts';
 import {
   type BuiltProvider,
   buildProvider,
@@ -79,6 +80,8 @@ export async function serve(
       failures.push(failure);
       response.status(failure.status).type('html').send(`<p>${failure.error}</p>`);
     },
+    renderSignOut: sendSignOut,
+    renderSignedOut: sendSignedOut,
     ...more,
   });
   app.use(provider.router);
