@@ -1,5 +1,5 @@
-// Whose requests a directory's are. Known for the administrator's sake alone: every form that any of them sends is read for all of
-// them, so a profile, recognised or set, changes no answer and no check.
+// Whose requests a directory's are. Known for the administrator's sake: every form that any of them sends is read for all of them, so a
+// profile changes no answer and no check, but for the one form that the standard forbids (see `makesByFilter`).
 
 import type { DirectoryProfile } from './directory-settings.ts';
 
@@ -154,6 +154,14 @@ function groundOf(before: RecognisedProfile | null, named: DirectoryProfile | un
   // The name does not say which of its two ways.
   const profile = before !== null && isEntra(named) && isEntra(before.profile) ? before.profile : named;
   return { profile, by: 'user_agent' };
+}
+
+/**
+ * Whether a PATCH replace whose value filter matches nothing makes the value, as Entra ID counts on, or is refused, as RFC 7644 §3.5.2.3
+ * has it: refused where the file says that it is somebody else who asks. What was only recognised changes no answer.
+ */
+export function makesByFilter(profile: DirectoryProfile | null): boolean {
+  return profile === null || directoryProfileFacts[profile].sends.includes('created_by_filter');
 }
 
 function isEntra(profile: DirectoryProfile): boolean {

@@ -27,6 +27,7 @@ export type GroupPlan = {
 type Draft = {
   readonly schema: ResourceSchema;
   readonly notes: Notes;
+  readonly makesByFilter: boolean;
   /** In order. */
   readonly members: [op: PatchOp, ids: readonly DirectoryUserId[]][];
   displayName: string | undefined;
@@ -45,11 +46,13 @@ type Draft = {
  */
 export function* decodeGroupPatch(
   operations: readonly PatchOperation[],
-  { notes, schema = groupSchema }: { readonly notes: Notes; readonly schema?: ResourceSchema },
+  options: { readonly notes: Notes; readonly schema?: ResourceSchema; readonly makesByFilter?: boolean },
 ): Steps<GroupPlan> {
+  const { notes, schema = groupSchema, makesByFilter = true } = options;
   const draft: Draft = {
     schema,
     notes,
+    makesByFilter,
     members: [],
     displayName: undefined,
     externalId: undefined,
@@ -107,13 +110,14 @@ function onlyEdit(op: PatchOp, ids: readonly DirectoryUserId[]): MemberEdit {
   return { ...noMembers, [op]: ids };
 }
 
-function patchExtensions({ schema, notes, extensions }: Draft, held: JsonObject): JsonObject {
+function patchExtensions({ schema, notes, makesByFilter, extensions }: Draft, held: JsonObject): JsonObject {
   const work: PatchWork = {
     attributes: { ...held },
     schema,
     notes,
     readOnly: {},
     written: new Set(),
+    makesByFilter,
     budget: MAX_WORK,
   };
   for (const [op, target, value] of extensions) applyOperation(work, op, target, value);

@@ -1,6 +1,7 @@
 // /Groups. A group is never loaded to be changed; answers that carry members are made while they are read.
 
 import type { GroupAttributes } from '../core/directory-group.ts';
+import { makesByFilter } from '../core/directory-profiles.ts';
 import type { DirectoryGroupId } from '../core/ids.ts';
 import { createDirectoryGroup, removeDirectoryGroup, updateDirectoryGroup } from '../operations/provision-group.ts';
 import { readDirectoryGroup } from '../operations/read-directory.ts';
@@ -71,7 +72,12 @@ export const putGroup: Handler = async (exchange, id) => {
 export const patchGroup: Handler = async (exchange, id) => {
   const { ctx, directory, notes, query } = exchange;
   const operations = readPatch(await readSent(exchange, groupLimits), notes);
-  const plan = await inTurns(decodeGroupPatch(operations, { notes, schema: exchange.schemas.group }), pace());
+  const options = {
+    notes,
+    schema: exchange.schemas.group,
+    makesByFilter: makesByFilter(directory.settings.profile),
+  };
+  const plan = await inTurns(decodeGroupPatch(operations, options), pace());
   if (plan.claimedId !== null && plan.claimedId !== id) throw readOnlyId();
   const projection = projectionOf(exchange);
   const { names, members, attributes } = plan;

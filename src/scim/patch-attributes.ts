@@ -38,6 +38,8 @@ export type PatchWork = {
   readonly readOnly: JsonObject;
   /** Attributes, and parts of some, that an operation spoke of. */
   readonly written: Set<AttributeDefinition>;
+  /** See `PatchBudget`. */
+  readonly makesByFilter: boolean;
   /** Elements that the operations may still change. */
   budget: number;
 };

@@ -10,7 +10,12 @@ import { createdByFilter, isEmpty, type Notes, note, type PatchOp, readSingle, r
 import { type AttributeDefinition, type AttributePath, pathName } from './schema.ts';
 
 /** What operations share: the request's notes, and the work that they may still make, as elements changed. */
-export type PatchBudget = { readonly notes: Notes; budget: number };
+export type PatchBudget = {
+  readonly notes: Notes;
+  /** False: a replace whose value filter matches nothing is refused, whatever the filter says (RFC 7644 §3.5.2.3). */
+  readonly makesByFilter: boolean;
+  budget: number;
+};
 
 type Held = JsonValue | undefined;
 type AttributeTarget = Extract<PatchTarget, { kind: 'attribute' }>;
@@ -172,6 +177,7 @@ function patchMatching(
   }
   // Nothing to remove is no fault: a client that repeats itself must not fail for ever.
   if (op === 'remove') return elements;
+  if (op === 'replace' && !shared.makesByFilter) throw noMatch();
   const made = makeElement(path, filter, value, shared.notes);
   if (made === undefined) return elements;
   spend(shared, elements.length);
@@ -206,10 +212,12 @@ function elementChange(
   return (element) => (changes === null ? element : merge(element, changes));
 }
 
+const noMatch = () => noTarget('No value matches the filter of the path.');
+
 /** The element that the filter asks for, see {@link createdByFilter}; undefined where the operation has nothing to put in it. */
 function makeElement(path: AttributePath, filter: FilterNode, value: Held, notes: Notes): JsonValue | undefined {
   const seed = elementOfFilter(filter);
-  if (seed === null || !path.attribute.multiValued) throw noTarget('No value matches the filter of the path.');
+  if (seed === null || !path.attribute.multiValued) throw noMatch();
   const made = elementChange('add', path, value, notes)(seed);
   if (isEmpty(value) || made === undefined) return undefined;
   note(notes, createdByFilter, pathName(path));

@@ -14,6 +14,8 @@ export type PatchContext = {
   readonly readOnly: JsonObject;
   /** Filled with the attributes, and parts of some, that the operations speak of. */
   readonly written?: Set<AttributeDefinition>;
+  /** Whether a replace may make the element that its value filter asks for: `makesByFilter` of the directory's profile. */
+  readonly makesByFilter?: boolean;
 };
 
 /**
@@ -30,8 +32,16 @@ export function applyUserPatch(
   operations: readonly PatchOperation[],
   context: PatchContext,
 ): { readonly attributes: JsonObject; readonly changed: boolean } {
-  const { notes, schema = userSchema, readOnly, written = new Set() } = context;
-  const work: PatchWork = { attributes: { ...attributes }, schema, notes, readOnly, written, budget: MAX_WORK };
+  const { notes, schema = userSchema, readOnly, written = new Set(), makesByFilter = true } = context;
+  const work: PatchWork = {
+    attributes: { ...attributes },
+    schema,
+    notes,
+    readOnly,
+    written,
+    makesByFilter,
+    budget: MAX_WORK,
+  };
   for (const operation of operations) {
     const { op, path, value } = operation;
     if (path !== null) applyOperation(work, op, readTarget(work, path), value);

@@ -1,6 +1,7 @@
 // /Users: each handler reads its request, calls one operation and writes its answer.
 
 import type { PushedUser } from '../core/change.ts';
+import { makesByFilter } from '../core/directory-profiles.ts';
 import {
   type CurrentUser,
   createDirectoryUser,
@@ -50,15 +51,16 @@ export const putUser: Handler = async (exchange, id) => {
 };
 
 export const patchUser: Handler = async (exchange, id) => {
-  const { notes, baseUrl } = exchange;
+  const { notes, baseUrl, directory } = exchange;
   const schema = exchange.schemas.user;
+  const makes = makesByFilter(directory.settings.profile);
   const operations = readPatch(await readSent(exchange, userLimits), notes);
   const encode = userEncoder({ baseUrl });
   const written = new Set<AttributeDefinition>();
   const edit = ({ row, attributes }: CurrentUser) => {
     const { id: sameId, meta, groups = [] } = JSON.parse(encode({ ...row, attributes: '{}' })) as JsonObject;
     const readOnly = { id: sameId, meta, groups } as JsonObject;
-    const context = { notes, schema, readOnly, written };
+    const context = { notes, schema, readOnly, written, makesByFilter: makes };
     return pushedUser(applyUserPatch(attributes as JsonObject, operations, context).attributes);
   };
   return update(exchange, id, edit, ({ attribute, sub }) => written.has(sub ?? attribute));

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { directoryProfileFacts, type RecognisedProfile, recogniseProfile } from '../../src/core/directory-profiles.ts';
+import {
+  directoryProfileFacts,
+  makesByFilter,
+  type RecognisedProfile,
+  recogniseProfile,
+} from '../../src/core/directory-profiles.ts';
 import { directoryProfiles } from '../../src/core/directory-settings.ts';
 import { quirks } from '../../src/scim/quirks.ts';
 
@@ -65,4 +70,9 @@ test('the table names every profile, and every quirk in it is one that there is'
     expect(sends.filter((key) => !keys.has(key))).toEqual([]);
     expect(signs.filter((key) => !keys.has(key) && !requestSigns.includes(key))).toEqual([]);
   }
+});
+
+test('RFC 7644 §3.5.2.3 only who counts on it, and who was not said to be anybody, has values made by filters', () => {
+  expect(directoryProfiles.filter(makesByFilter)).toEqual(['entra', 'entra-legacy']);
+  expect(makesByFilter(null)).toBe(true);
 });

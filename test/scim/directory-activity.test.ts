@@ -171,7 +171,7 @@ describe('the profile', () => {
     });
   });
 
-  test('that the file sets is shown, beside what the requests look like, and changes no answer', async () => {
+  test('that the file sets is shown, beside what the requests look like, and changes no answer to a new user', async () => {
     const ask = () =>
       okta.call('POST', '/Users', captured('entra/create-user-string-booleans.json'), {
         'User-Agent': 'Okta SCIM Client 1.0.0',
