@@ -31,6 +31,7 @@ import { UniqueViolation } from '../store/database.ts';
 import { findHeldSuspension } from '../store/held-keys.ts';
 import { consumeAssertion, findSignInCandidates, readConfigVersion } from '../store/sign-in-facts.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
+import { inheritBySignIn } from './inherit-by-sign-in.ts';
 import { noticesOfRequest } from './request-access.ts';
 
 export type SignInOutcome =
@@ -80,17 +81,17 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
   const { facts, reads } = await loadFacts(tx, config, connection.connectionId, assertion);
   const links = linkKeys(ctx, connection.key, assertion);
   const step = await keptApart(tx, links, decideSignIn(assertion, facts));
-  if (step.kind === 'refused') {
+  const refuse = async (userId: UserId | null, reason: SignInRefusal): Promise<SignInOutcome> => {
     const detail = { method: assertion.method, connection: connection.key };
-    await apply(ctx, tx, {
-      changes: [],
-      events: [denied('sign_in.refused', 'user', step.userId, step.reason, detail)],
-    });
-    return { kind: 'refused', reason: step.reason };
-  }
+    await apply(ctx, tx, { changes: [], events: [denied('sign_in.refused', 'user', userId, reason, detail)] });
+    return { kind: 'refused', reason };
+  };
+  if (step.kind === 'refused') return refuse(step.userId, step.reason);
   if (step.kind === 'known') {
-    const read = reads.get(step.userId);
-    if (read === undefined) throw new Error('a candidate was decided on that was not read');
+    const known = reads.get(step.userId);
+    if (known === undefined) throw new Error('a candidate was decided on that was not read');
+    const read = step.link === 'directory' ? await inheritBySignIn(ctx, tx, links, known) : known;
+    if (read === 'last_owner') return refuse(step.userId, 'add_sso');
     const decision = admitKnown(ctx, assertion, connection.key, read, step.link);
     await apply(ctx, tx, decision);
     return signedIn(tx, decision.outcome);

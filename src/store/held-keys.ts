@@ -1,13 +1,16 @@
 import type { Statement, TenantTx } from '../context.ts';
 import type { KeyHash, SubjectId, SuspensionId } from '../core/ids.ts';
 
-const FIND: Statement = {
-  name: 'held_keys_suspended',
-  text: `
+const AMONG = `k.tenant_id = $1 and k.key_hash = any (select decode(h, 'hex') from unnest($2::text[]) h)`;
+const OF_OTHERS = `
 select s.suspension_id from held_keys k
 join suspensions s on s.tenant_id = k.tenant_id and s.subject_id = k.subject_id and s.lifted_at is null
-where k.tenant_id = $1 and k.key_hash = any (select decode(h, 'hex') from unnest($2::text[]) h) and k.subject_id is distinct from $3
-order by s.suspended_at limit 1`,
+where ${AMONG} and k.subject_id is distinct from $3`;
+
+const FIND: Statement = { name: 'held_keys_suspended', text: `${OF_OTHERS} order by s.suspended_at limit 1` };
+const FIND_BEHIND: Statement = {
+  name: 'held_keys_behind',
+  text: `${OF_OTHERS} and not exists (select 1 from held_keys k where ${AMONG} and k.subject_id = $3) order by s.suspended_at limit 1`,
 };
 
 /**
@@ -21,5 +24,15 @@ export async function findHeldSuspension(
 ): Promise<SuspensionId | null> {
   if (hashes.length === 0) return null;
   const [row] = await tx.run<{ suspension_id: SuspensionId }>(FIND, [tx.tenantId, hashes, except]);
+  return row?.suspension_id ?? null;
+}
+
+/** The same, unless `bearer` has one of the keys: who inherited the suspension and was let in since is not asked again. */
+export async function findSuspensionBehind(
+  tx: TenantTx,
+  hashes: readonly KeyHash[],
+  bearer: SubjectId,
+): Promise<SuspensionId | null> {
+  const [row] = await tx.run<{ suspension_id: SuspensionId }>(FIND_BEHIND, [tx.tenantId, hashes, bearer]);
   return row?.suspension_id ?? null;
 }

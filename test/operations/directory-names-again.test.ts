@@ -1,0 +1,135 @@
+// An account that a directory names, entered by what a suspended person signed in by.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { UpstreamAssertion } from '../../src/core/identity.ts';
+import type { Instant, Person, UserId } from '../../src/core/ids.ts';
+import type { Email } from '../../src/core/profile.ts';
+import { assignRole } from '../../src/operations/assign-role.ts';
+import { readAccess } from '../../src/operations/read-access.ts';
+import { signIn } from '../../src/operations/sign-in.ts';
+import { suspend } from '../../src/operations/suspend.ts';
+import { type Acme, acme, changeSettings } from '../support/acme.ts';
+import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
+import { operator, type TestWorld, testWorld } from '../support/world.ts';
+
+let world: TestWorld;
+let tenants: Acme;
+let server: ScimServer;
+let entra: DirectoryClient;
+beforeAll(async () => {
+  world = await testWorld();
+  tenants = await acme(world);
+  await changeSettings(world, tenants.acme, { provisioningMode: 'jit' });
+  server = await scimServer(world);
+  entra = await directory(world, server, tenants.acme, 'entra');
+});
+afterAll(async () => {
+  await server?.close();
+  await world?.close();
+});
+
+let serial = 0;
+const fresh = () => `nameid${++serial}`;
+const subjectOf = (person: Person) => ({ subjectId: person.userId, kind: 'user', person }) as const;
+const stateOf = async (person: Person) => (await readAccess(world.context(), person, null))?.access.state;
+
+/** `ids`: more of what may be the directory's externalId. A NameID may be its userName, too. */
+async function enter(nameId: string, email: string | null, ids: readonly string[] = []): Promise<Person | string> {
+  const assertion: UpstreamAssertion = {
+    connectionId: tenants.entra,
+    method: 'saml',
+    issuer: 'https://entra.acme.example',
+    subject: nameId,
+    directoryIds: [nameId, ...ids],
+    directoryUserName: nameId,
+    email: email as Email | null,
+    emailVerified: email !== null,
+    givenName: null,
+    familyName: null,
+    displayName: null,
+    groups: { kind: 'absent' },
+    authenticatedAt: Date.now() as Instant,
+  };
+  const expiresAt = (Date.now() + 60_000) as Instant;
+  const outcome = await signIn(world.context(), tenants.acme.tenantId, { assertion, replayKey: null, expiresAt });
+  return outcome.kind === 'signed_in' ? outcome.person : outcome.reason;
+}
+
+/** Known by sign-ins alone; then the links end, as they do with a connection that goes and comes back. */
+async function leaver(nameId: string, isSuspended = true): Promise<Person> {
+  const person = await enter(nameId, `${nameId}@acme.example`);
+  if (typeof person === 'string') throw new Error(person);
+  if (isSuspended)
+    expect(await suspend(world.context(), tenants.acme, subjectOf(person), null)).toMatchObject({ kind: 'suspended' });
+  await world.sql('update identities set ended_at = now() where user_id = $1', [person.userId]);
+  return person;
+}
+
+async function pushed(name: string, more: object): Promise<Person> {
+  const { status, body, text } = await entra.post('/Users', userBody(name, more));
+  if (status !== 201) throw new Error(text);
+  const [row] = await world.sql<{ user_id: UserId }>(
+    'select user_id from directory_users where directory_user_id = $1',
+    [body.id],
+  );
+  return { tenantId: tenants.acme.tenantId, userId: row?.user_id as UserId };
+}
+const give = (person: Person) =>
+  assignRole(world.context(), tenants.acme, subjectOf(person), 'Analytics: Viewer', operator);
+
+test.each([
+  ['userName', (nameId: string) => ({ userName: nameId }), []],
+  ['other id', (nameId: string) => ({ externalId: `oid-${nameId}` }), ['oid-']],
+])(
+  'T121 I3 another one’s, by their %s: from then on suspended, until an administrator lets them in',
+  async (_, names, prefixes) => {
+    const nameId = fresh();
+    const suspended = await leaver(nameId);
+    const other = await pushed(fresh(), names(nameId));
+    await give(other);
+    expect(await stateOf(other)).toBe('active');
+    const enters = () =>
+      enter(
+        nameId,
+        null,
+        prefixes.map((prefix) => prefix + nameId),
+      );
+    expect(await enters()).toEqual(other);
+    expect([await stateOf(other), await stateOf(suspended)]).toEqual(['suspended', 'suspended']);
+    expect(
+      await world.sql(
+        `select detail ->> 'inheritedFrom' is not null as inherited from audit_events where object_id = $1 and kind = 'user.suspension_inherited'`,
+        [other.userId],
+      ),
+    ).toEqual([{ inherited: true }]);
+    expect(await give(other)).toMatchObject({ kind: 'assigned', lifted: true });
+    expect(await enters()).toEqual(other);
+    // Nor is it asked again where the links went once more.
+    await world.sql('update identities set ended_at = now() where user_id = $1', [other.userId]);
+    expect(await enters()).toEqual(other);
+    expect([await stateOf(other), await stateOf(suspended)]).toEqual(['active', 'suspended']);
+  },
+);
+
+test('the failing twin: by the names of somebody who is not suspended they come in as they are', async () => {
+  const nameId = fresh();
+  await leaver(nameId, false);
+  const other = await pushed(fresh(), { userName: nameId });
+  await give(other);
+  expect(await enter(nameId, null)).toEqual(other);
+  expect(await stateOf(other)).toBe('active');
+});
+
+test('T105 not into the account of the last owner: an administrator has to look', async () => {
+  const nameId = fresh();
+  await leaver(nameId);
+  const owner = await pushed(fresh(), { userName: nameId });
+  await world.sql(
+    `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
+     select tenant_id, gen_random_uuid(), local_group_id, $2 from local_groups where tenant_id = $1 and name = 'TenantOwners'`,
+    [tenants.acme.tenantId, owner.userId],
+  );
+  expect(await enter(nameId, null)).toBe('add_sso');
+  expect(await stateOf(owner)).not.toBe('suspended');
+  expect(await world.sql('select 1 from identities where user_id = $1', [owner.userId])).toEqual([]);
+});
