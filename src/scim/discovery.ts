@@ -4,7 +4,8 @@
 import { CURSOR_SECONDS } from './cursor.ts';
 import { type DirectorySchemas, directorySchemas } from './directory-schemas.ts';
 import { DEFAULT_COUNT, listResponse, MAX_COUNT } from './list.ts';
-import { type AttributeDefinition, findSchema, type ResourceSchema, type Schema } from './schema.ts';
+import { type AttributeDefinition, findSchema, nameKey, type ResourceSchema, type Schema } from './schema.ts';
+import { configUrn, resourceTypeUrn, schemaUrn, serviceSchemas } from './service-schemas.ts';
 
 export type Features = {
   /** Limits of /Bulk, or null where it is not served. */
@@ -12,14 +13,10 @@ export type Features = {
   readonly sort: boolean;
 };
 
-const CONFIG_SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig';
-const RESOURCE_TYPE_SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:ResourceType';
-const SCHEMA_SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:Schema';
-
 /** /ServiceProviderConfig as JSON text. */
 export function serviceProviderConfig(baseUrl: string, features: Features): string {
   return JSON.stringify({
-    schemas: [CONFIG_SCHEMA],
+    schemas: [configUrn],
     patch: { supported: true },
     bulk: { supported: features.bulk !== null, ...(features.bulk ?? { maxOperations: 0, maxPayloadSize: 0 }) },
     filter: { supported: true, maxResults: MAX_COUNT },
@@ -73,7 +70,7 @@ export function resourceType(id: string, baseUrl: string, of = standard): string
 
 function describeResource({ resource, core, extensions }: ResourceSchema, baseUrl: string): object {
   return {
-    schemas: [RESOURCE_TYPE_SCHEMA],
+    schemas: [resourceTypeUrn],
     id: resource,
     name: resource,
     endpoint: `/${resource}s`,
@@ -87,11 +84,12 @@ function describeResource({ resource, core, extensions }: ResourceSchema, baseUr
   };
 }
 
-/** /Schemas as JSON text. */
+/** /Schemas as JSON text: those of resources first, which is what most look for. */
 export function schemas(baseUrl: string, of = standard): string {
-  const all = resourcesOf(of)
-    .flatMap(({ core, extensions }) => [core, ...extensions.values()])
-    .map((schema) => JSON.stringify(describeSchema(schema, baseUrl)));
+  const ofResources = resourcesOf(of).flatMap(({ core, extensions }) => [core, ...extensions.values()]);
+  const all = [...ofResources, ...serviceSchemas.values()].map((schema) =>
+    JSON.stringify(describeSchema(schema, baseUrl)),
+  );
   return listResponse(all, { totalResults: all.length, startIndex: 1 });
 }
 
@@ -101,12 +99,13 @@ export function schemaByUrn(urn: string, baseUrl: string, of = standard): string
     const found = findSchema(resource, urn);
     if (found !== undefined) return JSON.stringify(describeSchema(found, baseUrl));
   }
-  return null;
+  const ofService = serviceSchemas.get(nameKey(urn));
+  return ofService === undefined ? null : JSON.stringify(describeSchema(ofService, baseUrl));
 }
 
 function describeSchema({ id, name, description, attributes }: Schema, baseUrl: string): object {
   return {
-    schemas: [SCHEMA_SCHEMA],
+    schemas: [schemaUrn],
     id,
     name,
     description,

@@ -8,7 +8,7 @@ import type { IfMatch, Unauthenticated } from '../operations/precondition.ts';
 import { readBody } from './body.ts';
 import type { Room } from './body-room.ts';
 import type { DirectorySchemas } from './directory-schemas.ts';
-import { scimRefusal, tooLarge } from './errors.ts';
+import { invalidFilter, scimRefusal, tooLarge } from './errors.ts';
 import type { JsonLimits, JsonValue } from './json.ts';
 import { readEntityTags } from './meta.ts';
 import type { Notes } from './quirks.ts';
@@ -59,6 +59,14 @@ export function dataOf({ data, bytes }: NonNullable<Exchange['operation']>, limi
 /** The versions of an If-Match header, or of a bulk's operation; null without one. */
 export function ifMatch({ request, operation }: Exchange): IfMatch {
   return readEntityTags(operation === undefined ? request.headers['if-match'] : (operation.version ?? undefined));
+}
+
+/**
+ * Refuses with 400 invalidFilter a filter beside an id: to pass it over would be to say that it holds, and no form of an answer is
+ * agreed on (RFC 7644 §3.4.2).
+ */
+export function refuseFilter({ query }: Exchange): void {
+  if (query.has('filter')) throw invalidFilter('A filter is for lists: ask for the list, with the id in the filter.');
 }
 
 /** True if the client has this version already (If-None-Match). */

@@ -5,7 +5,7 @@ import { makesByFilter } from '../core/directory-profiles.ts';
 import type { DirectoryGroupId } from '../core/ids.ts';
 import { createDirectoryGroup, removeDirectoryGroup, updateDirectoryGroup } from '../operations/provision-group.ts';
 import { readDirectoryGroup } from '../operations/read-directory.ts';
-import { type Exchange, type Handler, ifMatch, isKnown, readSent, unlessRefused } from './exchange.ts';
+import { type Exchange, type Handler, ifMatch, isKnown, readSent, refuseFilter, unlessRefused } from './exchange.ts';
 import { decodeGroup, type GroupRow, groupAttributes, groupEncoder, type PushedGroup } from './group-codec.ts';
 import { withMembers } from './group-members.ts';
 import { decodeGroupPatch, readOnlyId } from './group-patch.ts';
@@ -23,8 +23,9 @@ type Row = GroupRow & { readonly id: DirectoryGroupId; readonly version: number 
 
 export const getGroup: Handler = async (exchange, id) => {
   const projection = projectionOf(exchange);
+  refuseFilter(exchange);
   const { row } = unlessRefused(await readDirectoryGroup(exchange.ctx, exchange.directory, id));
-  if (isKnown(exchange, row.version)) return { status: 304, headers: { ETag: etag(row.version) }, body: null };
+  if (isKnown(exchange, row.version)) return { status: 304, headers: headersOf(exchange, row), body: null };
   return answer(exchange, row, projection, true);
 };
 
@@ -100,9 +101,14 @@ function projectionOf({ query, schemas }: Exchange, written?: () => boolean): Pr
   return parseProjection(query, schemas.group, written);
 }
 
+/** What `meta` says of version and location, said to HTTP (RFC 7643 §3.1). */
+function headersOf({ baseUrl }: Exchange, { id, version }: Row): Readonly<Record<string, string>> {
+  return { ETag: etag(version), 'Content-Location': `${baseUrl}/Groups/${id}` };
+}
+
 function answer(exchange: Exchange, row: Row, projection: Projection | null, members: boolean): Reply {
   const encoder = groupEncoder({ baseUrl: exchange.baseUrl, projection, schema: exchange.schemas.group });
-  const headers = { ETag: etag(row.version) };
+  const headers = headersOf(exchange, row);
   if (!members || !encoder.wantsMembers) return { status: 200, headers, body: encoder.encode(row, null) };
   return { status: 200, headers, body: withMembers(exchange, encoder, [row], ['', '']) };
 }

@@ -46,14 +46,16 @@ type Endpoint = {
 
 const features = { bulk: bulkLimits, sort: true } as const;
 const describe = (text: (exchange: Exchange, id: string) => string | null): Methods => ({
-  GET: (exchange, id) => {
-    if (exchange.query.has('filter'))
-      throw new ScimError(403, null, 'What the server says of itself cannot be filtered.');
-    const body = text(exchange, id);
-    if (body === null) throw new ScimError(404, null, 'There is no such description.');
-    return { status: 200, body };
-  },
+  GET: (exchange, id) => described(exchange.query, text(exchange, id)),
 });
+
+/** Nothing that a query says counts here, and nobody is to believe that a filter did (RFC 7644 §4). */
+function described(query: URLSearchParams, body: string | null): Reply {
+  if (query.has('filter')) throw new ScimError(403, null, 'What the server says of itself cannot be filtered.');
+  if (body === null) throw new ScimError(404, null, 'There is no such description.');
+  const { meta } = JSON.parse(body) as { readonly meta?: { readonly location: string } };
+  return { status: 200, headers: meta === undefined ? {} : { 'Content-Location': meta.location }, body };
+}
 
 const endpoints: readonly Endpoint[] = [
   { name: 'Users', takesId: false, methods: { GET: listUsers, POST: postUser } },
@@ -123,12 +125,16 @@ type Ask = {
   readonly query: URLSearchParams;
 };
 
-/** An address is cut before it is decoded, so that no escaped slash makes a segment. */
+/**
+ * An address is cut before it is decoded, so that no escaped slash makes a segment. The version may stand where the directory's address
+ * has it, and once more before the endpoint, where RFC 7644 §3.13 has it.
+ */
 function readAddress(url: string): Ask | null {
   const mark = url.indexOf('?');
   const [, tenant, connection, ...rest] = (mark === -1 ? url : url.slice(0, mark)).split('/');
   if (tenant === undefined || connection === undefined || tenant === '' || connection === '') return null;
   if (rest.at(-1) === '') rest.pop();
+  if (rest[0] === 'v2') rest.shift();
   const query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
   return { tenant, connection, path: decodeAll(rest), query };
 }
@@ -160,6 +166,8 @@ async function handle(
   try {
     const reply = await (async (): Promise<Reply> => {
       if (ask === null) throw new ScimError(404, null, 'The address names no directory.');
+      const open = withoutToken(request, ask, publicUrl);
+      if (open !== null) return open;
       const ctx = contextFor({ actor: { kind: 'system' }, requestId });
       const known = await authenticate(ctx, ask, request.headers.authorization, source);
       if (known.kind === 'too_many') return tooMany('Too many wrong tokens came from this address.', known);
@@ -207,8 +215,25 @@ async function handle(
   requestLog.keep({ directory, requestId, at: when, durationMs, request, source, path, query, notes, reply, bytesOut });
 }
 
+const KEY = /^[\w.-]{1,100}$/;
+
+/**
+ * What the server can do, for a client that has no token yet: RFC 7643 §5 wants its authentication schemes to be public. The answer is the
+ * same for every address, whether there is a directory or not. Null for every other request, and where a token is presented: that one is
+ * looked at.
+ */
+function withoutToken({ method, headers }: IncomingMessage, ask: Ask, publicUrl: string): Reply | null {
+  const { tenant, connection, path, query } = ask;
+  if (headers.authorization !== undefined || (method !== 'GET' && method !== 'HEAD')) return null;
+  if (path === null || path.length !== 1 || path[0] !== 'ServiceProviderConfig') return null;
+  if (!KEY.test(tenant) || !KEY.test(connection)) return null;
+  return described(query, serviceProviderConfig(`${publicUrl}/scim/v2/${tenant}/${connection}`, features));
+}
+
 /** What was sent, and how many bytes of it. */
 type Answered = { readonly reply: Reply; readonly bytes: number };
+
+const OTHER_VERSION = /^v(?!2$)\d+(\.\d+)*$/i;
 
 function dispatch(exchange: Exchange, path: readonly string[] | null): Promise<Reply> | Reply {
   if (path === null || path.includes('')) throw new ScimError(404, null, 'There is nothing at this address.');
@@ -219,6 +244,9 @@ function dispatch(exchange: Exchange, path: readonly string[] | null): Promise<R
       endpoint.name === name &&
       (search ? endpoint.search === true : !endpoint.search && endpoint.takesId === (id !== undefined)),
   );
+  if (found === undefined && OTHER_VERSION.test(name)) {
+    throw new ScimError(400, 'invalidVers', 'This server speaks version 2 of SCIM: use v2, or no version here.');
+  }
   if (found === undefined || more.length > 0) throw new ScimError(404, null, 'There is nothing at this address.');
   const method = exchange.request.method === 'HEAD' ? 'GET' : exchange.request.method;
   const handler = Object.hasOwn(found.methods, method ?? '') ? found.methods[method as keyof Methods] : undefined;

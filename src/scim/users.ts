@@ -9,7 +9,7 @@ import {
   updateDirectoryUser,
 } from '../operations/provision-user.ts';
 import { readDirectoryUser } from '../operations/read-directory.ts';
-import { type Exchange, type Handler, ifMatch, isKnown, readSent, unlessRefused } from './exchange.ts';
+import { type Exchange, type Handler, ifMatch, isKnown, readSent, refuseFilter, unlessRefused } from './exchange.ts';
 import { type JsonObject, type JsonValue, userLimits } from './json.ts';
 import { parseProjection } from './list.ts';
 import { etag } from './meta.ts';
@@ -22,9 +22,10 @@ import { applyUserPatch } from './user-patch.ts';
 
 export const getUser: Handler = async (exchange, id) => {
   const projection = projectionOf(exchange);
+  refuseFilter(exchange);
   const read = await readDirectoryUser(exchange.ctx, exchange.directory, id, { groups: wants(projection, 'groups') });
   const { row } = unlessRefused(read);
-  if (isKnown(exchange, row.version)) return { status: 304, headers: { ETag: etag(row.version) }, body: null };
+  if (isKnown(exchange, row.version)) return { status: 304, headers: headersOf(exchange, row), body: null };
   return answer(exchange, row, projection);
 };
 
@@ -92,11 +93,15 @@ function projectionOf({ query, schemas }: Exchange, written?: Written): Projecti
   return parseProjection(query, schemas.user, written);
 }
 
-function answer(
-  { baseUrl, schemas }: Exchange,
-  row: UserRow & { readonly version: number },
-  projection: Projection | null,
-): Reply {
+type Row = UserRow & { readonly version: number };
+
+/** What `meta` says of version and location, said to HTTP (RFC 7643 §3.1). */
+function headersOf({ baseUrl }: Exchange, { id, version }: Row): Readonly<Record<string, string>> {
+  return { ETag: etag(version), 'Content-Location': `${baseUrl}/Users/${id}` };
+}
+
+function answer(exchange: Exchange, row: Row, projection: Projection | null): Reply {
+  const { baseUrl, schemas } = exchange;
   const encode = userEncoder({ baseUrl, projection, schema: schemas.user });
-  return { status: 200, headers: { ETag: etag(row.version) }, body: encode(row) };
+  return { status: 200, headers: headersOf(exchange, row), body: encode(row) };
 }

@@ -54,7 +54,10 @@ test('Schemas describe every attribute that works, without a null and in the sta
   const text = schemas(baseUrl);
   expect(text).not.toContain('null');
   const list = JSON.parse(text);
-  expect(list.Resources.map(({ id }: { id: string }) => id)).toEqual([
+  const ids = list.Resources.map(({ id }: { id: string }) => id);
+  const ofService = ['ServiceProviderConfig', 'ResourceType', 'Schema'];
+  expect(ids.slice(3)).toEqual(ofService.map((name) => `urn:ietf:params:scim:schemas:core:2.0:${name}`));
+  expect(ids.slice(0, 3)).toEqual([
     userSchemaUrn,
     enterpriseUserUrn,
     groupSchemaUrn,
