@@ -135,6 +135,13 @@ export type Surroundings = {
   readonly closedTenants: ReadonlySet<TenantId>;
 };
 
+/** Where nothing is taken away. */
+export const asItIs: Surroundings = {
+  goneConnections: new Set(),
+  heldConnections: new Map(),
+  closedTenants: new Set(),
+};
+
 /** Effective access of a subject under one view of its tenant. The same function as for a token, over the same facts. */
 export function accessUnder(subject: SubjectRecord, view: AccessView, around: Surroundings): EffectiveAccess {
   if (!view.active || around.closedTenants.has(subject.homeTenantId)) return { state: 'no_access', roles: [] };

@@ -1,14 +1,14 @@
 import type { Context, TenantTx } from '../context.ts';
-import { effectiveAccess, effectiveRights } from '../core/access.ts';
 import type { Change } from '../core/change.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import type { Person, RequestId, SubjectId, TenantSlug } from '../core/ids.ts';
 import { decideRequestAccess, type RequestOutcome } from '../core/request.ts';
-import { findNoticeCandidates, findOpenRequest, type OpenRequest } from '../store/access-requests.ts';
+import { findOpenRequest, type OpenRequest } from '../store/access-requests.ts';
 import { apply } from '../store/apply.ts';
 import { type ConfigInForce, configInForce } from '../store/config-in-force.ts';
 import { readSubject } from '../store/subject.ts';
 import { readAccessWithin } from './read-access.ts';
+import { administratorsToNotify } from './tell-administrators.ts';
 
 /**
  * Records that a person asks for access in their home tenant, or in one that they are mapped into (`target`; null: home), and mails
@@ -90,21 +90,9 @@ export async function noticesOfRequest(
   asker: { readonly person: string | null; readonly address: string },
   message: string | null,
 ): Promise<readonly Change[]> {
-  const notices: Change[] = [];
-  for (const { userId, email } of await findNoticeCandidates(tx)) {
-    const read = await readSubject(tx, userId, null);
-    if (read === undefined) continue;
-    const access = effectiveAccess({
-      ...read.homeFacts,
-      rules: config.rules,
-      roles: config.roles,
-      policy: config.settings,
-    });
-    if (!effectiveRights(access, config.roles).has('CreateUser')) continue;
-    notices.push({
-      kind: 'send_mail',
-      mail: { template: 'access_requested', to: email, tenant: config.slug, ...asker, message },
-    });
-  }
-  return notices;
+  const administrators = await administratorsToNotify(tx, config, 'new_access_request');
+  return administrators.map((to) => ({
+    kind: 'send_mail',
+    mail: { template: 'access_requested', to, tenant: config.slug, ...asker, message },
+  }));
 }

@@ -1,11 +1,14 @@
+// Whom mail about a tenant goes to: those who run it at this moment.
+
 import type { TenantTx } from '../context.ts';
-import { effectiveAccess, effectiveRights } from '../core/access.ts';
+import { type EffectiveAccess, effectiveRights } from '../core/access.ts';
+import { accessUnder, asItIs, type SubjectRecord } from '../core/plan-access.ts';
 import type { Email } from '../core/profile.ts';
 import { ownersGroup } from '../core/tenant.ts';
-import { findAdministratorCandidates } from '../store/administrators.ts';
-import { configInForce } from '../store/config-in-force.ts';
+import { findAdministratorCandidates, type OptionalNotice } from '../store/administrators.ts';
+import { type ConfigInForce, configInForce } from '../store/config-in-force.ts';
+import { readPlanSubjects } from '../store/plan-subjects.ts';
 import { readConfigVersion } from '../store/sign-in-facts.ts';
-import { readSubject } from '../store/subject.ts';
 
 /**
  * Addresses of those who run the tenant now: holders of `CreateUser`, and owners. For what nobody may opt out of. Never somebody who
@@ -15,16 +18,42 @@ export async function administratorsToTell(tx: TenantTx): Promise<readonly Email
   const version = await readConfigVersion(tx);
   if (version === undefined) return [];
   const config = await configInForce(tx, version);
-  const { rules, roles, settings: policy } = config;
-  const told: Email[] = [];
-  for (const { userId, email } of await findAdministratorCandidates(tx)) {
-    const read = await readSubject(tx, userId, null);
-    if (read === undefined) continue;
-    const facts = read.homeFacts;
-    const access = effectiveAccess({ ...facts, rules, roles, policy });
+  return addresses(tx, config, null, ({ facts }, access) => {
     const owns = facts.groups.some((group) => group.kind === 'local' && group.name === ownersGroup);
     const barred = access.state !== 'active' && access.state !== 'no_access';
-    if (!barred && (owns || effectiveRights(access, roles).has('CreateUser'))) told.push(email);
+    return !barred && (owns || mayLetIn(access, config));
+  });
+}
+
+/** Addresses of those who hold `CreateUser` now and did not opt out of the notice (R37, R38). Nobody who is barred holds anything. */
+export function administratorsToNotify(
+  tx: TenantTx,
+  config: ConfigInForce,
+  notice: OptionalNotice,
+): Promise<readonly Email[]> {
+  return addresses(tx, config, notice, (_, access) => mayLetIn(access, config));
+}
+
+function mayLetIn(access: EffectiveAccess, { roles }: ConfigInForce): boolean {
+  return effectiveRights(access, roles).has('CreateUser');
+}
+
+async function addresses(
+  tx: TenantTx,
+  config: ConfigInForce,
+  notice: OptionalNotice | null,
+  isMeant: (subject: SubjectRecord, access: EffectiveAccess) => boolean,
+): Promise<readonly Email[]> {
+  const { settings: policy, roles, rules, connections } = config;
+  const view = { active: true, policy, roles, rules, connections };
+  const candidates = await findAdministratorCandidates(tx, notice);
+  const emails = new Map<string, Email>(candidates.map(({ userId, email }) => [userId, email]));
+  const meant: Email[] = [];
+  for await (const subjects of readPlanSubjects(tx, [...emails.keys()] as SubjectRecord['subjectId'][])) {
+    for (const subject of subjects) {
+      const email = emails.get(subject.subjectId);
+      if (email !== undefined && isMeant(subject, accessUnder(subject, view, asItIs))) meant.push(email);
+    }
   }
-  return told;
+  return meant;
 }

@@ -1,13 +1,20 @@
+// Who may run a tenant, found as a set.
+
 import type { TenantTx } from '../context.ts';
 import type { UserId } from '../core/ids.ts';
 import type { Email } from '../core/profile.ts';
 
+/** A notice that an administrator may opt out of, by the name of the preference. */
+export type OptionalNotice = 'new_access_request';
+
 /**
  * People who may run the tenant: by an open grant of a role with `CreateUser`, by a group that a rule gives such a role to, or as
- * owners. A superset to be judged by their effective access; at most 50.
+ * owners; without those who opted out of `notice`, where one is named. A superset to be judged by their effective access, by id; at
+ * most 50.
  */
 export async function findAdministratorCandidates(
   tx: TenantTx,
+  notice: OptionalNotice | null,
 ): Promise<readonly { readonly userId: UserId; readonly email: Email }[]> {
   return tx.run(
     {
@@ -36,8 +43,9 @@ groups as (
 )
 select u.user_id as "userId", u.email from users u
 where u.tenant_id = $1 and u.email is not null and u.ended_at is null and u.user_id in (select user_id from people)
+  and not exists (select 1 from preferences p where p.tenant_id = $1 and p.user_id = u.user_id and p.name = $2 and p.value = 'false')
 order by u.user_id limit 50`,
     },
-    [tx.tenantId],
+    [tx.tenantId, notice],
   );
 }
