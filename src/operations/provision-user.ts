@@ -2,8 +2,9 @@
 // rows of the people whom they touch, read again and decide in a transaction.
 
 import type { Context, TenantTx } from '../context.ts';
+import { directoriesBar } from '../core/access.ts';
 import { refusePaused } from '../core/blast-guard.ts';
-import type { Change, PushedUser } from '../core/change.ts';
+import type { Change, Decision, PushedUser } from '../core/change.ts';
 import { barsByAdopting, type Directory, knownBy, type PersonFacts, type StoredUser } from '../core/directory.ts';
 import { type CreateFacts, type CreateOutcome, decideCreate } from '../core/directory-create.ts';
 import { changesKeys, decideEnd, decideUpdate, keysBrought, type UpdateFacts } from '../core/directory-update.ts';
@@ -53,19 +54,19 @@ function createTogether(
   hashes: readonly KeyHash[],
 ): Promise<ProvisionOutcome> {
   return ctx.transaction(directory.tenantId, async (tx): Promise<ProvisionOutcome> => {
-    if (!pushed.active) await enterGuard(tx, directory, false);
     const seen = await readCreateFacts(tx, directory, pushed, hashes);
     if (seen === undefined) return unauthenticated;
-    if (seen.paused) return refusePaused();
+    if (!pushed.active || seen.suspended.length > 0) await enterGuard(tx, directory, seen.paused);
     const locked = touched(seen);
     for (const subjectId of locked) await lockSubject(tx, subjectId);
     const facts = await readCreateFacts(tx, directory, pushed, hashes);
     if (facts === undefined) return unauthenticated;
+    if (facts.paused) return refusePaused();
     if (touched(facts).some((subjectId) => !locked.includes(subjectId))) {
       throw new LostRace('somebody else came to have the keys of a pushed user');
     }
     const decision = decideCreate(pushed, await withOwners(tx, facts), ctx);
-    const harm = adoptsAsInactive(pushed, facts, decision.outcome);
+    const harm = harmOfMeeting(pushed, facts, decision);
     const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
     if (stopped !== null) return stopped;
     await apply(ctx, tx, decision);
@@ -75,14 +76,24 @@ function createTogether(
   });
 }
 
-/** Nothing of it is recorded: there is no directory user yet, and the identity provider sends a refused creation again. */
-function adoptsAsInactive(
+/**
+ * Somebody is adopted as inactive, or comes back under a suspended person's names while another directory has them active. Nothing of it
+ * is recorded: there is no directory user yet, and the identity provider sends a refused creation again.
+ */
+function harmOfMeeting(
   pushed: PushedUser,
-  { byEmail, directory }: CreateFacts,
-  outcome: CreateOutcome,
+  { byEmail, byExternalId, directory }: CreateFacts,
+  { outcome, changes }: Decision<CreateOutcome>,
 ): Harm | null {
-  if (pushed.active || byEmail === null || outcome.kind === 'refused' || outcome.as !== 'adopted') return null;
-  return barsByAdopting(byEmail, directory) ? { harmed: { kind: 'user', userId: byEmail.userId }, asked: null } : null;
+  if (outcome.kind === 'refused') return null;
+  const takes =
+    outcome.as === 'adopted'
+      ? !pushed.active && byEmail !== null && barsByAdopting(byEmail, directory)
+      : outcome.as === 'returned' &&
+        byExternalId !== null &&
+        !directoriesBar(byExternalId.directoryUsers) &&
+        changes.some((change) => change.kind === 'suspend');
+  return takes ? { harmed: { kind: 'user', userId: outcome.userId }, asked: null } : null;
 }
 
 /** In one order for everybody, so that two pushes about the same people never wait for each other. */
