@@ -32,7 +32,7 @@ export type Cursors = {
 /** The cursors of one query of one directory. `count`, `attributes` and `excludedAttributes` may change from page to page. */
 export function cursorsOf(ctx: Context, directory: Directory, query: ListQuery): Cursors {
   const { tenantId, connectionId } = directory;
-  const views = query.views.map(({ schema, filter, sortBy }) => [schema.resource, canonical(filter), name(sortBy)]);
+  const views = query.views.map(({ schema, filter, sortBy }) => [schema.resource, canonical(filter), order(sortBy)]);
   const owner = JSON.stringify([tenantId, connectionId, views, query.descending]);
   return {
     seal({ at, backwards, total }) {
@@ -74,7 +74,12 @@ const expired = () =>
     `The cursor is older than ${CURSOR_SECONDS} seconds. Start again with an empty cursor.`,
   );
 
-const name = (path: AttributePath | null): string | null => (path === null ? null : pathName(path));
+/** What a place's key goes by. A directory may come to give an attribute of its own another type: then it is another order. */
+function order(path: AttributePath | null): unknown {
+  if (path === null) return null;
+  const { type, caseExact, multiValued } = path.sub ?? path.attribute;
+  return [pathName(path), type, caseExact, multiValued || path.attribute.multiValued];
+}
 
 /** A filter as a value that is the same for equal filters, however they are spelled. */
 function canonical(filter: FilterNode | null): unknown {
