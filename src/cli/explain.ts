@@ -70,9 +70,16 @@ function roleLines(role: NonNullable<Explanation['role']>, waiting: readonly Hel
   return [...held, ...grants, ...rules, ...none];
 }
 
-function ruleText({ rule, match, connection, groups }: RuleTried): string {
+function ruleText({ rule, match, connection, groups, uncounted }: RuleTried): string {
   const group = `${match.kind === 'local' ? 'the tenant’s own group' : `the group of ${connection} by ${match.kind}`} "${match.value}"`;
-  const member = groups.length > 0 ? 'they are a member, and it does not count now' : 'they are no member';
+  const member =
+    uncounted === 'connection_held'
+      ? `they are a member, and it gives nothing while ${connection} is held`
+      : uncounted === 'connection_off'
+        ? `they are a member, and it gives nothing while ${connection} is switched off`
+        : groups.length > 0
+          ? 'they are a member, and it does not count now'
+          : 'they are no member';
   return `rule "${rule}" gives it to ${group}: ${member}`;
 }
 

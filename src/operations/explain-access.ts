@@ -10,17 +10,20 @@ import {
 } from '../core/access.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import { type GroupRef, type MappingRule, ruleMatches, ruleNames } from '../core/mapping.ts';
-import { findRole, roleLabel } from '../core/tenant.ts';
+import { type ConnectionSettings, findRole, roleLabel } from '../core/tenant.ts';
 import { readConfigInForce } from '../store/config-in-force.ts';
+import { readPlanSubjects } from '../store/plan-subjects.ts';
 import { readSubject } from '../store/subject.ts';
 import { gone, type SubjectRef, type TenantRef } from './standing.ts';
 
-/** A rule that gives the role, and the groups through which it would; none: the person is in no group that it speaks of. */
+/** A rule that gives the role, and the groups through which it would; none: the person is in no group that it speaks of and that counts. */
 export type RuleTried = {
   readonly rule: string;
   readonly match: MappingRule['match'];
   readonly connection: string | null;
   readonly groups: readonly GroupRef[];
+  /** Why groups of the rule that the person is in count for nothing: their connection is held, or switched off. */
+  readonly uncounted: 'connection_held' | 'connection_off' | null;
 };
 
 /** A group of the subject that a rule speaks of by name and that gives nothing until an administrator approves it (T56). */
@@ -70,6 +73,7 @@ export async function explainAccess(
   const role = roleText === null ? null : findRole(roleText, config.roles);
   if (roleText !== null && role === null)
     return refused('unknown_role', `There is no role ${JSON.stringify(roleText)} in ${tenant.slug}.`);
+  const allGroups = role === null ? [] : await groupsThatMayCount(ctx, tenant, subject);
   const rulesAsked = config.rules.filter((rule) => role === null || rule.roleId === role.roleId);
   return {
     kind: 'explained',
@@ -101,13 +105,27 @@ export async function explainAccess(
                 match.kind === 'local'
                   ? undefined
                   : config.connections.find((one) => one.connectionId === match.connectionId);
+              const groups = own.groups.filter((group) => ruleMatches(rule, group));
+              const isMember = groups.length > 0 || allGroups.some((group) => ruleMatches(rule, group));
               return {
                 rule: rule.key,
                 match,
                 connection: connection?.key ?? null,
-                groups: own.groups.filter((group) => ruleMatches(rule, group)),
+                groups,
+                uncounted: groups.length > 0 || !isMember || connection === undefined ? null : silenceOf(connection),
               };
             }),
           },
   };
+}
+
+/** The subject's groups, with those of connections that are held or switched off: whoever asks wants to hear of these, too. */
+async function groupsThatMayCount(ctx: Context, tenant: TenantRef, subject: SubjectRef): Promise<readonly GroupRef[]> {
+  for await (const [record] of readPlanSubjects(ctx.hot(tenant.tenantId), [subject.subjectId]))
+    return record?.facts.groups ?? [];
+  return [];
+}
+
+function silenceOf({ enabled, scimHeld }: Pick<ConnectionSettings, 'enabled' | 'scimHeld'>): RuleTried['uncounted'] {
+  return enabled ? (scimHeld ? 'connection_held' : null) : 'connection_off';
 }
