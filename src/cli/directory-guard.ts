@@ -40,7 +40,7 @@ export const directoryPlan: Command = {
     if (standing.kind === 'paused') {
       return {
         text: pausedText(directory, standing),
-        json: { ...standing, kind: undefined, state: 'paused', since: iso(standing.state.since) },
+        json: pausedJson(standing),
       };
     }
     const held = !standing.held;
@@ -135,24 +135,46 @@ export const directoryDiscard: Command = {
   },
 };
 
+function pausedJson({ kind: _, state, ...plan }: ResumePlan): object {
+  const { since, people, line, overflowed } = state;
+  return { ...plan, state: 'paused', since: iso(since), reached: { people, line }, overflowed };
+}
+
 function pausedText({ tenant, connection, options }: Named, plan: ResumePlan): string {
   const { state, acts, people, counts } = plan;
   const untold = counts.people - people.length;
+  const asked = [
+    counted(acts.deactivate_user, 'deactivation', 'deactivations'),
+    counted(acts.remove_user, 'removal of a user', 'removals of users'),
+    counted(acts.leave_group, 'membership to end', 'memberships to end'),
+    counted(acts.remove_group, 'group to end', 'groups to end'),
+  ];
+  const reached = counted(state.people, 'person', 'people');
   const lines = [
-    `The directory ${connection} of ${tenant.slug} is paused since ${iso(state.since)}: with the refused request it came to ${state.people} people, past its line of ${state.line}.`,
-    `It asked for: ${acts.deactivate_user} deactivations, ${acts.remove_user} removals of users, ${acts.leave_group} memberships to end, ${acts.remove_group} groups to end.`,
+    `The directory ${connection} of ${tenant.slug} is paused since ${iso(state.since)}: with the refused request it came to ${reached}, past its line of ${lineText(plan)}.`,
+    `It asked for: ${asked.join(', ')}.`,
     ...(state.overflowed ? ['It asked for more than is recorded; the rest it has to ask for again.'] : []),
     '',
     'If that is done',
     ...people.flatMap(personLines),
     ...(untold > 0 ? [`  … and ${untold} more, all of them in the digest`] : []),
     '',
-    `${counts.people} people; ${counts.losing} lose a role.`,
+    `${counted(counts.people, 'person', 'people')}; ${counted(counts.losing, 'loses', 'lose')} a role.`,
     '',
     `To do exactly this: drawbridge directory resume ${options} --digest ${plan.digest}`,
     `To forget it: drawbridge directory discard ${options}`,
   ];
   return lines.join('\n');
+}
+
+function lineText({ state, guard }: ResumePlan): string {
+  if (guard === null) return `${state.line}, which its file no longer sets`;
+  const line = state.line === 'people' ? counted(guard.people, 'person', 'people') : `${guard.percent} % of its users`;
+  return `${line} within ${counted(guard.minutes, 'minute', 'minutes')}`;
+}
+
+function counted(count: number, one: string, several: string): string {
+  return `${count} ${count === 1 ? one : several}`;
 }
 
 const kept = {

@@ -62,6 +62,13 @@ export async function guarded(ctx: Context, tx: TenantTx, directory: Directory, 
   const decision = decidePause({ tenant, connectionId, connectionKey, guard, line, people, administrators });
   await apply(ctx, tx, decision);
   if (harm.asked !== null) await recordAsked(tx, connectionId, harm.asked);
+  // Nobody reads a mail at three in the morning; what watches the log does.
+  ctx.log.warn(
+    { requestId: ctx.caller.requestId, tenant, connection: connectionKey, people, line, told: administrators.length },
+    administrators.length > 0
+      ? 'A directory is paused by its guard: see `drawbridge directory plan`.'
+      : 'A directory is paused by its guard, and no administrator has an address to be told at: see `drawbridge directory plan`.',
+  );
   return decision.outcome;
 }
 

@@ -8,7 +8,7 @@ import type { AccessView } from '../core/config-change.ts';
 import { barsByLeaving, isProtected } from '../core/directory.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import type { ConnectionId, DirectoryGroupId, UserId } from '../core/ids.ts';
-import { accessDifference, accessUnder, differenceText, type SubjectRecord } from '../core/plan-access.ts';
+import { accessDifference, accessUnder, asItIs, differenceText, type SubjectRecord } from '../core/plan-access.ts';
 import { apply, recordEvents } from '../store/apply.ts';
 import { lockGuard } from '../store/blast-guard.ts';
 import { configInForce } from '../store/config-in-force.ts';
@@ -53,6 +53,8 @@ export type ResumePlan = {
   /** Names what is recorded and what doing it does to every person. 32 hexadecimal digits. */
   readonly digest: string;
   readonly state: NonNullable<DirectoryState['paused']>;
+  /** The lines in force now; null where the file has none any more. */
+  readonly guard: DirectoryState['guard'];
   readonly held: boolean;
   readonly acts: ActCounts;
   /** Only the first 20,000 are told; the digest covers all. */
@@ -196,7 +198,7 @@ type Derived = {
 };
 
 async function derive(ctx: Context, tx: TenantTx, tenant: TenantRef, state: Paused): Promise<Derived> {
-  const { connectionId, paused, held } = state;
+  const { connectionId, paused, held, guard } = state;
   const view = await viewOf(tx);
   const { counts: acts, hash } = await readActs(tx, connectionId);
   const harms = await readHarms(tx, connectionId);
@@ -226,6 +228,7 @@ async function derive(ctx: Context, tx: TenantTx, tenant: TenantRef, state: Paus
     kind: 'paused',
     digest: digest.slice(0, 32),
     state: paused,
+    guard,
     held,
     acts,
     people,
@@ -247,12 +250,6 @@ function toldOf(
 function lossEvent(subject: SubjectRecord, loses: readonly EffectiveRole[]): AuditEvent {
   return done('access.changed', subject.kind, subject.subjectId, { gains: [], loses: loses.map((role) => role.role) });
 }
-
-const asItIs = {
-  goneConnections: new Set<ConnectionId>(),
-  heldConnections: new Map<ConnectionId, boolean>(),
-  closedTenants: new Set<never>(),
-};
 
 function personAfter(
   tenant: TenantRef,

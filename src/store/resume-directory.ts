@@ -2,6 +2,7 @@
 
 import type { TenantTx } from '../context.ts';
 import type { Harm, Line } from '../core/blast-guard.ts';
+import type { BlastGuard } from '../core/directory-settings.ts';
 import type { ConnectionId, DirectoryGroupId, DirectoryUserId, Instant, UserId } from '../core/ids.ts';
 import { countInSlot } from './directory-changes.ts';
 import { PERSON, type PersonRow } from './directory-person.ts';
@@ -12,6 +13,7 @@ export type DirectoryState = {
   readonly connectionId: ConnectionId;
   readonly held: boolean;
   readonly managedBy: 'config' | 'api';
+  readonly guard: BlastGuard | null;
   /** Null: it is not paused. */
   readonly paused: null | {
     readonly since: Instant;
@@ -28,6 +30,7 @@ export async function readDirectoryState(tx: TenantTx, key: string): Promise<Dir
       name: null,
       text: `
 select c.connection_id as "connectionId", c.scim_held as held, c.managed_by as "managedBy",
+  c.directory -> 'guard' as guard,
   case when g.paused_at is not null then json_build_object('since', ${instant('g.paused_at')}, 'line', g.crossed, 'people', g.people,
     'overflowed', g.overflowed) end as paused
 from connections c left join directory_guards g on g.tenant_id = c.tenant_id and g.connection_id = c.connection_id

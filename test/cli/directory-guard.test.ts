@@ -16,7 +16,7 @@ import {
   tenantIdOf,
   withSystemTenant,
 } from '../support/config.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { silent, type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let folder: ConfigFolder;
@@ -61,6 +61,8 @@ test('a held directory is planned, and activated by that plan alone once its fil
   const person = { tenantId: await tenantIdOf(world, 'acme'), userId: ann };
   const stateOf = async () => (await readAccess(world.context(), person, null))?.access.state;
   expect(await stateOf()).toBe('no_access');
+  const why = ['explain', '--tenant', 'acme', '--user', 'ann@acme.example', '--role', 'Viewer'] as const;
+  expect((await cli(...why)).stdout).toContain(': they are a member, and it gives nothing while okta is held\n');
 
   const plan = await cli('directory', 'plan', ...which);
   expect(plan.stderr).toBe('');
@@ -144,7 +146,9 @@ test('a paused directory is planned, resumed by that plan, and discarded', async
     credentialId: made.credentialId as CredentialId,
     settings: { ...defaultDirectorySettings, guard },
   };
-  const ctx = world.context({ kind: 'directory', connectionId, name: 'okta' });
+  const warned: (readonly [object, string])[] = [];
+  const log = { ...silent, warn: (fields: object, message: string) => void warned.push([fields, message]) };
+  const ctx = { ...world.context({ kind: 'directory', connectionId, name: 'okta' }), log };
   const deactivate = async (name: string) => {
     const email = `${name}@acme.example`;
     const [row] = await world.sql<{ id: string }>(
@@ -174,19 +178,29 @@ test('a paused directory is planned, resumed by that plan, and discarded', async
   for (const name of ['bob', 'cid', 'dan']) await pushUser(world, 'acme', 'okta', `${name}@acme.example`, []);
   expect((await deactivate('bob')).kind).toBe('done');
   expect(await deactivate('cid')).toMatchObject({ kind: 'refused', code: 'directory_paused' });
+  // The tenant has no administrator: a letter reaches nobody, and whoever watches the log has to know.
+  expect(warned).toEqual([
+    [
+      { requestId: ctx.caller.requestId, tenant: 'acme', connection: 'okta', people: 2, line: 'people', told: 0 },
+      expect.stringMatching(
+        /^A directory is paused by its guard, and no administrator .* see `drawbridge directory plan`\.$/,
+      ),
+    ],
+  ]);
 
   const plan = await cli('directory', 'plan', ...which);
   const digest = digestIn(plan.stdout);
+  expect(plan.stderr).toBe('');
   expect(
     plan.stdout.replace(/since \S+:/, 'since T:'),
-  ).toBe(`The directory okta of acme is paused since T: with the refused request it came to 2 people, past its line of people.
-It asked for: 1 deactivations, 0 removals of users, 0 memberships to end, 0 groups to end.
+  ).toBe(`The directory okta of acme is paused since T: with the refused request it came to 2 people, past its line of 1 person within 60 minutes.
+It asked for: 1 deactivation, 0 removals of users, 0 memberships to end, 0 groups to end.
 
 If that is done
   cid@acme.example
     is deactivated by the directory
 
-1 people; 0 lose a role.
+1 person; 0 lose a role.
 
 To do exactly this: drawbridge directory resume --tenant acme --connection okta --digest ${digest}
 To forget it: drawbridge directory discard --tenant acme --connection okta
@@ -194,6 +208,10 @@ To forget it: drawbridge directory discard --tenant acme --connection okta
   expect(JSON.parse((await cli('directory', 'plan', ...which, '--json')).stdout)).toMatchObject({
     state: 'paused',
     digest,
+    since: expect.stringMatching(/^\d{4}-.*Z$/),
+    reached: { people: 2, line: 'people' },
+    guard: { people: 1, percent: 100, minutes: 60 },
+    overflowed: false,
     people: [{ name: 'cid@acme.example', deactivated: true }],
   });
   expect((await cli('directory', 'resume', ...which, '--digest', 'f'.repeat(32))).stderr).toMatch(
