@@ -1,36 +1,24 @@
 import type { Context, TenantTx } from '../context.ts';
 import { bar, effectiveAccess, effectiveRights } from '../core/access.ts';
-import { type Change, type Decision, denied, done } from '../core/change.ts';
+import { denied } from '../core/change.ts';
 import {
   type Candidate,
   decideSignIn,
   emailKeyText,
-  externalIdKeyText,
-  identityKeyText,
   type SignInFacts,
   type SignInRefusal,
   type SignInStep,
   type UpstreamAssertion,
 } from '../core/identity.ts';
-import type {
-  GrantId,
-  IdentityId,
-  Instant,
-  KeyHash,
-  Person,
-  RequestId,
-  SuspensionId,
-  TenantId,
-  UserId,
-} from '../core/ids.ts';
+import type { Instant, KeyHash, Person, TenantId, UserId } from '../core/ids.ts';
 import { foldPlusTag } from '../core/profile.ts';
-import { findRole } from '../core/tenant.ts';
 import { apply } from '../store/apply.ts';
 import { type ConfigInForce, configInForce } from '../store/config-in-force.ts';
 import { UniqueViolation } from '../store/database.ts';
 import { findHeldSuspension } from '../store/held-keys.ts';
 import { consumeAssertion, findSignInCandidates, readConfigVersion } from '../store/sign-in-facts.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
+import { type Admitted, admitKnown, admitNew, linkKeys } from './admit.ts';
 import { inheritBySignIn } from './inherit-by-sign-in.ts';
 import { noticesOfRequest } from './request-access.ts';
 
@@ -38,7 +26,6 @@ export type SignInOutcome =
   /** `epoch`: the person's when this was proven. What ends their sessions afterwards ends this sign-in too. */
   | { readonly kind: 'signed_in'; readonly person: Person; readonly created: boolean; readonly epoch: number }
   | { readonly kind: 'refused'; readonly reason: SignInRefusal | 'replayed' };
-type Admitted = { readonly person: Person; readonly created: boolean };
 
 export type SignInProof = {
   readonly assertion: UpstreamAssertion;
@@ -122,15 +109,6 @@ async function signedIn(tx: TenantTx, admitted: Admitted): Promise<SignInOutcome
   return { kind: 'signed_in', ...admitted, epoch };
 }
 
-/** What the person who signs in is known by at this connection, whatever their address. */
-function linkKeys(ctx: Context, connectionKey: string, assertion: UpstreamAssertion): readonly KeyHash[] {
-  const { issuer, subject, directoryIds } = assertion;
-  return [
-    identityKeyText(connectionKey, issuer, subject),
-    ...directoryIds.map((id) => externalIdKeyText(connectionKey, id)),
-  ].map((text) => ctx.keyHash(text));
-}
-
 /** An address makes no account another one's way back in: whom somebody suspended signs in as is for an administrator (T121). */
 async function keptApart(tx: TenantTx, links: readonly KeyHash[], step: SignInStep): Promise<SignInStep> {
   if (step.kind !== 'known' || step.link !== 'email') return step;
@@ -200,147 +178,4 @@ async function loadFacts(
       domainOwnedElsewhere: ids.domainOwnedElsewhere,
     },
   };
-}
-
-function admitKnown(
-  ctx: Context,
-  assertion: UpstreamAssertion,
-  connectionKey: string,
-  read: SubjectRead,
-  link: null | 'directory' | 'email',
-): Decision<Admitted> {
-  const { userId } = read.person;
-  const barred = bar(read.homeFacts);
-  const changes: Change[] = [];
-  const events = [];
-  if (link !== null) {
-    changes.push(linkIdentity(ctx, userId, assertion, link));
-    events.push(
-      done('identity.linked', 'user', userId, { by: link, connection: connectionKey, method: assertion.method }),
-    );
-    if (read.homeFacts.suspension !== null) {
-      changes.push({ kind: 'hold_keys', subjectId: userId, hashes: linkKeys(ctx, connectionKey, assertion) });
-    }
-    if (link === 'email' && !read.profile.emailVerified) {
-      // Whoever set this password never proved the address (T29): only the person whom the IdP vouches for keeps a way in.
-      changes.push(
-        { kind: 'end_password', userId },
-        { kind: 'end_invitations', userId },
-        { kind: 'end_sessions', subjectId: userId, subjectKind: 'user' },
-        { kind: 'update_profile', userId, profile: {}, emailVerified: true },
-      );
-    }
-  }
-  changes.push(...assertedGroups(assertion, userId, read));
-  if (barred === null) {
-    changes.push({ kind: 'record_sign_in', userId, at: ctx.now() });
-    events.push(done('sign_in.completed', 'user', userId, { method: assertion.method, connection: connectionKey }));
-  } else {
-    events.push(
-      denied('sign_in.barred', 'user', userId, barred, { method: assertion.method, connection: connectionKey }),
-    );
-  }
-  return { outcome: { person: read.person, created: false }, changes, events };
-}
-
-function admitNew(
-  ctx: Context,
-  tenantId: TenantId,
-  assertion: UpstreamAssertion,
-  config: ConfigInForce,
-  approval: 'approved' | 'pending',
-  inherits: SuspensionId | null,
-  keys: readonly KeyHash[],
-): Decision<Admitted> {
-  const userId = ctx.newId<UserId>();
-  const email = assertion.email;
-  if (email === null) throw new Error('a person without an address is never created at sign-in');
-  const profile = {
-    userName: email,
-    email,
-    givenName: assertion.givenName,
-    familyName: assertion.familyName,
-    displayName: assertion.displayName,
-    department: null,
-    locale: null,
-    timeZone: null,
-  };
-  const origin = approval === 'pending' ? 'signup' : 'jit';
-  const changes: Change[] = [
-    { kind: 'create_user', userId, profile, emailVerified: assertion.emailVerified, origin, approval },
-    linkIdentity(ctx, userId, assertion, approval === 'pending' ? 'registration' : 'jit'),
-  ];
-  const events = [
-    done('user.created', 'user', userId, { origin, method: assertion.method }),
-    done('identity.linked', 'user', userId, { by: origin, method: assertion.method }),
-  ];
-  if (inherits !== null) {
-    const suspensionId = ctx.newId<SuspensionId>();
-    changes.push(
-      { kind: 'suspend', suspensionId, subjectId: userId, by: ctx.caller.actor, reason: null, inheritedFrom: inherits },
-      { kind: 'hold_keys', subjectId: userId, hashes: keys },
-    );
-    events.push(done('user.suspension_inherited', 'user', userId, { suspensionId, inheritedFrom: inherits }));
-  } else if (
-    approval === 'approved' &&
-    config.settings.initialAccess === 'default_role' &&
-    config.settings.defaultRole !== null
-  ) {
-    const role = findRole(config.settings.defaultRole, config.roles);
-    if (role !== null) {
-      changes.push({
-        kind: 'grant_role',
-        source: 'default',
-        grantId: ctx.newId<GrantId>(),
-        subjectId: userId,
-        roleId: role.roleId,
-      });
-      events.push(done('role.given_by_default', 'user', userId, { role: config.settings.defaultRole }));
-    }
-  }
-  if (approval === 'pending') {
-    const requestId = ctx.newId<RequestId>();
-    changes.push({
-      kind: 'put_access_request',
-      requestId,
-      requestKind: 'sso_signup',
-      email,
-      subjectId: userId,
-      message: null,
-    });
-    events.push(done('access.requested', 'user', userId, { kind: 'sso_signup' }));
-  }
-  if (assertion.groups.kind === 'named') {
-    changes.push({
-      kind: 'assert_groups',
-      userId,
-      connectionId: assertion.connectionId,
-      values: assertion.groups.values,
-    });
-  }
-  changes.push({ kind: 'record_sign_in', userId, at: ctx.now() });
-  return { outcome: { person: { tenantId, userId }, created: true }, changes, events };
-}
-
-function linkIdentity(
-  ctx: Context,
-  userId: UserId,
-  assertion: UpstreamAssertion,
-  by: Extract<Change, { kind: 'link_identity' }>['by'],
-): Change {
-  const { connectionId, issuer, subject } = assertion;
-  return { kind: 'link_identity', identityId: ctx.newId<IdentityId>(), userId, connectionId, issuer, subject, by };
-}
-
-/** Overage says nothing and so changes nothing; a missing claim says "none", since some IdPs omit an empty one. */
-function assertedGroups(assertion: UpstreamAssertion, userId: UserId, read: SubjectRead): readonly Change[] {
-  if (assertion.groups.kind === 'overage') return [];
-  const values = assertion.groups.kind === 'named' ? [...assertion.groups.values].sort() : [];
-  const known = read.homeFacts.groups
-    .flatMap((group) =>
-      group.kind === 'asserted' && group.connectionId === assertion.connectionId ? [group.value] : [],
-    )
-    .sort();
-  if (values.length === known.length && values.every((value, index) => value === known[index])) return [];
-  return [{ kind: 'assert_groups', userId, connectionId: assertion.connectionId, values }];
 }
