@@ -1,10 +1,11 @@
 import type { TenantConfig } from '../core/config.ts';
 import type { ConfigChange } from '../core/config-change.ts';
 import type { AccessDifference } from '../core/plan-access.ts';
-import { type ConnectionSettings, roleLabel, type SecretRef } from '../core/tenant.ts';
+import { roleLabel, type SecretRef } from '../core/tenant.ts';
 import { type ConfigReport, planConfig } from '../operations/plan-config.ts';
 import { readSecret } from '../settings.ts';
 import type { Command } from './command.ts';
+import { changedFields, connectionText } from './connection-text.ts';
 import { shown } from './shown.ts';
 import { filesOf, impossible } from './tenant-files.ts';
 import { reasonText } from './users.ts';
@@ -112,35 +113,6 @@ function changeText(change: ConfigChange): string {
 
 const value = (one: string | boolean | null) => (one === null ? 'none' : String(one));
 const rightsText = (rights: readonly string[]) => (rights.length === 0 ? '' : ` (${rights.join(', ')})`);
-
-function connectionText(connection: ConnectionSettings): string {
-  const ways = [connection.protocol, connection.scim ? 'scim' : null].filter((way) => way !== null);
-  return [...ways, ...connection.domains].join(', ');
-}
-
-/** Each field that differs, as `from -> to`; long ones by name alone. */
-function changedFields(from: ConnectionSettings, to: ConnectionSettings): readonly string[] {
-  const before = flat(from);
-  const after = flat(to);
-  return [...new Set([...before.keys(), ...after.keys()])]
-    .filter((key) => before.get(key) !== after.get(key))
-    .map((key) => {
-      const texts = [before.get(key) ?? 'none', after.get(key) ?? 'none'];
-      return texts.some((text) => text.length > 100) ? `${key} is another` : `${key} ${texts.join(' -> ')}`;
-    });
-}
-
-function flat(connection: ConnectionSettings): ReadonlyMap<string, string> {
-  const nested =
-    connection.protocol === 'oidc' ? connection.oidc : connection.protocol === 'saml' ? connection.saml : {};
-  const common = Object.entries(connection).filter(([key]) => key !== 'oidc' && key !== 'saml');
-  return new Map(
-    [...common, ...Object.entries(nested)].map(([key, one]) => [
-      key,
-      typeof one === 'string' ? one : JSON.stringify(one),
-    ]),
-  );
-}
 
 function differenceText(difference: AccessDifference): string {
   const { tenant, subject, gains, loses, keeps, endsSessions } = difference;

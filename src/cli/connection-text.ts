@@ -1,0 +1,52 @@
+// A connection in a plan, as a person reads it.
+
+import { canonical } from '../core/canonical.ts';
+import type { DirectorySettings } from '../core/directory-settings.ts';
+import type { ConnectionSettings } from '../core/tenant.ts';
+
+const MOST_SHOWN = 100;
+
+/** What a connection is, in a few words: how people sign in, whether a directory pushes and how it is kept in hand, its domains. */
+export function connectionText({ protocol, scim, scimHeld, enabled, directory, domains }: ConnectionSettings): string {
+  const pushes = scim ? `scim${scimHeld ? ' held' : ''}${directory.guard === null ? '' : ' guarded'}` : null;
+  return [...(enabled ? [] : ['off']), protocol, pushes, ...domains].filter((word) => word !== null).join(', ');
+}
+
+/** Each field that differs, as `from -> to`; long ones by name alone. */
+export function changedFields(from: ConnectionSettings, to: ConnectionSettings): readonly string[] {
+  const before = flat(from);
+  const after = flat(to);
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((key) => before.get(key) !== after.get(key))
+    .map((key) => changeText(key, before.get(key), after.get(key)));
+}
+
+function changeText(key: string, before: string | undefined, after: string | undefined): string {
+  const long = [before, after].some((text) => text !== undefined && text.length > MOST_SHOWN);
+  if (!long) return `${key} ${before ?? 'none'} -> ${after ?? 'none'}`;
+  return `${key} is ${before === undefined ? 'new' : after === undefined ? 'gone' : 'another'}`;
+}
+
+/** Every field by a name of its own, that of the file; one that says nothing is left out. */
+function flat(connection: ConnectionSettings): ReadonlyMap<string, string> {
+  const nested =
+    connection.protocol === 'oidc' ? connection.oidc : connection.protocol === 'saml' ? connection.saml : {};
+  const common = Object.entries(connection).filter(([key]) => key !== 'oidc' && key !== 'saml' && key !== 'directory');
+  return new Map(
+    [...common, ...Object.entries(nested), ...directoryFields(connection.directory)].flatMap(([key, one]) =>
+      one === null || one === undefined ? [] : [[key, typeof one === 'string' ? one : canonical(one)]],
+    ),
+  );
+}
+
+/** One by one, so that a reader sees a guard go. */
+function directoryFields({ guard, requestLog, schemas, ...rest }: DirectorySettings): (readonly [string, unknown])[] {
+  const line = guard === null ? null : `${guard.people} people or ${guard.percent} % within ${guard.minutes} minutes`;
+  const fields: readonly (readonly [string, unknown])[] = [
+    ...Object.entries(rest),
+    ['guard', line],
+    ...Object.entries(requestLog).map(([key, one]) => [`requestLog.${key}`, one] as const),
+    ...schemas.map((schema) => [`schemas[${schema.urn}]`, canonical(schema)] as const),
+  ];
+  return fields.map(([key, one]) => [`directory.${key}`, one]);
+}
