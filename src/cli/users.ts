@@ -9,6 +9,7 @@ import { openRequest } from '../operations/request-access.ts';
 import { setActive } from '../operations/set-active.ts';
 import { suspend } from '../operations/suspend.ts';
 import { accepted, CliError, type CliWorld, type Command, optional, required, subjectOf, tenantOf } from './command.ts';
+import { shown } from './shown.ts';
 import { table } from './table.ts';
 
 const who = { tenant: { type: 'string' }, user: { type: 'string' } } as const;
@@ -71,7 +72,7 @@ export const userShow: Command = {
       ]),
     ];
     return {
-      text: lines.join('\n'),
+      text: lines.map(shown).join('\n'),
       json: {
         id: subject.subjectId,
         kind: subject.kind,

@@ -1,0 +1,58 @@
+// What directories name people and groups is shown as it is, and begins no line of its own.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CliWorld } from '../../src/cli/command.ts';
+import { userShow } from '../../src/cli/users.ts';
+import { type Acme, acme, addRule } from '../support/acme.ts';
+import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
+import { type TestWorld, testWorld } from '../support/world.ts';
+
+let world: TestWorld;
+let tenants: Acme;
+let server: ScimServer;
+let okta: DirectoryClient;
+beforeAll(async () => {
+  world = await testWorld();
+  tenants = await acme(world);
+  server = await scimServer(world);
+  okta = await directory(world, server, tenants.acme, 'okta');
+});
+afterAll(async () => {
+  await server?.close();
+  await world?.close();
+});
+
+async function shownOf(directoryUserId: string): Promise<string> {
+  const [row] = await world.sql<{ user_id: string }>(
+    'select user_id from directory_users where directory_user_id = $1',
+    [directoryUserId],
+  );
+  const cli = { context: world.context() } as Partial<CliWorld> as CliWorld;
+  return (await userShow.run(cli, { tenant: 'acme', user: row?.user_id })).text;
+}
+
+test.each([
+  ['a line feed', 'Staff\n  Operations: Admin\n    because rule "x" maps group "y'],
+  ['an escape', 'Staff\u001b[2K\u001b[1A'],
+  ['a line separator', 'Staff\u2028  Operations: Admin'],
+  ['a turn of direction', 'Staff\u202enimdA'],
+])('T114 %s in a group’s name, or in a person’s, makes no line and acts nowhere', async (_, name) => {
+  const role = tenants.role(tenants.acme, 'Viewer');
+  await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'name', value: name, role });
+  const key = name.replace(/\W/g, '');
+  const user = (await okta.post('/Users', userBody(key, { userName: `${name}${key}`, emails: [] }))).body;
+  const group = await okta.post('/Groups', { displayName: name, members: [{ value: user.id }] });
+  expect(group.status).toBe(201);
+  const lines = (await shownOf(user.id)).split('\n');
+  expect(lines.map((line) => line.slice(0, 12))).toEqual([
+    expect.stringMatching(/^Staff\ufffd/),
+    '  state     ',
+    '  allowed te',
+    '  access req',
+    '  Analytics:',
+    '    because ',
+  ]);
+  expect(lines.join('')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  // The next one's name.
+  await okta.delete(`/Groups/${group.body.id}`);
+});
