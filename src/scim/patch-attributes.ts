@@ -56,7 +56,10 @@ export function readTarget({ schema, notes }: Pick<PatchWork, 'schema' | 'notes'
   return target;
 }
 
-/** What the keys of an operation without a path come to, in order; keys that no schema has are passed over. */
+/**
+ * What the keys of an operation without a path come to, in order. Keys that no schema has are passed over, and so is `meta`: a client may
+ * send back what it read, which is not so any more (RFC 7643 §3.1).
+ */
 export function readKeys(
   work: Pick<PatchWork, 'schema' | 'notes'>,
   values: JsonObject,
@@ -64,6 +67,8 @@ export function readKeys(
   readMembers(values);
   return Object.keys(values).flatMap((key): readonly (readonly [PatchTarget, JsonValue])[] => {
     const target = readKey(work, key);
+    if (target?.kind === 'attribute' && target.path.extension === null && target.path.attribute.name === 'meta')
+      return [];
     if (target !== undefined) return [[target, values[key] as JsonValue]];
     note(work.notes, unknownAttribute);
     return [];

@@ -156,6 +156,26 @@ describe('§3.5.2 PATCH of a group', () => {
   });
 });
 
+describe('§3.5.2 PATCH without a path', () => {
+  test('RFC 7643 §3.1 passes over the meta of a resource that was read before; a path to it is 400 mutability', async () => {
+    for (const [path, read] of [
+      [`/Users/`, await made(okta)],
+      [`/Groups/`, await group()],
+    ] as const) {
+      const at = path + read.id;
+      const { schemas, id, meta } = read;
+      for (const displayName of [fresh(), fresh()]) {
+        const answer = await okta.patch(at, { op: 'replace', value: { schemas, id, meta, displayName } });
+        expect([path, answer.status < 300, (await okta.get(at)).body.displayName]).toEqual([path, true, displayName]);
+      }
+      const { meta: now } = (await okta.get(at)).body;
+      expect([now.created, now.version]).toEqual([meta.created, 'W/"3"']);
+      const evil = await okta.patch(at, { op: 'replace', path: 'meta', value: { ...now, version: 'W/"9"' } });
+      expect(refusedAs(evil)).toEqual([400, 'mutability']);
+    }
+  });
+});
+
 describe('§3.5.2.3 replace with a value filter that matches nothing', () => {
   const work = { type: 'work', value: '1' };
   const fax = (op: string) => ({ op, path: 'phoneNumbers[type eq "fax"].value', value: '3' });
