@@ -1,24 +1,15 @@
-// The messages of a bulk (RFC 7644 §3.7): a request is cut into its operations before any of them is parsed, so that megabytes of
-// them hold nobody up, and an operation that is broken breaks no other.
+// The messages of a bulk (RFC 7644 §3.7): the request as its operations, each read by itself, so that one that is broken breaks no
+// other; and the answer.
 
 import { isUtf8 } from 'node:buffer';
+import { type BulkPiece, cutBulk } from './bulk-pieces.ts';
 import { refersTo } from './bulk-references.ts';
 import { invalidPath, invalidSyntax, invalidValue, ScimError, tooLarge } from './errors.ts';
-import {
-  checkValue,
-  defaultLimits,
-  isArray,
-  isObject,
-  type JsonValue,
-  jsonOf,
-  parseJson,
-  readMembers,
-  stringEnd,
-} from './json.ts';
-import { MAX_VALUES, PIECE, type ReadJson, readJsonInPieces, tooManyValues } from './json-pieces.ts';
+import { checkValue, defaultLimits, isObject, type JsonValue, jsonOf, parseJson, readMembers } from './json.ts';
+import { PIECE, type ReadJson, readJsonInPieces } from './json-pieces.ts';
 import type { Pace } from './pace.ts';
-import { missingSchemas, type Notes, note } from './quirks.ts';
-import { nameKey } from './schema.ts';
+import { checkMessage } from './patch-message.ts';
+import type { Notes } from './quirks.ts';
 
 /**
  * What /ServiceProviderConfig promises, and what a request over it is told. A thousand users of the usual size are half a megabyte;
@@ -74,16 +65,17 @@ export function payloadTooLarge(limit: number): ScimError {
 /**
  * The operations of a bulk request, in order.
  *
- * Refuses the request with 413 more operations or bytes than {@link bulkLimits}, naming the limit, and more values than memory is
- * for; with 400 invalidSyntax a body of another form; with 400 invalidValue a `failOnErrors` below 1. Refuses an operation alone for what would refuse a single request
- * (T43, T49), for a missing or doubled `bulkId` of a POST (400 invalidValue) and for any path but `/Users` and `/Groups`, with an id
- * except for a POST (400 invalidPath). RFC 7644 §3.7, §3.7.4. Does not look into what the operations say of a resource.
+ * Refuses the request with 413 more operations than {@link bulkLimits}, naming the limit, and more values than memory is for; with 400
+ * invalidSyntax a body of another form; with 400 invalidValue a `failOnErrors` below 1. Refuses an operation alone for what would
+ * refuse a single request (T43, T49), for a missing or doubled `bulkId` of a POST (400 invalidValue) and for any path but `/Users`
+ * and `/Groups`, with an id except for a POST (400 invalidPath). RFC 7644 §3.7, §3.7.4. Does not look into what the operations say of
+ * a resource, nor at the size of the body.
  */
 export async function readBulk(bytes: Uint8Array, notes: Notes, pace: Pace): Promise<BulkRequest> {
   if (!isUtf8(bytes)) throw invalidSyntax('The request body is not UTF-8.');
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
   await pace();
-  const { envelope, pieces } = cut(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+  const { envelope, pieces } = cutBulk(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text, bulkLimits.maxOperations);
   await pace();
   const failOnErrors = readEnvelope(envelope, notes);
   if (pieces.length === 0) throw invalidSyntax('The request body has no Operations.');
@@ -95,98 +87,19 @@ export async function readBulk(bytes: Uint8Array, notes: Notes, pace: Pace): Pro
   return { failOnErrors, operations: withoutDoubles(operations) };
 }
 
-type Piece = { readonly text: string; readonly members: number };
-
-/** The text of each operation, and the text around them. What is no JSON is found when the pieces are parsed. */
-function cut(json: string): { readonly envelope: string; readonly pieces: readonly Piece[] } {
-  const pieces: Piece[] = [];
-  let envelope: string | null = null;
-  /** Where the list begins; -1 outside of it. */
-  let list = -1;
-  let start = 0;
-  let members = 0;
-  let values = 0;
-  let depth = 0;
-  let name = '';
-  const end = (at: number) => {
-    const text = json.slice(start, at);
-    if (pieces.length > 0 || text.trim() !== '') pieces.push({ text, members });
-    if (pieces.length > bulkLimits.maxOperations) {
-      throw tooLarge(`The number of operations exceeds the maxOperations (${bulkLimits.maxOperations}).`);
-    }
-    start = at + 1;
-    members = 0;
-  };
-  for (let at = 0; at < json.length; at++) {
-    switch (json.charCodeAt(at)) {
-      case 0x22: {
-        const close = stringEnd(json, at);
-        if (close === -1) throw invalidSyntax('The request body is not JSON.');
-        if (depth === 1) name = json.slice(at, close + 1);
-        at = close;
-        break;
-      }
-      case 0x3a:
-        members++;
-        break;
-      case 0x2c:
-        if (++values > MAX_VALUES) throw tooManyValues();
-        if (list !== -1 && depth === 2) end(at);
-        break;
-      case 0x5b:
-      case 0x7b:
-        if (++values > MAX_VALUES) throw tooManyValues();
-        if (++depth > defaultLimits.depth) {
-          throw invalidSyntax(`The request body is nested deeper than ${defaultLimits.depth} levels.`);
-        }
-        if (
-          depth === 2 &&
-          envelope === null &&
-          json[at] === '[' &&
-          nameKey(String(jsonOf(name || '""'))) === 'operations'
-        ) {
-          list = at;
-          start = at + 1;
-          members = 0;
-        }
-        break;
-      case 0x5d:
-      case 0x7d:
-        if (--depth !== 1 || list === -1) break;
-        if (json[at] !== ']') throw invalidSyntax('The request body is not JSON.');
-        end(at);
-        envelope = `${json.slice(0, list)}[]${json.slice(at + 1)}`;
-        list = -1;
-        break;
-    }
-  }
-  return { envelope: envelope ?? json, pieces };
-}
-
 function readEnvelope(envelope: string, notes: Notes): number | null {
   if (envelope.length > ENVELOPE) throw tooLarge(`A bulk has more than ${ENVELOPE} characters beside its operations.`);
   const body = parseJson(Buffer.from(envelope), defaultLimits);
   if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
   const members = readMembers(body);
-  checkSchema(members.get('schemas'), notes);
+  checkMessage(members.get('schemas'), REQUEST_SCHEMA, notes);
   const limit = members.get('failonerrors') ?? null;
   if (limit === null) return null;
   if (!Number.isSafeInteger(limit) || Number(limit) < 1) throw invalidValue('failOnErrors is not a number from 1 on.');
   return Number(limit);
 }
 
-function checkSchema(value: JsonValue | undefined, notes: Notes): void {
-  if (value === undefined || value === null || (isArray(value) && value.length === 0)) {
-    note(notes, missingSchemas);
-    return;
-  }
-  const urns = isArray(value) ? value : [value];
-  if (!urns.some((urn) => typeof urn === 'string' && nameKey(urn) === nameKey(REQUEST_SCHEMA))) {
-    throw invalidSyntax(`The request body's schemas should name ${REQUEST_SCHEMA}.`);
-  }
-}
-
-async function parsePiece({ text, members }: Piece, pace: Pace): Promise<ReadJson> {
+async function parsePiece({ text, members }: BulkPiece, pace: Pace): Promise<ReadJson> {
   // An operation may be as long as the whole bulk.
   if (text.length > PIECE) return readJsonInPieces(Buffer.from(text), defaultLimits, pace);
   const value = jsonOf(text);

@@ -3,8 +3,9 @@
 import { invalidCount, invalidFilter, invalidSyntax, invalidValue } from './errors.ts';
 import { type FilterNode, parseFilter } from './filter.ts';
 import { isArray, isObject, type JsonValue, readMembers } from './json.ts';
+import { checkMessage } from './patch-message.ts';
 import { compileProjection, type Projection } from './projection.ts';
-import { missingSchemas, type Notes, note } from './quirks.ts';
+import type { Notes } from './quirks.ts';
 import { type AttributePath, findAttribute, nameKey, type ResourceSchema } from './schema.ts';
 import { sortPath } from './sort-sql.ts';
 
@@ -143,11 +144,7 @@ const LISTS: ReadonlySet<string> = new Set(['attributes', 'excludedAttributes'])
 export function searchParameters(body: JsonValue, notes: Notes): QueryParameters {
   if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
   const members = readMembers(body);
-  const schemas = members.get('schemas') ?? null;
-  if (schemas === null) note(notes, missingSchemas);
-  else if (!isArray(schemas) || !schemas.some((urn) => typeof urn === 'string' && nameKey(urn) === SEARCH_KEY)) {
-    throw invalidSyntax(`The request body's schemas should name ${SEARCH_SCHEMA}.`);
-  }
+  checkMessage(members.get('schemas'), SEARCH_SCHEMA, notes);
   return {
     getAll: (name) => {
       const value = members.get(nameKey(name)) ?? null;
@@ -155,8 +152,6 @@ export function searchParameters(body: JsonValue, notes: Notes): QueryParameters
     },
   };
 }
-
-const SEARCH_KEY = nameKey(SEARCH_SCHEMA);
 
 function textOf(name: string, value: JsonValue): string {
   if (LISTS.has(name) && isArray(value) && value.every((item) => typeof item === 'string')) return value.join(',');

@@ -24,10 +24,7 @@ const PATCH_SCHEMA = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
 export function readPatch(body: JsonValue, notes: Notes): readonly PatchOperation[] {
   if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
   const members = readMembers(body);
-  const urns = readUrns(members.get('schemas'), notes);
-  if (urns !== null && !urns.some((urn) => nameKey(urn) === nameKey(PATCH_SCHEMA))) {
-    throw invalidSyntax(`The request body's schemas should name ${PATCH_SCHEMA}.`);
-  }
+  checkMessage(members.get('schemas'), PATCH_SCHEMA, notes);
   const operations = members.get('operations');
   if (!isArray(operations) || operations.length === 0) throw invalidSyntax('The request body has no Operations.');
   if (operations.length > MAX_OPERATIONS) throw tooLarge(`A PATCH may have ${MAX_OPERATIONS} operations at most.`);
@@ -55,6 +52,16 @@ function readUrns(value: JsonValue | undefined, notes: Notes): readonly string[]
   const urns = isArray(value) ? value : [value];
   if (!urns.every((urn) => typeof urn === 'string')) throw invalidSyntax('schemas is not a list of URNs.');
   return urns;
+}
+
+/**
+ * Checks that a body is this message: its `schemas` name it, or nothing at all, which is noted. Refuses with 400 invalidSyntax any
+ * other.
+ */
+export function checkMessage(value: JsonValue | undefined, urn: string, notes: Notes): void {
+  const urns = readUrns(value, notes);
+  if (urns === null || urns.some((one) => nameKey(one) === nameKey(urn))) return;
+  throw invalidSyntax(`The request body's schemas should name ${urn}.`);
 }
 
 /**

@@ -412,8 +412,11 @@ describe('RFC 7644 §3.4.3 a search by POST', () => {
       cursor: null,
     });
     expect(namesOf(answer)).toEqual(['echo']);
-    const bare = await okta.post('/Users/.search', { count: 1 });
-    expect(bare.body.itemsPerPage).toBe(1);
+    // As a PATCH, without its schemas or with its own alone.
+    for (const schemas of [{}, { schemas: [] }, { schemas: searchUrn }]) {
+      const bare = await okta.post('/Users/.search', { ...schemas, count: 1 });
+      expect([schemas, bare.body.itemsPerPage]).toEqual([schemas, 1]);
+    }
   });
 
   test.each([
