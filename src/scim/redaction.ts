@@ -111,3 +111,13 @@ export function clean(text: string, length: number): string {
       .replace(/\p{Cc}/gu, '\ufffd'),
   );
 }
+
+const MAX_PATH = 299;
+/** Nearly every path is so: a type and an id. No token of ours is, which has a `_`, nor another one, with its dots or blanks. */
+const PLAIN_PATH = /^[A-Za-z0-9/-]{0,60}$/;
+
+/** The path of a request, below its directory: whoever put a token there did so by mistake. */
+export function shownPath(segments: readonly string[]): string {
+  const path = segments.join('/');
+  return PLAIN_PATH.test(path) ? path : clean(path, MAX_PATH);
+}

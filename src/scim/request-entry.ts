@@ -8,7 +8,7 @@ import type { KeptBody, PageSeen, ReadSeen, RequestNote, ScimRequest } from '../
 import type { JsonValue } from './json.ts';
 import { requestSigns } from './profiles.ts';
 import { type Notes, quirkOf } from './quirks.ts';
-import { clean, shownQuery, withoutSecrets } from './redaction.ts';
+import { clean, shownPath, shownQuery, withoutSecrets } from './redaction.ts';
 import type { Reply } from './respond.ts';
 import { bodySeen } from './seen-body.ts';
 
@@ -41,7 +41,6 @@ export type SeenRequest = {
   readonly signs: readonly string[];
 };
 
-const MAX_PATH = 300;
 export const MAX_USER_AGENT = 200;
 const MAX_CONTENT_TYPE = 100;
 
@@ -65,7 +64,6 @@ export function seenRequest({ at, request, reply, path: given, query, notes }: A
 /** The request as one line of the log, and its body where that is kept. */
 export function loggedRequest(answered: Answered): { readonly request: ScimRequest; readonly kept: KeptBody | null } {
   const { directory, request, source, reply, notes, query } = answered;
-  const path = (answered.path ?? ['…']).map((segment) => `/${segment}`).join('');
   const error = errorOf(reply);
   const agent = request.headers['user-agent'];
   return {
@@ -75,7 +73,7 @@ export function loggedRequest(answered: Answered): { readonly request: ScimReque
       credentialId: directory.credentialId,
       source: source === '' ? null : clean(source, 64),
       method: clean(request.method ?? '', 10),
-      path: clean(path === '' ? '/' : path, MAX_PATH),
+      path: `/${shownPath(answered.path ?? ['…'])}`,
       query: shownQuery(query),
       status: reply?.status ?? null,
       scimType: error?.scimType ?? null,

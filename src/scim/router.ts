@@ -18,6 +18,7 @@ import { CredentialEnded, type Exchange, type Handler } from './exchange.ts';
 import { deleteGroup, getGroup, patchGroup, postGroup, putGroup } from './groups.ts';
 import { noMe } from './me.ts';
 import type { Notes } from './quirks.ts';
+import { shownPath } from './redaction.ts';
 import type { RequestLog } from './request-log.ts';
 import { errorReply, failureReply, type Reply, send } from './respond.ts';
 import { listAll, listGroups, listUsers, searchAll, searchGroups, searchUsers } from './search.ts';
@@ -202,7 +203,8 @@ async function handle(
   }
   const { method } = request;
   const durationMs = Math.round(performance.now() - started);
-  const at = directory === null ? {} : { tenant: ask?.tenant, connection: ask?.connection, path: ask?.path?.join('/') };
+  const at =
+    directory === null ? {} : { tenant: ask?.tenant, connection: ask?.connection, path: shownPath(ask?.path ?? ['…']) };
   // Only what an authenticated directory asked for is named, and never its query: that may hold addresses, or a token (T53, T113).
   log.info(
     { requestId, method, ...at, status: response.statusCode, ms: durationMs, ...(notes.length > 0 ? { notes } : {}) },

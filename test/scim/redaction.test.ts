@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { shownQuery, withoutSecrets } from '../../src/scim/redaction.ts';
+import type { Log } from '../../src/context.ts';
+import { shownPath, shownQuery, withoutSecrets } from '../../src/scim/redaction.ts';
+import { acme } from '../support/acme.ts';
+import { directory, scimServer } from '../support/scim.ts';
+import { silent, testWorld } from '../support/world.ts';
 
 const secret = 'Correct-Horse-9';
 const filters = [
@@ -56,4 +60,32 @@ test('the failing twin: what names no secret stays as it was sent', () => {
     path: 'password',
     value: '[redacted]',
   });
+});
+
+test('T53 T113 nor is a token shown in a path, short or long, nor a control character, nor the whole of a long one', () => {
+  const token = `dbs_abcdefgh1234_${'x'.repeat(43)}`;
+  expect(shownPath(['Users', token])).toBe('Users/[redacted]');
+  expect(shownPath(['dbs_12345678'])).toBe('[redacted]');
+  expect(shownPath(['Users', 'Bearer abcdefgh'])).toBe('Users/[redacted]');
+  expect(shownPath(['Users', 'a\nb'])).toBe('Users/a\ufffdb');
+  expect(shownPath(['Users', 'y'.repeat(5_000)])).toHaveLength(299);
+  expect(shownPath(['Users', '01a20120-b826-7c46-a19a-bb40af405875'])).toBe(
+    'Users/01a20120-b826-7c46-a19a-bb40af405875',
+  );
+});
+
+test('T113 nor in the server’s own log', async () => {
+  const world = await testWorld();
+  const lines: string[] = [];
+  const log: Log = { ...silent, info: (facts, text) => lines.push(JSON.stringify([facts, text])) };
+  const server = await scimServer(world, { log });
+  try {
+    const okta = await directory(world, server, (await acme(world)).acme, 'okta');
+    expect((await okta.get(`/Users/${okta.token}`)).status).toBe(404);
+    expect((await okta.get('/Users')).status).toBe(200);
+  } finally {
+    await server.close();
+    await world.close();
+  }
+  expect(lines.map((line) => /"path":"(.*?)"/.exec(line)?.[1])).toEqual(['Users/[redacted]', 'Users']);
 });
