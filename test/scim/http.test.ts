@@ -380,6 +380,24 @@ describe('T58 T60 a failure', () => {
   });
 });
 
+test('T53 T113 the log line of a request with a wrong token says which directory it was for and which token, and holds no secret', async () => {
+  logged.length = 0;
+  const [, prefix] = okta.token.split('_');
+  const wrong = `dbs_${prefix}_${'A'.repeat(43)}`;
+  expect((await raw('GET', '/scim/v2/acme/okta/Users/x?filter=y', bearer(wrong))).status).toBe(401);
+  expect(logged.map(({ facts }) => facts)).toEqual([
+    expect.objectContaining({
+      status: 401,
+      tenant: 'acme',
+      connection: 'okta',
+      token: 'a token of a directory',
+      prefix,
+    }),
+  ]);
+  expect(logged[0]?.facts).not.toHaveProperty('path');
+  expect(JSON.stringify(logged)).not.toContain('A'.repeat(10));
+});
+
 test('each request is one log line: its id, who, what, the answer and what was read otherwise than sent', async () => {
   logged.length = 0;
   const made = await okta.post('/Users', { ...userBody(fresh()), password: 'T41-canary', active: 'False' });
