@@ -16,19 +16,27 @@ export type Drain = {
 
 export function makeDrain(): Drain {
   let draining = false;
-  const underWay = new Set<ServerResponse>();
+  // Places that are taken again. A Set that loses as many as it gains leaves tables behind, and each keeps what was in it until the
+  // whole memory is gone through: every answer of a busy minute.
+  const underWay: (ServerResponse | null)[] = [];
+  const free: number[] = [];
   return {
     watch(response) {
       if (draining) response.setHeader('connection', 'close');
-      underWay.add(response);
-      response.once('close', () => underWay.delete(response));
+      const place = free.pop() ?? underWay.length;
+      underWay[place] = response;
+      response.once('close', () => {
+        underWay[place] = null;
+        free.push(place);
+      });
     },
     isDraining: () => draining,
     async drain(server, seconds, noticeSeconds) {
       const deadline = setTimeout(() => server.closeAllConnections(), seconds * 1000);
       draining = true;
       // A client that is promised its connection would send the next request just as it is closed.
-      for (const response of underWay) if (!response.headersSent) response.setHeader('connection', 'close');
+      for (const response of underWay)
+        if (response !== null && !response.headersSent) response.setHeader('connection', 'close');
       await sleep(Math.min(noticeSeconds, seconds) * 1000);
       // A connection that just became idle would otherwise wait for its client's next request.
       const idle = setInterval(() => server.closeIdleConnections(), 50);

@@ -10,6 +10,10 @@ export type Gathering = <Item, Result>(
 ) => Promise<Result>;
 
 type Group = { readonly items: unknown[]; readonly results: Promise<readonly unknown[]> };
+/** Those who wait for the next turn; null while nobody does. */
+type Line = { group: Group | null };
+
+const MAX_IDLE = 5_000;
 
 /**
  * Whoever comes while others are at work on the key waits for its next turn with those who are alike, `most` at a time: one act for
@@ -17,22 +21,40 @@ type Group = { readonly items: unknown[]; readonly results: Promise<readonly unk
  * runs. Where an act fails, it fails for all whom it was for.
  */
 export function gathering(rule: { readonly most: number; readonly turn: Shares }): Gathering {
-  const waiting = new Map<string, Group>();
+  const lines = new Map<string, Line>();
+
+  // As in shares.ts: what is soon asked for again is not forgotten at once.
+  const lineOf = (kind: string): Line => {
+    const known = lines.get(kind);
+    if (known !== undefined) return known;
+    if (lines.size >= MAX_IDLE) for (const [other, { group }] of lines) if (group === null) lines.delete(other);
+    const line: Line = { group: null };
+    lines.set(kind, line);
+    return line;
+  };
 
   const open = <Item, Result>(
     key: string,
-    kind: string,
+    line: Line,
     first: Item,
     act: (items: readonly Item[]) => Promise<readonly Result[]>,
   ): Group => {
     const items = [first];
-    const results = rule.turn(key, () => {
-      // Nobody joins those who have begun.
-      if (waiting.get(kind)?.items === items) waiting.delete(kind);
-      return act(items);
-    });
+    const leave = () => {
+      if (line.group?.items === items) line.group = null;
+    };
+    const turn = () =>
+      rule.turn(key, () => {
+        // Nobody joins those who have begun.
+        leave();
+        return act(items);
+      });
+    // Not at once, for a turn that is free would begin before anybody could join.
+    const results = Promise.resolve().then(turn);
     const group = { items, results };
-    waiting.set(kind, group);
+    line.group = group;
+    // Nor those who waited in vain.
+    results.catch(leave);
     return group;
   };
 
@@ -42,12 +64,12 @@ export function gathering(rule: { readonly most: number; readonly turn: Shares }
     item: Item,
     act: (items: readonly Item[]) => Promise<readonly Result[]>,
   ): Promise<Result> => {
-    const kind = `${key} ${like}`;
-    const known = waiting.get(kind);
-    if (known === undefined || known.items.length >= rule.most) {
-      return (await open(key, kind, item, act).results)[0] as Result;
+    const line = lineOf(`${key} ${like}`);
+    const { group } = line;
+    if (group === null || group.items.length >= rule.most) {
+      return (await open(key, line, item, act).results)[0] as Result;
     }
-    const index = known.items.push(item) - 1;
-    return (await known.results)[index] as Result;
+    const index = group.items.push(item) - 1;
+    return (await group.results)[index] as Result;
   };
 }

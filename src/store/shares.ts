@@ -4,7 +4,10 @@ import { BridgeError } from '../core/errors.ts';
 
 export type Shares = <T>(key: string, act: () => Promise<T>) => Promise<T>;
 
-type Share = { taken: number; readonly waiting: Set<() => void> };
+type Share = { taken: number; readonly waiting: (() => void)[] };
+
+/** Keys that nobody is at are forgotten when there are more of them; not at once, for most are soon asked for again. */
+const MAX_IDLE = 5_000;
 
 /**
  * Runs acts, `most` of each key at a time; further ones wait in line, `waitMs` at the longest, and then fail as `unavailable`. An act
@@ -13,46 +16,39 @@ type Share = { taken: number; readonly waiting: Set<() => void> };
 export function shares(rule: { readonly most: number; readonly waitMs: number }): Shares {
   const held = new Map<string, Share>();
 
-  const take = (key: string): Promise<void> | undefined => {
-    const share = held.get(key) ?? { taken: 0, waiting: new Set() };
+  const shareOf = (key: string): Share => {
+    const known = held.get(key);
+    if (known !== undefined) return known;
+    if (held.size >= MAX_IDLE) for (const [other, { taken }] of held) if (taken === 0) held.delete(other);
+    const share: Share = { taken: 0, waiting: [] };
     held.set(key, share);
-    if (share.taken < rule.most) {
-      share.taken += 1;
-      return undefined;
-    }
-    return new Promise((resolve, reject) => {
+    return share;
+  };
+
+  const wait = (key: string, { waiting }: Share): Promise<void> =>
+    new Promise((resolve, reject) => {
       const next = () => {
         clearTimeout(timer);
         resolve();
       };
       const timer = setTimeout(() => {
-        share.waiting.delete(next);
+        waiting.splice(waiting.indexOf(next), 1);
         reject(new BridgeError('unavailable', 'The server is busy. Try again.', `${key} has its whole share at work`));
       }, rule.waitMs);
-      share.waiting.add(next);
+      waiting.push(next);
     });
-  };
-
-  const leave = (key: string): void => {
-    const share = held.get(key);
-    if (share === undefined) return;
-    // Whoever leaves hands over its place.
-    const [next] = share.waiting;
-    if (next !== undefined) {
-      share.waiting.delete(next);
-      next();
-      return;
-    }
-    share.taken -= 1;
-    if (share.taken === 0) held.delete(key);
-  };
 
   return async (key, act) => {
-    await take(key);
+    const share = shareOf(key);
+    if (share.taken < rule.most) share.taken += 1;
+    else await wait(key, share);
     try {
       return await act();
     } finally {
-      leave(key);
+      // Whoever leaves hands over its place.
+      const next = share.waiting.shift();
+      if (next === undefined) share.taken -= 1;
+      else next();
     }
   };
 }

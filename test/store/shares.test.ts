@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
 import type { TenantId } from '../../src/core/ids.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
+import { gathering } from '../../src/store/gathering.ts';
 import { shares } from '../../src/store/shares.ts';
 import { testDatabase } from '../support/database.ts';
 
@@ -136,6 +137,19 @@ describe('what many want of one row is asked once', () => {
       database.together(one, 'row', 'a', 'two', act),
     ];
     expect(await Promise.all(asked)).toEqual(['one,two', 'kind', 'row', 'tenant', 'one,two']);
+  });
+
+  test('and those who waited in vain for the turn leave the line to others', async () => {
+    const gather = gathering({ most: 64, turn: shares({ most: 1, waitMs: 20 }) });
+    const { promise, resolve } = Promise.withResolvers<readonly string[]>();
+    const act = async (items: readonly string[]) => items;
+    const slow = gather('row', 'a', 'slow', () => promise);
+    await new Promise(setImmediate);
+    const inVain = await Promise.all(['one', 'two'].map((item) => outcome(gather('row', 'a', item, act))));
+    expect(inVain).toEqual(['unavailable', 'unavailable']);
+    resolve(['at last']);
+    expect(await slow).toBe('at last');
+    expect(await gather('row', 'a', 'next', act)).toBe('next');
   });
 
   test('and a failure is that of all whom it was for, and of nobody after them', async () => {
