@@ -23,6 +23,7 @@ import type { RequestLog } from './request-log.ts';
 import { errorReply, failureReply, type Reply, send } from './respond.ts';
 import { listAll, listGroups, listUsers, searchAll, searchGroups, searchUsers } from './search.ts';
 import { watchBody } from './seen-body.ts';
+import { unknownCaller } from './unknown-caller.ts';
 import { deleteUser, getUser, patchUser, postUser, putUser } from './users.ts';
 
 export type ScimOptions = {
@@ -161,6 +162,7 @@ async function handle(
   const ask = readAddress(below);
   const source = addressOf(request);
   let directory: Directory | null = null;
+  let stranger: object = {};
   let leave = () => {};
   let answered: Answered | null = null;
   response.setHeader('X-Request-Id', requestId);
@@ -170,7 +172,9 @@ async function handle(
       const open = withoutToken(request, ask, publicUrl);
       if (open !== null) return open;
       const ctx = contextFor({ actor: { kind: 'system' }, requestId });
-      const known = await authenticate(ctx, ask, request.headers.authorization, source);
+      const { authorization } = request.headers;
+      const known = await authenticate(ctx, ask, authorization, source);
+      if (known.kind !== 'known') stranger = unknownCaller(ask, authorization, source);
       if (known.kind === 'too_many') return tooMany('Too many wrong tokens came from this address.', known);
       if (known.kind === 'unknown') return unauthorized(known.presented);
       directory = known.directory;
@@ -204,8 +208,10 @@ async function handle(
   const { method } = request;
   const durationMs = Math.round(performance.now() - started);
   const at =
-    directory === null ? {} : { tenant: ask?.tenant, connection: ask?.connection, path: shownPath(ask?.path ?? ['…']) };
-  // Only what an authenticated directory asked for is named, and never its query: that may hold addresses, or a token (T53, T113).
+    directory === null
+      ? stranger
+      : { tenant: ask?.tenant, connection: ask?.connection, path: shownPath(ask?.path ?? ['…']) };
+  // Of what was asked only the path of a known directory is named, and never its query: that may hold addresses, or a token (T53, T113).
   log.info(
     { requestId, method, ...at, status: response.statusCode, ms: durationMs, ...(notes.length > 0 ? { notes } : {}) },
     'scim',
