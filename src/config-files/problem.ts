@@ -22,7 +22,7 @@ export function formatProblem(problem: ConfigProblem): string {
 }
 
 /** `rules[2].role`. Keys that are no plain words are quoted. */
-export function formatPath(path: ConfigPath): string {
+function formatPath(path: ConfigPath): string {
   return path
     .map((step, index) => {
       if (typeof step === 'number') return `[${step}]`;
@@ -58,7 +58,7 @@ export function describe(source: YamlText, path: ConfigPath): string {
   return describeValue(value);
 }
 
-export function describeValue(value: unknown): string {
+function describeValue(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'empty';
   if (Array.isArray(value)) return 'a list';

@@ -10,7 +10,7 @@ import type { SubjectRecord } from './plan-access.ts';
 import type { Email } from './profile.ts';
 
 /** In a smaller directory a share is no measure: one leaver of four is a quarter. There the number of people counts alone. */
-export const smallestShared = 20;
+const smallestShared = 20;
 
 export type Line = 'people' | 'percent';
 

@@ -25,7 +25,7 @@ export type ClientSettings = {
   readonly publicKeys: readonly Readonly<Record<string, unknown>>[] | null;
 };
 
-export const standardScopes = ['openid', 'offline_access', 'email', 'profile'] as const;
+const standardScopes = ['openid', 'offline_access', 'email', 'profile'] as const;
 
 const CLIENT_ID = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/;
 // RFC 6749: what a scope may be made of.

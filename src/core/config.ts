@@ -60,7 +60,7 @@ function tenantFaults(tenant: TenantConfig): readonly ConfigFault[] {
 }
 
 /** Every role that a file may name: its own and those that every tenant has. */
-export function namedRoles(tenant: TenantConfig): readonly RoleConfig[] {
+function namedRoles(tenant: TenantConfig): readonly RoleConfig[] {
   return [...builtInRoles, ...tenant.roles];
 }
 

@@ -20,7 +20,6 @@ export type GrantId = string & { readonly brand: 'GrantId' };
 export type SuspensionId = string & { readonly brand: 'SuspensionId' };
 export type RequestId = string & { readonly brand: 'RequestId' };
 export type InvitationId = string & { readonly brand: 'InvitationId' };
-export type AuditEventId = string & { readonly brand: 'AuditEventId' };
 
 /** Milliseconds since the epoch. `Date` stays at the edges. */
 export type Instant = number & { readonly brand: 'Instant' };

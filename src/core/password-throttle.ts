@@ -3,7 +3,7 @@
 import type { Instant } from './ids.ts';
 
 /** Failures in a row after which only a new password helps (SP 800-63B: at most 100). */
-export const MOST_FAILURES = 100;
+const MOST_FAILURES = 100;
 const FREE_FAILURES = 5;
 const LONGEST_WAIT_SECONDS = 15 * 60;
 

@@ -1,7 +1,7 @@
 // A tenant's settings: the administrators' standing decisions about their space. Each names the source conflict it settles.
 
 import type { DirectorySettings } from './directory-settings.ts';
-import type { ConnectionId, RoleId, TenantId, TenantSlug } from './ids.ts';
+import type { ConnectionId, RoleId, TenantId } from './ids.ts';
 
 /** Rights that roles bundle. A right is only ever held in a tenant, through a role. */
 export const rights = [
@@ -89,17 +89,6 @@ export function findRole(text: string, roles: readonly Role[]): Role | null {
   const byName = roles.filter((role) => role.name.toLowerCase() === wanted);
   return byName.length === 1 ? (byName[0] ?? null) : null;
 }
-
-export type Tenant = {
-  readonly tenantId: TenantId;
-  readonly slug: TenantSlug;
-  readonly parentId: TenantId | null;
-  readonly displayName: string;
-  readonly active: boolean;
-  readonly configVersion: number;
-  readonly managedBy: 'config' | 'api';
-  readonly settings: TenantSettings;
-};
 
 /** A secret is named, never held: the server that uses it reads it where it runs. */
 export type SecretRef = { readonly env: string } | { readonly file: string };

@@ -45,7 +45,7 @@ export async function keysOf(ctx: Context, tx: TenantTx, person: Person): Promis
   return hashKeys(ctx, known);
 }
 
-export function hashKeys(ctx: Pick<Context, 'keyHash'>, known: KnownBy): readonly KeyHash[] {
+function hashKeys(ctx: Pick<Context, 'keyHash'>, known: KnownBy): readonly KeyHash[] {
   const texts = [
     ...known.emails.map(parseEmail).flatMap((email) => (email === null ? [] : [emailKeyText(foldPlusTag(email))])),
     ...known.identities.flatMap((one) => [

@@ -90,7 +90,7 @@ function chooser(view: LandingView): Html | null {
 }
 
 /** A day as people say it, in UTC, which is what the servers agree on. */
-export function day(at: Instant): Html {
+function day(at: Instant): Html {
   const date = new Date(at);
   const words = new Intl.DateTimeFormat('en-GB', {
     day: 'numeric',

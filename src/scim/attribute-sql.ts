@@ -79,7 +79,7 @@ export function jsonOf(path: AttributePath): string {
 }
 
 /** The value of an attribute or sub-attribute inside JSON that an expression gives. */
-export function inside(definition: AttributeDefinition, holder: string): Operand {
+function inside(definition: AttributeDefinition, holder: string): Operand {
   const name = `'${requireName(definition.name)}'`;
   return storedOperand(definition, `${holder} -> ${name}`, `${holder} ->> ${name}`);
 }

@@ -73,7 +73,7 @@ function withoutTwins(elements: readonly JsonValue[]): readonly JsonValue[] {
 const twinKey = ({ type, value }: JsonObject): string => JSON.stringify([type, value]);
 
 /** The list within its limit and with at most one primary: the last that says so (RFC 7643 §2.4). */
-export function onePrimary(elements: readonly JsonValue[]): readonly JsonValue[] {
+function onePrimary(elements: readonly JsonValue[]): readonly JsonValue[] {
   if (elements.length > MAX_ELEMENTS) throw tooManyElements();
   const last = elements.findLastIndex(isPrimary);
   const first = elements.findIndex(isPrimary);

@@ -32,9 +32,9 @@ export type PatchTarget =
   | { readonly kind: 'attribute'; readonly path: AttributePath; readonly filter: FilterNode | null }
   | { readonly kind: 'schema'; readonly schema: Schema };
 
-export const MAX_FILTER_LENGTH = 2000;
-export const MAX_FILTER_DEPTH = 10;
-export const MAX_FILTER_TERMS = 50;
+const MAX_FILTER_LENGTH = 2000;
+const MAX_FILTER_DEPTH = 10;
+const MAX_FILTER_TERMS = 50;
 
 type Refuse = (detail: string) => ScimError;
 

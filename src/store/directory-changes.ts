@@ -29,7 +29,7 @@ select $1, connection_id, '${resource}', floor(random() * 64), added from ${from
 on conflict (tenant_id, connection_id, resource, slot) do update set count = directory_counters.count + excluded.count`;
 
 /** Rule bindings are part of the configuration in force, so they raise its version. */
-export const raiseConfigVersion = `update tenants set config_version = nextval('config_versions') where tenant_id = $1`;
+const raiseConfigVersion = `update tenants set config_version = nextval('config_versions') where tenant_id = $1`;
 
 /**
  * Writes one change of a directory. A version that is no longer the one decided on throws LostRace, so that the transaction is

@@ -21,7 +21,7 @@ export type Passwords = {
 };
 
 /** More bytes are refused before anything is computed; NFC of a password within the policy has fewer. */
-export const MOST_PASSWORD_BYTES = 1_024;
+const MOST_PASSWORD_BYTES = 1_024;
 
 const recommended: HashParameters = { memory: 19_456, passes: 2, parallelism: 1 };
 const TAG_BYTES = 32;

@@ -54,7 +54,7 @@ const FRESH = 10 * 60_000;
 const LONGEST_VALIDITY = 24 * 60 * 60_000;
 
 /** Milliseconds since the epoch of an xs:dateTime with its zone, else NaN, which is in no range. Without a zone it would be local time. */
-export function instantOf(text: string | null): number {
+function instantOf(text: string | null): number {
   return text !== null && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(text)
     ? Date.parse(text)
     : Number.NaN;
