@@ -57,11 +57,7 @@ test('Schemas describe every attribute that works, without a null and in the sta
   const ids = list.Resources.map(({ id }: { id: string }) => id);
   const ofService = ['ServiceProviderConfig', 'ResourceType', 'Schema'];
   expect(ids.slice(3)).toEqual(ofService.map((name) => `urn:ietf:params:scim:schemas:core:2.0:${name}`));
-  expect(ids.slice(0, 3)).toEqual([
-    userSchemaUrn,
-    enterpriseUserUrn,
-    groupSchemaUrn,
-  ]);
+  expect(ids.slice(0, 3)).toEqual([userSchemaUrn, enterpriseUserUrn, groupSchemaUrn]);
   const [user] = list.Resources;
   expect(user.meta).toEqual({ resourceType: 'Schema', location: `${baseUrl}/Schemas/${userSchemaUrn}` });
   const named = (name: string) => user.attributes.find((attribute: { name: string }) => attribute.name === name);
