@@ -5,7 +5,16 @@ import { isUtf8 } from 'node:buffer';
 import { type BulkPiece, cutBulk } from './bulk-pieces.ts';
 import { refersTo } from './bulk-references.ts';
 import { invalidPath, invalidSyntax, invalidValue, ScimError, tooLarge } from './errors.ts';
-import { checkValue, defaultLimits, isObject, type JsonValue, jsonOf, parseJson, readMembers } from './json.ts';
+import {
+  asObject,
+  checkValue,
+  defaultLimits,
+  isObject,
+  type JsonValue,
+  jsonOf,
+  parseJson,
+  readMembers,
+} from './json.ts';
 import { PIECE, type ReadJson, readJsonInPieces } from './json-pieces.ts';
 import type { Pace } from './pace.ts';
 import { checkMessage } from './patch-message.ts';
@@ -90,8 +99,7 @@ export async function readBulk(bytes: Uint8Array, notes: Notes, pace: Pace): Pro
 function readEnvelope(envelope: string, notes: Notes): number | null {
   if (envelope.length > ENVELOPE) throw tooLarge(`A bulk has more than ${ENVELOPE} characters beside its operations.`);
   const body = parseJson(Buffer.from(envelope), defaultLimits);
-  if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
-  const members = readMembers(body);
+  const members = readMembers(asObject(body));
   checkMessage(members.get('schemas'), REQUEST_SCHEMA, notes);
   const limit = members.get('failonerrors') ?? null;
   if (limit === null) return null;

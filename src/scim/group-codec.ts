@@ -5,9 +5,9 @@ import type { GroupNames } from '../core/directory-group.ts';
 import { type DirectoryUserId, isUuid } from '../core/ids.ts';
 import { groupNameKey } from '../core/profile.ts';
 import { readValue } from './attribute-value.ts';
-import { invalidSyntax, invalidValue, tooLarge, unknownMember } from './errors.ts';
+import { invalidValue, tooLarge, unknownMember } from './errors.ts';
 import { adoptStrays, type Foreign, readForeign } from './extension-codec.ts';
-import { isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
+import { asObject, isObject, type JsonObject, type JsonValue, namedTwice, readMembers } from './json.ts';
 import { encodeMeta, type VersionedRow } from './meta.ts';
 import type { Steps } from './pace.ts';
 import { checkSchemas } from './patch-message.ts';
@@ -15,7 +15,8 @@ import { type Projection, project, wants } from './projection.ts';
 import { isEmpty, type Notes, note, plainValues, readList } from './quirks.ts';
 import { type AttributeDefinition, groupSchema, nameKey, type ResourceSchema } from './schema.ts';
 import { checkRequired, replaceAttributes, servedText } from './stored-attributes.ts';
-import { type EncodeOptions, fits, MAX_USER_JSON } from './user-codec.ts';
+import { fits, MAX_STORED_JSON } from './stored-size.ts';
+import type { EncodeOptions } from './user-codec.ts';
 
 export type PushedGroup = GroupNames & {
   readonly attributes: JsonObject;
@@ -34,15 +35,15 @@ export function* decodeGroup(
   body: JsonValue,
   { notes, schema = groupSchema }: { readonly notes: Notes; readonly schema?: ResourceSchema },
 ): Steps<PushedGroup> {
-  if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
-  const members = readMembers(body);
+  const sent = asObject(body);
+  const members = readMembers(sent);
   checkSchemas(members.get('schemas'), schema, notes);
   const attributes: Record<string, JsonValue> = {};
   const foreign: Foreign = { schema, notes, attributes, strays: [] };
-  for (const name of Object.keys(body)) {
+  for (const name of Object.keys(sent)) {
     const key = nameKey(name);
     if (schema.core.attributes.has(key) || schema.common.has(key)) continue;
-    readForeign(name, body[name] as JsonValue, foreign);
+    readForeign(name, sent[name] as JsonValue, foreign);
   }
   adoptStrays(foreign);
   const pushed = members.get('members');
@@ -66,8 +67,8 @@ export function groupAttributes(body: JsonObject, schema: ResourceSchema, held: 
 
 /** The values as they are, or 413. */
 export function checkSize(attributes: JsonObject): JsonObject {
-  if (JSON.stringify(attributes).length > MAX_USER_JSON) {
-    throw tooLarge(`The extensions of a group are larger than ${MAX_USER_JSON} characters.`);
+  if (JSON.stringify(attributes).length > MAX_STORED_JSON) {
+    throw tooLarge(`The extensions of a group are larger than ${MAX_STORED_JSON} characters.`);
   }
   return attributes;
 }
@@ -135,7 +136,7 @@ function readMember(item: JsonValue, notes: Notes): string | undefined {
     if (typeof value !== 'string') continue;
     switch (MEMBER_KEYS.has(name) ? name : nameKey(name)) {
       case 'value':
-        if (id !== undefined) throw invalidSyntax('The request body names a member twice.');
+        if (id !== undefined) throw namedTwice();
         id = value;
         break;
       case 'type':

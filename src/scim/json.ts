@@ -59,7 +59,7 @@ export function checkValue(
 ): void {
   // Only an escape can bring in what valid UTF-8 and JSON's own grammar keep out.
   const escapes = json.includes('\\u');
-  if (countKeys(value, limits.keys, escapes) !== written) throw invalidSyntax('The request body names a member twice.');
+  if (countKeys(value, limits.keys, escapes) !== written) throw namedTwice();
 }
 
 /** Members as written: colons outside strings. The nesting is bounded here, before anything recurses over it. */
@@ -138,6 +138,12 @@ export function isArray(value: JsonValue | undefined): value is readonly JsonVal
 
 export function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A body that has to be an object. Refuses with 400 invalidSyntax any other. */
+export function asObject(body: JsonValue): JsonObject {
+  if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
+  return body;
 }
 
 /**

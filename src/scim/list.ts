@@ -1,8 +1,8 @@
 // What a list request asks for, by a URL or by a search message, and the envelope of its answer (RFC 7644 §3.4.2, §3.4.3).
 
-import { invalidCount, invalidFilter, invalidSyntax, invalidValue } from './errors.ts';
+import { invalidCount, invalidFilter, invalidValue } from './errors.ts';
 import { type FilterNode, parseFilter } from './filter.ts';
-import { isArray, isObject, type JsonValue, readMembers } from './json.ts';
+import { asObject, isArray, type JsonValue, readMembers } from './json.ts';
 import { checkMessage } from './patch-message.ts';
 import { compileProjection, type Projection } from './projection.ts';
 import type { Notes } from './quirks.ts';
@@ -142,8 +142,7 @@ const LISTS: ReadonlySet<string> = new Set(['attributes', 'excludedAttributes'])
  * another type.
  */
 export function searchParameters(body: JsonValue, notes: Notes): QueryParameters {
-  if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
-  const members = readMembers(body);
+  const members = readMembers(asObject(body));
   checkMessage(members.get('schemas'), SEARCH_SCHEMA, notes);
   return {
     getAll: (name) => {

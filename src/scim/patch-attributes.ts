@@ -28,6 +28,7 @@ import {
   type ResourceSchema,
   type Schema,
 } from './schema.ts';
+import { heldAt } from './stored-attributes.ts';
 
 /** What the operations of one PATCH work on, one after the other. */
 export type PatchWork = {
@@ -108,7 +109,7 @@ export function applyOperation(work: PatchWork, op: PatchOp, target: PatchTarget
   } else {
     if (value === '') note(work.notes, emptyValues, pathName(path));
     markWritten(work, path);
-    const held = read(work, path);
+    const held = heldAt(work.attributes, path);
     const next = patchValue(held, op, target, value, work);
     if (path.attribute.mutability === 'immutable' && held !== undefined && !sameJson(held, next)) {
       throw mutability(`${pathName({ ...path, sub: null })} is immutable.`);
@@ -159,11 +160,6 @@ function removeExtension(work: PatchWork, { id, attributes }: Schema): void {
     );
   }
   assign(work.attributes, id, Object.keys(left).length === 0 ? undefined : left);
-}
-
-function read(work: PatchWork, path: AttributePath): JsonValue | undefined {
-  const holder = path.extension === null ? work.attributes : work.attributes[path.extension];
-  return isObject(holder) ? holder[path.attribute.name] : undefined;
 }
 
 function put(work: PatchWork, op: PatchOp, path: AttributePath, value: JsonValue | undefined): void {

@@ -1,7 +1,7 @@
 // The envelope of PATCH (RFC 7644 §3.5.2) and the `schemas` of any body.
 
 import { invalidPath, invalidSyntax, invalidValue, noTarget, tooLarge } from './errors.ts';
-import { isArray, isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
+import { asObject, isArray, isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
 import { correctUrn, foreignSchema, missingSchemas, type Notes, note, type PatchOp, readOp } from './quirks.ts';
 import { findSchema, nameKey, type ResourceSchema } from './schema.ts';
 
@@ -22,8 +22,7 @@ const PATCH_SCHEMA = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
  * invalidPath a path that is empty or no text; with 413 more than 5,000 operations.
  */
 export function readPatch(body: JsonValue, notes: Notes): readonly PatchOperation[] {
-  if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
-  const members = readMembers(body);
+  const members = readMembers(asObject(body));
   checkMessage(members.get('schemas'), PATCH_SCHEMA, notes);
   const operations = members.get('operations');
   if (!isArray(operations) || operations.length === 0) throw invalidSyntax('The request body has no Operations.');

@@ -59,8 +59,8 @@ function has(attribute: AttributeDefinition, test: (definition: AttributeDefinit
   return test(attribute) || attribute.subAttributes.values().some(test);
 }
 
-/** What a path without sub-attribute leads to. */
-function heldAt(attributes: JsonObject, { extension, attribute }: AttributePath): JsonValue | undefined {
+/** What a path leads to, whatever its sub-attribute. */
+export function heldAt(attributes: JsonObject, { extension, attribute }: AttributePath): JsonValue | undefined {
   const holder = extension === null ? attributes : attributes[extension];
   return isObject(holder) ? holder[attribute.name] : undefined;
 }

@@ -3,16 +3,16 @@
 import type { PushedUser } from '../core/change.ts';
 import { type Profile, parseEmail, userNameKey } from '../core/profile.ts';
 import { isPrimary, readValue } from './attribute-value.ts';
-import { invalidSyntax, invalidValue, tooLarge } from './errors.ts';
+import { invalidValue, tooLarge } from './errors.ts';
 import { adoptStrays, type Foreign, readForeign } from './extension-codec.ts';
-
-import { isArray, isObject, type JsonObject, type JsonValue, namedTwice } from './json.ts';
+import { asObject, isArray, isObject, type JsonObject, type JsonValue, namedTwice } from './json.ts';
 import { encodeMeta, type VersionedRow } from './meta.ts';
 import { checkSchemas } from './patch-message.ts';
 import { type Projection, project, wantsOnly } from './projection.ts';
 import { ignoredPassword, type Notes, nameCase, note } from './quirks.ts';
 import { enterpriseUserUrn, nameKey, type ResourceSchema, userSchema } from './schema.ts';
 import { checkRequired, replaceAttributes, servedText } from './stored-attributes.ts';
+import { fits, MAX_INDEXED_BYTES, MAX_STORED_JSON } from './stored-size.ts';
 
 /** A pushed user whose attributes are JSON. `roles` and `entitlements` stay inside them as facts and grant nothing (T42). */
 export type DecodedUser = PushedUser & { readonly attributes: JsonObject };
@@ -28,23 +28,23 @@ export type DecodeOptions = {
  * The user that a POST or PUT body describes.
  *
  * Read-only attributes and `password` are passed over (T41, T42), so is what no schema has. `null` and `""` leave an attribute
- * unassigned. Refuses with 400 invalidSyntax a body of another form or resource and an attribute named twice; with 400
- * invalidValue a missing or blank userName, values of the wrong type, names longer than can be stored, and an extension without what
- * it requires; with 400 mutability another value of what is immutable; with 413 a user over 256 KiB. RFC 7643 §4.1, RFC 7644 §3.3, §3.5.1. Text that is no address gives no email, not a refusal. Does not check that
- * anything is unique.
+ * unassigned. Text that is no address gives no email, not a refusal. Refuses with 400 invalidSyntax a body of another form or resource
+ * and an attribute named twice; with 400 invalidValue a missing or blank userName, values of the wrong type, names longer than can be
+ * stored, and an extension without what it requires; with 400 mutability another value of what is immutable; with 413 a user over
+ * 256 KiB. RFC 7643 §4.1, RFC 7644 §3.3, §3.5.1. Does not check that anything is unique.
  */
 export function decodeUser(body: JsonValue, options: DecodeOptions): DecodedUser {
   const { notes, schema = userSchema, held } = options;
-  if (!isObject(body)) throw invalidSyntax('The request body is not an object.');
-  const names = Object.keys(body);
+  const members = asObject(body);
+  const names = Object.keys(members);
   const keys = names.map(nameKey);
   if (new Set(keys).size < keys.length) throw namedTwice();
   const schemas = keys.indexOf('schemas');
-  checkSchemas(schemas === -1 ? undefined : body[names[schemas] as string], schema, notes);
+  checkSchemas(schemas === -1 ? undefined : members[names[schemas] as string], schema, notes);
   const attributes: Record<string, JsonValue> = {};
   const foreign: Foreign = { schema, notes, attributes, strays: [] };
   for (const [index, name] of names.entries()) {
-    const value = body[name] as JsonValue;
+    const value = members[name] as JsonValue;
     const key = keys[index] as string;
     const definition = schema.core.attributes.get(key) ?? schema.common.get(key);
     if (definition === undefined) {
@@ -65,17 +65,9 @@ export function decodeUser(body: JsonValue, options: DecodeOptions): DecodedUser
   return pushedUser(whole);
 }
 
-// Characters of the columns; bytes of what a b-tree page can index.
+// Characters of the columns.
 const MAX_USER_NAME = 320;
 const MAX_EXTERNAL_ID = 1000;
-const MAX_INDEXED_BYTES = 2000;
-/** Characters of one stored user: a page of 200 of them has to fit in memory. */
-export const MAX_USER_JSON = 256 * 1024;
-
-/** True if a column of so many characters, and its index, can hold the text. */
-export function fits(text: string, characters: number): boolean {
-  return text.length <= characters && Buffer.byteLength(text) <= MAX_INDEXED_BYTES;
-}
 
 /**
  * What stored attributes say of the person. Refuses with 400 invalidValue what {@link decodeUser} refuses in them, so that a
@@ -91,8 +83,8 @@ export function pushedUser(attributes: JsonObject): DecodedUser {
     throw invalidValue(`externalId is longer than ${MAX_EXTERNAL_ID} characters.`);
   }
   const json = JSON.stringify(attributes);
-  if (json.length > MAX_USER_JSON) {
-    throw tooLarge(`A user is larger than ${MAX_USER_JSON} characters.`);
+  if (json.length > MAX_STORED_JSON) {
+    throw tooLarge(`A user is larger than ${MAX_STORED_JSON} characters.`);
   }
   const name = attributes.name;
   const email = parseEmail(emailOf(attributes.emails) ?? '');

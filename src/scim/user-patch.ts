@@ -24,8 +24,8 @@ export type PatchContext = {
  * All operations or none: the input is never changed. Values are checked as in a PUT. Passed over: `password`, read-only
  * attributes with the value that they have, unknown keys of an operation without a path. Refuses with 400 invalidPath an unknown
  * path, noTarget a value filter that matches nothing and from which no element can be made, mutability a change of what is
- * read-only or immutable and a removal of what is required, invalidValue a value of the wrong type; with 413 too much work. Call pushedUser on
- * the result: a PATCH may leave a user that a PUT would refuse.
+ * read-only or immutable and a removal of what is required, invalidValue a value of the wrong type; with 413 too much work. RFC 7644
+ * §3.5.2. Does not look at the result as a whole: call pushedUser on it, since a PATCH may leave a user that a PUT would refuse.
  */
 export function applyUserPatch(
   attributes: JsonObject,

@@ -5,7 +5,8 @@ import type { Instant } from '../../src/core/ids.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../src/scim/json.ts';
 import { compileProjection } from '../../src/scim/projection.ts';
 import { enterpriseUserUrn, userSchema } from '../../src/scim/schema.ts';
-import { decodeUser, MAX_USER_JSON, pushedUser, type UserRow, userEncoder } from '../../src/scim/user-codec.ts';
+import { MAX_STORED_JSON } from '../../src/scim/stored-size.ts';
+import { decodeUser, pushedUser, type UserRow, userEncoder } from '../../src/scim/user-codec.ts';
 import { userSchemaUrn } from '../support/urns.ts';
 import { payload, refusal } from './payload.ts';
 
@@ -186,7 +187,7 @@ describe('a pushed user', () => {
   );
 
   test('over 256 KiB is 413', () => {
-    expect(userRefusal({ title: 'x'.repeat(MAX_USER_JSON) })).toEqual([413, null]);
+    expect(userRefusal({ title: 'x'.repeat(MAX_STORED_JSON) })).toEqual([413, null]);
   });
 
   test('without active is active when new, and as it was in a PUT', () => {
