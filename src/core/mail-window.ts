@@ -1,5 +1,6 @@
 // One letter per address and template in a quarter of an hour; what comes meanwhile is told together afterwards (T97).
 
+import { sameValue } from './canonical.ts';
 import type { Mail } from './change.ts';
 
 const WINDOW_SECONDS = 15 * 60;
@@ -33,6 +34,8 @@ export function claimMail(window: MailWindow | null, told: Told): MailStep {
   if (window.waiting.some((one) => one.job === told.job))
     return { kind: 'wait', seconds: untilNext(window), window: null };
   if (window.waiting.length === 0 && isFree(window)) return open([told], told.job);
+  // Said once: a directory that changes its mind a thousand times makes no list of a thousand, which each of them would write anew.
+  if (window.waiting.some((one) => sameValue(one.mail, told.mail))) return { kind: 'noted', window };
   const next = { ...window, waiting: [...window.waiting, told] };
   return window.waiting.length > 0
     ? { kind: 'noted', window: next }
