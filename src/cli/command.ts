@@ -34,9 +34,12 @@ export type CommandResult = {
 /** One plain sentence on stderr and a non-zero exit. */
 export class CliError extends Error {}
 
+/** Said with the command's use behind it. */
+export class MissingOption extends CliError {}
+
 export function required(values: Values, name: string): string {
   const value = values[name];
-  if (typeof value !== 'string' || value === '') throw new CliError(`--${name} is missing.`);
+  if (typeof value !== 'string' || value === '') throw new MissingOption(`--${name} is missing.`);
   return value;
 }
 
@@ -52,7 +55,8 @@ export function many(values: Values, name: string): readonly string[] {
 
 export function slugOf(text: string): TenantSlug {
   const slug = parseTenantSlug(text);
-  if (slug === null) throw new CliError(`${JSON.stringify(text)} is no Tenant ID.`);
+  if (slug === null)
+    throw new CliError(`${JSON.stringify(text)} is no Tenant ID: those are 2 to 63 of a-z, 0-9 and single hyphens.`);
   return slug;
 }
 

@@ -15,6 +15,7 @@ import { accepted, CliError, type Command, optional, required, tenantOf } from '
 import { durationOf } from './duration.ts';
 import { shown } from './shown.ts';
 import { table } from './table.ts';
+import { minute as time } from './time.ts';
 
 export const directoryList: Command = {
   usage: 'directory list --tenant T',
@@ -223,10 +224,6 @@ function viewJson(view: DirectoryView): unknown {
     tokens: tokens.map(credential),
     clients: clients.map(credential),
   };
-}
-
-function time(at: number | null): string {
-  return at === null ? '-' : new Date(at).toISOString().slice(0, 16);
 }
 
 function iso(at: number | null): string | null {

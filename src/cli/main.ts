@@ -10,20 +10,22 @@ import { BridgeError } from '../core/errors.ts';
 import { openLog } from '../log.ts';
 import { readSettings, type ServerSettings } from '../settings.ts';
 import { openWorld, type World } from '../world.ts';
-import { CliError, type Command } from './command.ts';
-import { commands } from './commands.ts';
+import { CliError, type Command, MissingOption } from './command.ts';
+import { asksForHelp, findCommand, helpText } from './help.ts';
 import { shownLines } from './shown.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   let world: World | undefined;
+  let usage = '';
   try {
-    if (args.length === 0 || args.includes('--help') || args[0] === 'help') {
-      process.stdout.write(help(args.filter((word) => word !== '--help' && word !== 'help')));
+    if (asksForHelp(args)) {
+      process.stdout.write(helpText(args));
       return 0;
     }
-    const { command, rest } = find(args);
+    const { command, rest } = findCommand(args);
+    usage = command.usage;
     const { values } = parse(command, rest);
     const read = readSettings();
     if (read.kind === 'refused') throw new CliError(read.problems.join('\n'));
@@ -37,7 +39,8 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${values.json === true ? JSON.stringify(result.json, null, 2) : text}\n`);
     return result.exitCode ?? 0;
   } catch (error) {
-    process.stderr.write(`${shownLines(sentence(error))}\n`);
+    const hint = error instanceof MissingOption ? ` Usage: ${usage}` : '';
+    process.stderr.write(`${shownLines(sentence(error))}${hint}\n`);
     return 1;
   } finally {
     await world?.close();
@@ -52,17 +55,6 @@ function refuseEmptyFolder({ databaseUrl, dataFolder }: ServerSettings): void {
   );
 }
 
-function find(args: readonly string[]): { command: Command; rest: readonly string[] } {
-  for (const words of [2, 1]) {
-    const command = commands.get(args.slice(0, words).join(' '));
-    if (command !== undefined) return { command, rest: args.slice(words) };
-  }
-  const words = args.slice(0, 2).filter((word) => !word.startsWith('-'));
-  const near = [...commands.keys()].filter((name) => name.split(' ')[0] === words[0]);
-  const known = near.length > 0 ? near : [...commands.keys()];
-  throw new CliError(`There is no command ${JSON.stringify(words.join(' '))}; there is ${known.join(', ')}.`);
-}
-
 function parse(command: Command, rest: readonly string[]) {
   try {
     return parseArgs({
@@ -75,12 +67,6 @@ function parse(command: Command, rest: readonly string[]) {
     const [reason = ''] = (error instanceof Error ? error.message : 'Bad arguments').split(/\.( |$)/);
     throw new CliError(`${reason}. Usage: ${command.usage}`);
   }
-}
-
-function help(words: readonly string[]): string {
-  const chosen = [...commands.entries()].filter(([name]) => words.length === 0 || name.startsWith(words.join(' ')));
-  const lines = chosen.map(([, command]) => `  ${command.usage}\n      ${command.summary}`);
-  return `drawbridge <command> [--json]\n\n${lines.join('\n')}\n`;
 }
 
 /** One plain sentence: refusals and known failures as they are, a broken machine without its insides. */

@@ -2,24 +2,26 @@ import type { Instant } from '../core/ids.ts';
 import { createScimClient } from '../operations/create-scim-client.ts';
 import { endScimClient } from '../operations/end-scim-client.ts';
 import { listScimClients } from '../operations/find-scim-client.ts';
-import { accepted, CliError, type Command, optional, required, tenantOf } from './command.ts';
+import { accepted, type Command, required, tenantOf } from './command.ts';
+import { lifeOf } from './duration.ts';
 import { table } from './table.ts';
-
-const DAY_MS = 24 * 3600 * 1000;
+import { minute as time } from './time.ts';
 
 export const scimClientCreate: Command = {
-  usage: 'scim-client create --tenant T --connection C [--days N]',
+  usage: 'scim-client create --tenant T --connection C [--expires 90d | --days N]',
   summary:
     'OAuth client credentials for the directory, for identity providers that ask for a token by themselves (default: 365 days)',
-  options: { tenant: { type: 'string' }, connection: { type: 'string' }, days: { type: 'string' } },
+  options: {
+    tenant: { type: 'string' },
+    connection: { type: 'string' },
+    days: { type: 'string' },
+    expires: { type: 'string' },
+  },
   async run(world, values) {
     const { context, settings } = world;
     const tenant = await tenantOf(world, values);
     const connection = required(values, 'connection');
-    const days = optional(values, 'days') ?? '365';
-    if (!/^[1-9][0-9]{0,3}$/.test(days) || Number(days) > 3650)
-      throw new CliError('--days is a whole number from 1 to 3650.');
-    const until = (context.now() + Number(days) * DAY_MS) as Instant;
+    const until = (context.now() + lifeOf(values)) as Instant;
     const { clientId, secret } = accepted(await createScimClient(context, tenant, connection, until));
     const url = `${settings.publicUrl}/scim/v2/${tenant.slug}/${connection}`;
     const tokenEndpoint = `${settings.publicUrl}/oidc/token`;
@@ -42,7 +44,6 @@ export const scimClientList: Command = {
   options: { tenant: { type: 'string' } },
   async run(world, values) {
     const found = await listScimClients(world.context, await tenantOf(world, values));
-    const time = (at: Instant | null) => iso(at)?.slice(0, 16) ?? '-';
     return {
       text: table(
         ['CLIENT ID', 'CONNECTION', 'MADE', 'LAST USED', 'UNTIL'],
@@ -51,7 +52,7 @@ export const scimClientList: Command = {
           one.connectionKey,
           time(one.createdAt),
           time(one.lastUsedAt),
-          time(one.expiresAt),
+          one.live ? time(one.expiresAt) : `${time(one.expiresAt)} (expired)`,
         ]),
       ),
       json: found.map((one) => ({

@@ -2,12 +2,10 @@ import { type CredentialId, type Instant, isUuid } from '../core/ids.ts';
 import { createScimCredential } from '../operations/create-scim-credential.ts';
 import { endScimCredential } from '../operations/end-scim-credential.ts';
 import { listScimCredentials } from '../operations/list-scim-credentials.ts';
-import { accepted, CliError, type Command, optional, required, tenantOf, type Values } from './command.ts';
-import { durationOf } from './duration.ts';
+import { accepted, CliError, type Command, required, tenantOf } from './command.ts';
+import { lifeOf } from './duration.ts';
 import { table } from './table.ts';
-
-const DAY_MS = 24 * 3600 * 1000;
-const MOST_DAYS = 3650;
+import { minute as time } from './time.ts';
 
 export const scimTokenCreate: Command = {
   usage: 'scim-token create --tenant T --connection C [--expires 90d | --days N]',
@@ -32,23 +30,12 @@ export const scimTokenCreate: Command = {
   },
 };
 
-/** How long the token is to live, in milliseconds. */
-function lifeOf(values: Values): number {
-  const [days, expires] = [optional(values, 'days'), optional(values, 'expires')];
-  if (days !== null && expires !== null) throw new CliError('Give --expires or --days, not both.');
-  if (days !== null && !/^[1-9][0-9]{0,3}$/.test(days)) throw new CliError('--days is a whole number from 1 to 3650.');
-  const life = expires === null ? Number(days ?? 365) * DAY_MS : durationOf(expires, 'expires');
-  if (life > MOST_DAYS * DAY_MS) throw new CliError(`A token lives at most ${MOST_DAYS} days.`);
-  return life;
-}
-
 export const scimTokenList: Command = {
   usage: 'scim-token list --tenant T',
   summary: 'tokens that are not ended: when made, when and from where last used, and until when',
   options: { tenant: { type: 'string' } },
   async run(world, values) {
     const found = await listScimCredentials(world.context, await tenantOf(world, values));
-    const time = (at: number | null) => (at === null ? '-' : new Date(at).toISOString().slice(0, 16));
     return {
       text: table(
         ['ID', 'CONNECTION', 'PREFIX', 'MADE', 'LAST USED', 'FROM', 'UNTIL'],

@@ -149,7 +149,7 @@ test('what cannot be planned or applied is told on stderr, with a non-zero exit 
     'tenants/acme.yaml:4:9: parent is "nowhere", which is no tenant; expected a tenant that exists or has a file.\n' +
       'tenants/acme.yaml:4:9: parent is "nowhere", and the tenant is there below "system"; expected the parent it was made with.\n',
   );
-  expect((await cli('apply')).stderr).toBe('--digest is missing.\n');
+  expect((await cli('apply')).stderr).toBe('--digest is missing. Usage: apply --digest D\n');
 });
 
 test('T56 explain names the group that waits for an administrator, and the command that lets it give its role', async () => {
@@ -217,4 +217,29 @@ test('an unknown command names the ones that are near, a stray word the usage', 
   expect((await cli('tenant')).stderr).toBe('There is no command "tenant"; there is tenant list, tenant create.\n');
   expect((await cli('tenant', 'list', 'x')).stderr).toBe("Unexpected argument 'x'. Usage: tenant list\n");
   expect((await cli('tenant', 'list', '--x')).stderr).toBe("Unknown option '--x'. Usage: tenant list\n");
+  expect(await cli('nothing', 'of', 'that')).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'There is no command "nothing of": --help shows them all.\n',
+  });
+});
+
+test('help is told by option and by name, of one command too; of what is no command it is an error', async () => {
+  const whole = await cli('--help');
+  expect([whole.code, whole.stderr]).toEqual([0, '']);
+  expect((await cli('-h')).stdout).toBe(whole.stdout);
+  expect((await cli('help', 'tenant', 'list')).stdout).toMatch(
+    /^drawbridge <command> .*\n\n {2}tenant list\n {6}every tenant/,
+  );
+  expect((await cli('tenant', 'list', '--x', 'y', '--help')).stdout).toContain('\n  tenant list\n');
+  expect(await cli('nothing', '--help')).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'There is no command "nothing": --help shows them all.\n',
+  });
+});
+
+test('--json may stand before the command', async () => {
+  const { stdout } = await cli('--json', 'tenant', 'list');
+  expect(JSON.parse(stdout)).toEqual(JSON.parse((await cli('tenant', 'list', '--json')).stdout));
 });

@@ -81,9 +81,20 @@ test('what is printed for a person has each value on its line, and what is wrong
   for (const [args, sentence] of [
     [['--connection', 'okta', '--days', '0'], '--days is a whole number from 1 to 3650.'],
     [['--connection', 'nothing'], 'There is no connection "nothing" with SCIM in acme.'],
-    [[], '--connection is missing.'],
+    [[], '--connection is missing. Usage: scim-client create --tenant T --connection C [--expires 90d | --days N]'],
+    [['--connection', 'okta', '--expires', '4000d'], '--expires is 3650d at most.'],
   ] as const) {
     const answer = await scimClient('create', ...args);
     expect([answer.code, answer.stdout, answer.stderr]).toEqual([1, '', `${sentence}\n`]);
   }
+});
+
+test('the list says of an expired client that it is', async () => {
+  const made = JSON.parse((await scimClient('create', '--connection', 'okta', '--expires', '30m', '--json')).stdout);
+  const [, , credential] = made.clientId.split('.');
+  await world.sql(`update scim_credentials set expires_at = now() - interval '1 minute' where credential_id = $1`, [
+    credential,
+  ]);
+  const line = (await scimClient('list')).stdout.split('\n').find((one) => one.startsWith(made.clientId));
+  expect(line).toMatch(/ \d{4}-\d\d-\d\dT\d\d:\d\dZ \(expired\)$/);
 });
