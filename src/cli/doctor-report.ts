@@ -20,6 +20,7 @@ export type Visited = {
 
 const words = { ok: 'ok', wrong: 'WRONG', skipped: 'skipped' } as const;
 const MOST_SHOWN = 110;
+const MOST_SKIPPED = 5;
 
 /** True if every call was made and every answer is right, and nothing is left behind. */
 export function isWell({ calls, behind, stopped }: Visited): boolean {
@@ -52,7 +53,20 @@ function callLines(calls: readonly CallMade[], verbose: boolean): readonly strin
     `${method.padEnd(6)} ${verbose || target.length <= MOST_SHOWN ? target : `${target.slice(0, MOST_SHOWN)}…`}`,
   ]);
   const [head = '', ...lines] = table(['VERDICT', 'IDP', 'STATUS', 'WHAT', 'REQUEST'], rows).split('\n');
-  return [head, ...lines.flatMap((line, index) => [line, ...detailLines(calls[index], verbose)])];
+  const all = lines.map((line, index) => ({ call: calls[index], text: [line, ...detailLines(calls[index], verbose)] }));
+  if (verbose) return [head, ...all.flatMap(({ text }) => text)];
+  // What was not done for one reason is one line: of a paused directory it would be seventy.
+  const skipped = Map.groupBy(
+    calls.filter(({ verdict }) => verdict === 'skipped'),
+    ({ why }) => why,
+  );
+  const many = [...skipped].filter(([, group]) => group.length > MOST_SKIPPED);
+  const left = all.filter(({ call }) => !many.some(([, group]) => call !== undefined && group.includes(call)));
+  return [
+    head,
+    ...left.flatMap(({ text }) => text),
+    ...many.map(([why, group]) => `skipped  ${group.length} calls: ${shown(why ?? '')} (--verbose lists them)`),
+  ];
 }
 
 function detailLines(call: CallMade | undefined, verbose: boolean): readonly string[] {

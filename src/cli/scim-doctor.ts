@@ -23,13 +23,15 @@ export const scimDoctor: Command = {
   options: {
     tenant: { type: 'string' },
     directory: { type: 'string' },
+    // What every other command calls it.
+    connection: { type: 'string' },
     url: { type: 'string' },
     idp: { type: 'string' },
     verbose: { type: 'boolean' },
   },
   async run(world, values) {
     const tenant = await tenantOf(world, values);
-    const key = required(values, 'directory');
+    const key = optional(values, 'connection') ?? required(values, 'directory');
     const idps = idpsOf(optional(values, 'idp') ?? 'all');
     const path = `/scim/v2/${tenant.slug}/${key}`;
     const url = addressOf(optional(values, 'url') ?? world.settings.publicUrl, path, world.settings.publicUrl);
@@ -42,7 +44,7 @@ export const scimDoctor: Command = {
     const base = `${world.settings.publicUrl}${path}`;
     try {
       await preflight(client, url);
-      const reason = reasonForReadsOnly(visit, key, people);
+      const reason = reasonForReadsOnly(visit, `--tenant ${tenant.slug} --connection ${key}`, people);
       const { calls, notes } = callsOf(visit, idps);
       const gapMs = visit.requestsPerSecond === null ? 0 : 2000 / visit.requestsPerSecond;
       const whole: Visit = { client, base, headers, onlyReads: reason?.short ?? null, gapMs, signal: stop.signal };
@@ -132,14 +134,14 @@ function notesOf({ held, requestsPerSecond }: DoctorVisit): readonly string[] {
 /** Why nothing may be changed, in short for each call and once as a sentence; null if it may. */
 function reasonForReadsOnly(
   { pausedAt, guardInTheWay }: DoctorVisit,
-  key: string,
+  where: string,
   people: number,
 ): { readonly short: string; readonly long: string } | null {
   if (pausedAt !== null) {
     const since = new Date(pausedAt).toISOString();
     return {
       short: 'the directory is paused',
-      long: `The directory is paused since ${since} and refuses every change: only reading calls are made. See: drawbridge directory plan --connection ${key}`,
+      long: `The directory is paused since ${since} and refuses every change: only reading calls are made. See: drawbridge directory plan ${where}`,
     };
   }
   if (guardInTheWay === null) return null;

@@ -449,8 +449,12 @@ describe('a directory that is to be handled with care', () => {
     await world.sql(`update directory_guards set paused_at = null, crossed = null`);
     expect(exitCode).toBe(1);
     expect(text).toContain(
-      'The directory is paused since 2026-11-22T05:00:00.000Z and refuses every change: only reading calls are made.',
+      'The directory is paused since 2026-11-22T05:00:00.000Z and refuses every change: only reading calls are made. See: drawbridge directory plan --tenant acme --connection okta',
     );
+    // One line for all that was not done, not one each.
+    expect(text.match(/^skipped .*$/gm)).toEqual([
+      expect.stringMatching(/^skipped {2}\d\d calls: the directory is paused \(--verbose lists them\)$/),
+    ]);
     expect((json as Json).calls.filter(({ method, verdict }) => method !== 'GET' && verdict !== 'skipped')).toEqual([]);
   });
 
