@@ -3,13 +3,8 @@
 import type { AccessDifference } from '../core/plan-access.ts';
 import { applyHold, planHold } from '../operations/hold-directory.ts';
 import type { ConfigReport } from '../operations/plan-config.ts';
-import {
-  discardPaused,
-  planResume,
-  type ResumedPerson,
-  type ResumePlan,
-  resumeDirectory,
-} from '../operations/resume-directory.ts';
+import { planResume, type ResumedPerson, type ResumePlan } from '../operations/plan-resume.ts';
+import { discardPaused, resumeDirectory } from '../operations/resume-directory.ts';
 import type { TenantRef } from '../operations/standing.ts';
 import { accepted, CliError, type CliWorld, type Command, required, tenantOf, type Values } from './command.ts';
 import { reportJson, reportText } from './plan.ts';

@@ -5,8 +5,9 @@ import type { TenantSlug, UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { applyHold, planHold } from '../../src/operations/hold-directory.ts';
 import { mapGuest } from '../../src/operations/map-guest.ts';
+import { planResume } from '../../src/operations/plan-resume.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { planResume, resumeDirectory } from '../../src/operations/resume-directory.ts';
+import { resumeDirectory } from '../../src/operations/resume-directory.ts';
 import { type Acme, acme, addUser, touchConfig } from '../support/acme.ts';
 import {
   type DirectoryClient,

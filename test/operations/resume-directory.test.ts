@@ -3,8 +3,9 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
+import { planResume, type ResumePlan } from '../../src/operations/plan-resume.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { discardPaused, planResume, type ResumePlan, resumeDirectory } from '../../src/operations/resume-directory.ts';
+import { discardPaused, resumeDirectory } from '../../src/operations/resume-directory.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, addRule, addUser, touchConfig } from '../support/acme.ts';
 import { personOf } from '../support/people.ts';

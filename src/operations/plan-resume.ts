@@ -1,0 +1,200 @@
+// What a paused directory asked for, person by person, if it were done.
+
+import type { Context, TenantTx } from '../context.ts';
+import type { AccessState, EffectiveRole } from '../core/access.ts';
+import { type Harm, subjectAfter } from '../core/blast-guard.ts';
+import { type AuditEvent, done } from '../core/change.ts';
+import type { AccessView } from '../core/config-change.ts';
+import { barsByLeaving, isProtected } from '../core/directory.ts';
+import { type Refusal, refused } from '../core/errors.ts';
+import type { ConnectionId, DirectoryGroupId, UserId } from '../core/ids.ts';
+import { accessDifference, accessUnder, asItIs, differenceText, type SubjectRecord } from '../core/plan-access.ts';
+import { configInForce } from '../store/config-in-force.ts';
+import { allowLongStatements } from '../store/config-lock.ts';
+import { isLastOwner } from '../store/people.ts';
+import { readPlanSubjects } from '../store/plan-subjects.ts';
+import {
+  type ActCounts,
+  type DirectoryState,
+  readActs,
+  readAdministrators,
+  readDirectoryState,
+  readGroupNames,
+  readHarms,
+} from '../store/resume-directory.ts';
+import { readConfigVersion } from '../store/sign-in-facts.ts';
+import type { TenantRef } from './standing.ts';
+
+/** What resuming does to one person. */
+export type ResumedPerson = {
+  readonly id: UserId;
+  readonly name: string;
+  readonly deactivated: boolean;
+  /** Names of the groups that they leave. */
+  readonly leaves: readonly string[];
+  /** They stay active: an administrator whom the directory did not make, or the last owner. */
+  readonly kept: 'protected_user' | 'last_owner' | null;
+  readonly before: AccessState;
+  readonly after: AccessState;
+  readonly loses: readonly EffectiveRole[];
+};
+
+export type ResumePlan = {
+  readonly kind: 'paused';
+  /** Names what is recorded and what doing it does to every person. 32 hexadecimal digits. */
+  readonly digest: string;
+  readonly state: NonNullable<DirectoryState['paused']>;
+  /** The lines in force now; null where the file has none any more. */
+  readonly guard: DirectoryState['guard'];
+  readonly held: boolean;
+  readonly acts: ActCounts;
+  /** Only the first 20,000 are told; the digest covers all. */
+  readonly people: readonly ResumedPerson[];
+  readonly counts: { readonly people: number; readonly losing: number };
+};
+
+const MOST_TOLD = 20_000;
+const CHUNK = 1_000;
+
+export type DirectoryStanding = ResumePlan | { readonly kind: 'not_paused'; readonly held: boolean };
+
+/**
+ * How a directory stands: paused, then with who would be deactivated or leave a group if what it asked for were done, and the roles
+ * that they would lose; or not. Changes nothing. Refuses `unknown_connection`.
+ */
+export function planResume(ctx: Context, tenant: TenantRef, connection: string): Promise<DirectoryStanding | Refusal> {
+  return ctx.transaction(tenant.tenantId, async (tx) => {
+    await allowLongStatements(tx);
+    const state = await readDirectoryState(tx, connection);
+    if (state === undefined) return unknownConnection(tenant, connection);
+    if (state.paused === null) return { kind: 'not_paused', held: state.held };
+    return (await deriveResume(ctx, tx, tenant, { ...state, paused: state.paused })).plan;
+  });
+}
+
+/** A directory as it stands while it is paused. */
+export type Paused = DirectoryState & { readonly paused: NonNullable<DirectoryState['paused']> };
+
+export function unknownConnection(tenant: TenantRef, connection: string): Refusal {
+  const message = `There is no connection ${JSON.stringify(connection)} with SCIM in ${tenant.slug}.`;
+  return refused('unknown_connection', message);
+}
+
+/** A plan with what doing it needs beside. */
+export type Derived = {
+  readonly plan: ResumePlan;
+  readonly kept: ReadonlyMap<UserId, 'protected_user' | 'last_owner'>;
+  /** What changes for each person whose roles do, for the audit trail. */
+  readonly losses: readonly AuditEvent[];
+};
+
+/** What the acts recorded now would come to, whom they leave in, and what is written of it. */
+export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef, state: Paused): Promise<Derived> {
+  const { connectionId, paused, held, guard } = state;
+  const view = await viewOf(tx);
+  const { counts: acts, hash } = await readActs(tx, connectionId);
+  const harms = await readHarms(tx, connectionId);
+  const kept = await keptOf(tx, connectionId, harms);
+  const names = await readGroupNames(tx, [...new Set(harms.flatMap((harm) => harm.groups))]);
+  const people: ResumedPerson[] = [];
+  const losses: AuditEvent[] = [];
+  let digest = ctx.keyHash(`${connectionId}\n${hash}`);
+  let losing = 0;
+  for (const chunk of chunks(harms)) {
+    const byId = new Map<string, Harm>(chunk.map((harm) => [harm.userId, harm]));
+    for await (const subjects of readPlanSubjects(tx, [...byId.keys()] as UserId[])) {
+      for (const subject of subjects) {
+        const asked = byId.get(subject.subjectId);
+        if (asked === undefined) continue;
+        const reason = kept.get(asked.userId) ?? null;
+        const harm = reason === null ? asked : { ...asked, deactivated: false };
+        const seen = personAfter(tenant, view, connectionId, subject, harm);
+        digest = ctx.keyHash(`${digest}\n${asked.userId} ${reason} ${seen.text}`);
+        if (seen.loses.length > 0) losing += 1;
+        if (seen.loses.length > 0) losses.push(lossEvent(subject, seen.loses));
+        if (people.length < MOST_TOLD) people.push({ ...toldOf(subject, harm, names, reason), ...seen.access });
+      }
+    }
+  }
+  const plan: ResumePlan = {
+    kind: 'paused',
+    digest: digest.slice(0, 32),
+    state: paused,
+    guard,
+    held,
+    acts,
+    people,
+    counts: { people: harms.length, losing },
+  };
+  return { plan, kept, losses };
+}
+
+function toldOf(
+  subject: SubjectRecord,
+  harm: Harm,
+  names: ReadonlyMap<DirectoryGroupId, string>,
+  kept: ResumedPerson['kept'],
+): Pick<ResumedPerson, 'id' | 'name' | 'deactivated' | 'leaves' | 'kept'> {
+  const leaves = harm.groups.map((id) => names.get(id) ?? id).sort();
+  return { id: harm.userId, name: subject.name, deactivated: harm.deactivated, leaves, kept };
+}
+
+function lossEvent(subject: SubjectRecord, loses: readonly EffectiveRole[]): AuditEvent {
+  return done('access.changed', subject.kind, subject.subjectId, { gains: [], loses: loses.map((role) => role.role) });
+}
+
+function personAfter(
+  tenant: TenantRef,
+  view: AccessView,
+  connectionId: ConnectionId,
+  subject: SubjectRecord,
+  harm: Harm,
+): {
+  readonly access: Pick<ResumedPerson, 'before' | 'after' | 'loses'>;
+  readonly loses: readonly EffectiveRole[];
+  readonly text: string;
+} {
+  const before = accessUnder(subject, view, asItIs);
+  const after = accessUnder(subjectAfter(subject, connectionId, harm), view, asItIs);
+  const difference = accessDifference(tenant.slug, subject, before, after);
+  const loses = difference?.loses ?? [];
+  const text = difference === null ? `${before.state} ${after.state}` : differenceText(difference);
+  return { access: { before: before.state, after: after.state, loses }, loses, text };
+}
+
+/** Whom even an approved act leaves in: asked once more, since rights may have been given meanwhile. */
+async function keptOf(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+  harms: readonly Harm[],
+): Promise<ReadonlyMap<UserId, 'protected_user' | 'last_owner'>> {
+  const kept = new Map<UserId, 'protected_user' | 'last_owner'>();
+  const leaving = harms.filter((harm) => harm.deactivated).map((harm) => harm.userId);
+  // Of the last two owners, both in the record, one stays.
+  const barred: UserId[] = [];
+  for (const chunk of chunks(leaving)) {
+    for (const row of await readAdministrators(tx, connectionId, chunk)) {
+      if (isProtected({ ...row, lastOwner: false })) {
+        kept.set(row.userId, 'protected_user');
+      } else if (
+        row.directoryUsers.some((one) => one.connectionId === connectionId && barsByLeaving(row, one.directoryUserId))
+      ) {
+        if (await isLastOwner(tx, row.userId, barred)) kept.set(row.userId, 'last_owner');
+        else barred.push(row.userId);
+      }
+    }
+  }
+  return kept;
+}
+
+async function viewOf(tx: TenantTx): Promise<AccessView> {
+  const version = await readConfigVersion(tx);
+  if (version === undefined) throw new Error('the tenant of an open connection is gone');
+  const { settings: policy, roles, rules, connections } = await configInForce(tx, version);
+  return { active: true, policy, roles, rules, connections };
+}
+
+/** In pieces of a thousand: as many as one statement takes. */
+export function chunks<T>(list: readonly T[]): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(list.length / CHUNK) }, (_, at) => list.slice(at * CHUNK, (at + 1) * CHUNK));
+}
