@@ -25,6 +25,7 @@ import {
   type LoadedGroup,
   lockConfig,
   lockGroup,
+  type MembersKept,
   type MembersWritten,
   type NamesAsked,
   onlyAdds,
@@ -111,12 +112,12 @@ async function writeWithin(
   directory: Directory,
   groupId: DirectoryGroupId,
   edit: MemberEdit,
-): Promise<boolean> {
+): Promise<MembersKept> {
   const written = await writeMembers(ctx, tx, directory, groupId, null, edit);
   if (written.kind === 'unknown_member') throw new BridgeError('invalid', UNKNOWN_MEMBER);
   if (written.kind !== 'changed' && written.kind !== 'unchanged')
     throw new BridgeError('unavailable', 'The server is busy. Try again.', written.kind);
-  return written.kind === 'changed';
+  return written;
 }
 
 export type GroupEdit = {
@@ -126,7 +127,9 @@ export type GroupEdit = {
   readonly attributes?: (held: GroupAttributes) => GroupAttributes;
 };
 
-export type UpdateGroupResult = { readonly kind: 'done'; readonly changed: boolean } | Refusal | Unauthenticated;
+export type UpdateGroupResult =
+  /** `version`: what the group is at then. */
+  { readonly kind: 'done'; readonly changed: boolean; readonly version: number } | Refusal | Unauthenticated;
 
 /**
  * A push of a group that the directory has: its names, its members, or both. Members that are added cost one statement, others two;
@@ -201,7 +204,7 @@ async function updateOnce(
   if (loaded.paused || namesAs(loaded.group, edit) !== null) return lostRace;
   if (!adds && directory.settings.guard !== null && (await mapped(tx, directory, loaded, loaded.group)))
     return lostRace;
-  if (!editsMembers(members)) return { kind: 'done', changed: false };
+  if (!editsMembers(members)) return { kind: 'done', changed: false, version: loaded.group.version };
   return editMembers(ctx, tx, directory, groupId, adds ? null : loaded.group.version, members);
 }
 
@@ -229,9 +232,8 @@ function resultOf(written: MembersWritten): UpdateGroupResult | typeof lostRace 
     case 'lost_race':
       return lostRace;
     case 'unchanged':
-      return { kind: 'done', changed: false };
     case 'changed':
-      return { kind: 'done', changed: true };
+      return { kind: 'done', changed: written.kind === 'changed', version: written.version };
   }
 }
 
@@ -276,8 +278,12 @@ function updateTogether(
     const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
     if (stopped !== null) return stopped;
     if (decision !== null) await apply(ctx, tx, decision);
-    const changed = editsMembers(members) && (await writeWithin(ctx, tx, directory, groupId, members));
-    return { kind: 'done', changed: changed || next !== null };
+    const renamed = next !== null;
+    if (!editsMembers(members)) {
+      return { kind: 'done', changed: renamed, version: loaded.group.version + (renamed ? 1 : 0) };
+    }
+    const { kind, version } = await writeWithin(ctx, tx, directory, groupId, members);
+    return { kind: 'done', changed: renamed || kind === 'changed', version };
   });
 }
 

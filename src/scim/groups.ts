@@ -69,7 +69,7 @@ export const putGroup: Handler = async (exchange, id) => {
   return answer(exchange, row, projection, true);
 };
 
-/** 204: nobody wants a hundred thousand members back for having added one. A request that names `attributes` gets those. */
+/** 204: nobody wants a hundred thousand members back for having added one. A request that names `attributes` gets those (§3.5.2). */
 export const patchGroup: Handler = async (exchange, id) => {
   const { ctx, directory, notes, query } = exchange;
   const operations = readPatch(await readSent(exchange, groupLimits), notes);
@@ -83,8 +83,8 @@ export const patchGroup: Handler = async (exchange, id) => {
   const projection = projectionOf(exchange);
   const { names, members, attributes } = plan;
   const edit = { names, members, ...(attributes === null ? {} : { attributes: asJson(attributes) }) };
-  unlessRefused(await updateDirectoryGroup(ctx, directory, id, edit, ifMatch(exchange)));
-  if (!query.has('attributes')) return { status: 204, body: null };
+  const { version } = unlessRefused(await updateDirectoryGroup(ctx, directory, id, edit, ifMatch(exchange)));
+  if (!query.has('attributes')) return { status: 204, headers: { ETag: etag(version) }, body: null };
   const { row } = unlessRefused(await readDirectoryGroup(ctx, directory, id));
   return answer(exchange, row, projection, projection?.kind === 'only');
 };

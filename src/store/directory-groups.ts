@@ -180,7 +180,7 @@ with ${LIVE}, ${wanted('$5', '(select connection_id from live)')}, state as (
     (select count(*) from wanted) = (select count(*) from known) as complete, ${PAUSED} as paused
   from live l
 ), target as (
-  select g.group_id from directory_groups g join live l on l.connection_id = g.connection_id
+  select g.group_id, g.version from directory_groups g join live l on l.connection_id = g.connection_id
   where g.tenant_id = $1 and g.group_id = $3 and g.ended_at is null and ($4::bigint is null or g.version = $4)
     and (select complete and not paused from state)
   for no key update of g
@@ -191,7 +191,7 @@ with ${LIVE}, ${wanted('$5', '(select connection_id from live)')}, state as (
 ), written as (
   update directory_groups g set version = g.version + 1, last_modified_at = clock_timestamp()
   from target t where g.tenant_id = $1 and g.group_id = t.group_id and (exists (select 1 from added) or exists (select 1 from removed))
-  returning g.group_id
+  returning g.group_id, g.version
 ), audited as (
   insert into audit_events (tenant_id, event_id, kind, outcome, actor, object_kind, object_id, connection_id, request_id, detail)
   select $1, $6, 'group.members_changed', 'done', $7, 'group', $3, $8, $9, jsonb_build_object(
@@ -205,7 +205,7 @@ select case
     when not s.complete then 'unknown_member'
     when not exists (select 1 from target) then 'lost_race'
     when exists (select 1 from written) then 'changed'
-    else 'unchanged' end as kind
+    else 'unchanged' end as kind, coalesce((select version from written), (select version from target)) as version
 from state s`;
 
 const EDITS = {
@@ -236,16 +236,11 @@ export function onlyAdds(edit: MemberEdit): boolean {
   return edit.kind === 'change' && edit.remove.length === 0;
 }
 
-export type MembersWritten = {
-  readonly kind:
-    | 'unauthenticated'
-    | 'unknown_group'
-    | 'unknown_member'
-    | 'paused'
-    | 'lost_race'
-    | 'unchanged'
-    | 'changed';
-};
+/** `version`: what the group is at then. */
+export type MembersKept = { readonly kind: 'unchanged' | 'changed'; readonly version: number };
+export type MembersWritten =
+  | { readonly kind: 'unauthenticated' | 'unknown_group' | 'unknown_member' | 'paused' | 'lost_race' }
+  | MembersKept;
 
 /**
  * Changes a group's members in one statement, whatever their number, with one audit row if any changed. `version`: what the group

@@ -32,7 +32,7 @@ with ${LIVE}, edits as materialized (
       and g.ended_at is null) as found, ${PAUSED} as paused
   from live l
 ), target as (
-  select g.group_id from directory_groups g join live l on l.connection_id = g.connection_id
+  select g.group_id, g.version from directory_groups g join live l on l.connection_id = g.connection_id
   where g.tenant_id = $1 and g.group_id = $3 and g.ended_at is null and (select not paused from state) and exists (select 1 from good)
   for no key update of g
 ), added as (
@@ -43,7 +43,7 @@ with ${LIVE}, edits as materialized (
 ), written as (
   update directory_groups g set version = g.version + 1, last_modified_at = clock_timestamp()
   from target t where g.tenant_id = $1 and g.group_id = t.group_id and exists (select 1 from added)
-  returning g.group_id
+  returning g.group_id, g.version
 ), audited as (
   insert into audit_events (tenant_id, event_id, kind, outcome, actor, object_kind, object_id, connection_id, request_id, detail)
   select $1, e.event_id, 'group.members_changed', 'done', $8, 'group', w.group_id, $9, e.request_id,
@@ -56,7 +56,7 @@ select case
     when e.no in (select w.no from wrong w) then 'unknown_member'
     when not exists (select 1 from target) then 'lost_race'
     when e.no in (select b.no from by_edit b) then 'changed'
-    else 'unchanged' end as kind
+    else 'unchanged' end as kind, coalesce((select version from written), (select version from target)) as version
 from state s, edits e order by e.no`,
 };
 

@@ -55,7 +55,7 @@ describe('RFC 7644 §3.7 a bulk', () => {
       { method: 'PUT', location: `${okta.base}/Users/${user.id}`, version: 'W/"2"', status: '200' },
       { method: 'PATCH', location: `${okta.base}/Users/${other.id}`, version: 'W/"2"', status: '200' },
       { method: 'POST', bulkId: 'g', location: expect.any(String), version: 'W/"1"', status: '201' },
-      { method: 'PATCH', location: `${okta.base}/Groups/${held.id}`, status: '204' },
+      { method: 'PATCH', location: `${okta.base}/Groups/${held.id}`, version: 'W/"2"', status: '204' },
       { method: 'DELETE', location: `${okta.base}/Users/${other.id}`, status: '204' },
       { method: 'DELETE', location: `${okta.base}/Groups/${held.id}`, status: '204' },
     ]);

@@ -149,10 +149,50 @@ describe('§3.5.2 PATCH of a group', () => {
     const { id } = await group();
     const rename = () => ({ op: 'replace', path: 'displayName', value: fresh() });
     const silent = await okta.patch(`/Groups/${id}`, rename());
-    expect([silent.status, silent.text]).toEqual([204, '']);
+    expect([silent.status, silent.text, silent.headers.get('etag')]).toEqual([204, '', 'W/"2"']);
     const asked = await okta.patch(`/Groups/${id}?attributes=displayName`, rename());
     expect([asked.status, Object.keys(asked.body).sort()]).toEqual([200, ['displayName', 'id', 'schemas']]);
     expect(asked.headers.get('content-location')).toBe(`${okta.base}/Groups/${id}`);
+  });
+
+  test('§3.14 says its version, whatever it did: the one that a GET says then', async () => {
+    const { id } = await group();
+    const [a, b] = [(await made(okta)).id, (await made(okta)).id];
+    const members = (op: string, ...ids: string[]) => ({ op, path: 'members', value: ids.map((value) => ({ value })) });
+    const remove = { op: 'remove', path: `members[value eq "${a}"]` };
+    const rename = { op: 'replace', path: 'displayName', value: fresh() };
+    const versions: (string | null)[] = [];
+    for (const operations of [
+      [members('add', a)],
+      [members('add', a)],
+      [members('replace', a, b)],
+      [members('replace', a, b)],
+      [remove],
+      [remove],
+      [rename],
+      [rename],
+      [{ ...rename, value: fresh() }, members('add', a)],
+    ]) {
+      const answer = await okta.patch(`/Groups/${id}`, ...operations);
+      expect([answer.status, answer.headers.get('etag')]).toEqual([
+        204,
+        (await okta.get(`/Groups/${id}?excludedAttributes=members`)).body.meta.version,
+      ]);
+      versions.push(answer.headers.get('etag'));
+    }
+    expect(versions.map((version) => version?.slice(3, -1))).toEqual(['2', '2', '3', '3', '4', '4', '5', '5', '7']);
+    const bulk = await okta.post('/Bulk', {
+      schemas: [message('BulkRequest')],
+      Operations: [
+        {
+          method: 'PATCH',
+          path: `/Groups/${id}`,
+          version: 'W/"7"',
+          data: { schemas: [message('PatchOp')], Operations: [remove] },
+        },
+      ],
+    });
+    expect(bulk.body.Operations).toMatchObject([{ status: '204', version: 'W/"8"' }]);
   });
 });
 
