@@ -7,6 +7,7 @@ import {
   removeSession,
 } from '../store/oidc-artifacts.ts';
 
+/** Ends one artifact, whether it is there or not: a code, a token, an interaction or a session by itself. */
 export function endArtifact(ctx: Context, model: string, id: string): Promise<void> {
   return removeArtifact(ctx.global, artifactKey(model, id));
 }

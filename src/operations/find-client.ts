@@ -11,6 +11,7 @@ export async function findClient(ctx: Context, clientId: string): Promise<Client
   return isClientId(clientId) ? readUsableClient(ctx.global, clientId) : undefined;
 }
 
+/** The applications of a tenant, disabled ones too, by their ids: 10,000 at most. */
 export function clientsOfTenant(ctx: Context, tenant: TenantRef): Promise<readonly ClientRow[]> {
   return listClients(ctx.hot(tenant.tenantId));
 }

@@ -82,6 +82,7 @@ function sealArtifact(ctx: Context, key: ArtifactKey, payload: NewArtifact['payl
   );
 }
 
+/** What was sealed of an artifact. Throws where it was sealed under another key, or for another artifact. */
 export function openArtifact(ctx: Context, model: string, idHash: Buffer, sealed: Uint8Array): NewArtifact['payload'] {
   return JSON.parse(new TextDecoder().decode(ctx.vault.open('oidc_artifact', owner(model, idHash), sealed)));
 }

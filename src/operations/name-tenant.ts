@@ -9,6 +9,7 @@ export async function namedTenant(ctx: Context, slug: TenantSlug): Promise<Tenan
   return tenant === undefined || !tenant.active ? refused('unknown_tenant', `There is no tenant ${slug}.`) : tenant;
 }
 
+/** The tenants of the installation, ended ones too, by Tenant ID: 10,000 at most. For its operator alone. */
 export function listTenants(ctx: Context): Promise<readonly TenantNode[]> {
   return list(ctx.global);
 }

@@ -68,6 +68,7 @@ export async function configDrift(
   return plan.kind === 'planned' ? { changes: plan.changes.length, faults: [] } : { changes: 0, faults: plan.faults };
 }
 
+/** The tenant that all others descend from. Throws `unknown_tenant` before the first start of a server. */
 export async function systemTenantId(ctx: Context): Promise<TenantId> {
   const system = await findTenant(ctx.global, systemTenant);
   if (system === undefined)

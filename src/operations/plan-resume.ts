@@ -75,6 +75,7 @@ export function planResume(ctx: Context, tenant: TenantRef, connection: string):
 /** A directory as it stands while it is paused. */
 export type Paused = DirectoryState & { readonly paused: NonNullable<DirectoryState['paused']> };
 
+/** What is told where the tenant has no directory of this key. */
 export function unknownConnection(tenant: TenantRef, connection: string): Refusal {
   const message = `There is no connection ${JSON.stringify(connection)} with SCIM in ${tenant.slug}.`;
   return refused('unknown_connection', message);

@@ -5,10 +5,12 @@ import { type Refusal, refused } from '../core/errors.ts';
 /** The versions that the resource has to be at (`*`: any), or null where the caller does not say. RFC 7644 §3.14. */
 export type IfMatch = '*' | readonly string[] | null;
 
+/** Whether a resource at this version is one that the caller means. */
 export function meets(ifMatch: IfMatch, version: number): boolean {
   return ifMatch === null || ifMatch === '*' || ifMatch.includes(String(version));
 }
 
+/** The refusal where it is not. */
 export function versionMismatch(): Refusal {
   return refused('version_mismatch', 'The resource has changed since it was read.');
 }

@@ -83,6 +83,7 @@ function onePrimary(elements: readonly JsonValue[]): readonly JsonValue[] {
 
 const tooManyElements = () => invalidValue(`An attribute has more than ${MAX_ELEMENTS} values.`);
 
+/** True for the element that says that it is the primary one. */
 export function isPrimary(element: JsonValue): element is JsonObject {
   return isObject(element) && element.primary === true;
 }

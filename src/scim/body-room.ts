@@ -23,6 +23,7 @@ const FREE = 64 * 1024;
 const OF_DIRECTORY = 20 * 1024 * 1024;
 const OF_ALL = 40 * 1024 * 1024;
 
+/** Room for the bodies of all directories together, and of each. */
 export function bodyRooms(rule: { readonly ofDirectory?: number; readonly ofAll?: number } = {}): EnterRoom {
   const { ofDirectory = OF_DIRECTORY, ofAll = OF_ALL } = rule;
   const held = new Map<ConnectionId, number>();

@@ -45,6 +45,10 @@ const failedReference = (): ScimError =>
 export const circularReference = (): ScimError =>
   new ScimError(409, null, 'The operation is part of a circle of references that cannot be resolved.');
 
+/**
+ * The order of a bulk, before anything of it is tried. An operation that refers to its own bulkId, or to one that no operation creates, is
+ * refused in it (400 invalidValue). RFC 7644 §3.7.2. Does not look at circles: {@link wayOut} does.
+ */
 export function orderBulk(operations: readonly ReadOperation[]): BulkOrder {
   const creators = new Map<string, BulkNode>();
   const nodes = operations.map((read, index): BulkNode => {

@@ -41,6 +41,7 @@ function dayText(number: number): string {
   return text;
 }
 
+/** A version as the weak entity tag that stands for it (RFC 7644 §3.14). */
 export function etag(version: number | string): string {
   return `W/"${version}"`;
 }

@@ -7,6 +7,7 @@ const STRETCH_MS = 10;
 /** To be awaited between pieces of long work: gives the others their turn once this work had its stretch. */
 export type Pace = () => Promise<void> | undefined;
 
+/** The pace of one piece of work, from now on. */
 export function pace(): Pace {
   let begun = performance.now();
   return () => {

@@ -47,6 +47,7 @@ export function patchValue(held: Held, op: PatchOp, target: AttributeTarget, val
   return op === 'remove' ? undefined : readValue(attribute, value ?? null, shared.notes);
 }
 
+/** Sets a member, or takes it away where there is no value. */
 export function assign(object: Record<string, JsonValue>, name: string, value: Held): void {
   if (value === undefined) delete object[name];
   else object[name] = value;

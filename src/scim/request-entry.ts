@@ -44,6 +44,7 @@ export type SeenRequest = {
 export const MAX_USER_AGENT = 200;
 const MAX_CONTENT_TYPE = 100;
 
+/** A doctor tells nothing of whose directory it is. */
 export function seenRequest({ at, request, reply, path: given, query, notes }: Answered): SeenRequest {
   const { method = '' } = request;
   if (request.headers['user-agent'] === doctorAgent)
