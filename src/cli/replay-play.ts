@@ -44,7 +44,7 @@ export async function play(
       if (signal.aborted || played.length >= MOST_REQUESTS) return played;
       const made = creations.get(request.requestId) ?? [];
       const outcome = await playOne(client, request, made, scene);
-      if (outcome.replayed === null && made.length > 0) {
+      if (outcome.verdict === 'not_played' && made.length > 0) {
         // Its body is gone, and what it made is there still: those who come after it speak of that.
         const ids = made.map(({ id }) => id);
         await putThere(world, source, client, { ids, userNames: [], externalIds: [], groupNames: [] }, scene);

@@ -1,5 +1,6 @@
 // A request of the log as it can be sent again, or why it cannot.
 
+import { doctorAgent } from '../core/directory-doctor.ts';
 import type { RecordedRequest } from '../operations/replay-source.ts';
 
 export type Sendable = {
@@ -36,6 +37,7 @@ const PARAMETERS: ReadonlySet<string> = new Set([
 /** What of a recorded request can be sent again. Ids in it are the real ones. */
 export function sendable(request: RecordedRequest): Sendable | NotSendable {
   const { method, path, status, kept, bytesIn } = request;
+  if (request.userAgent === doctorAgent) return { kind: 'left_out', why: 'made by a doctor' };
   if (status === 429) return { kind: 'left_out', why: 'over the limit then; nothing of it was done' };
   if (status === 503) return { kind: 'left_out', why: 'answered "later" then; nothing of it was done' };
   const missing = (why: string): NotSendable => ({ kind: 'not_kept', why });

@@ -1,6 +1,7 @@
 // A first look at the recorded requests: what they made, and what they speak of that was there before them.
 
 import type { Instant } from '../core/ids.ts';
+import { groupNameKey, userNameKey } from '../core/profile.ts';
 import { creationsOf, type RecordedRequest, recordedRequests, type SourceNames } from '../operations/replay-source.ts';
 import type { TenantRef } from '../operations/standing.ts';
 import { CliError, type CliWorld } from './command.ts';
@@ -38,14 +39,17 @@ export const MOST_REQUESTS = 100_000;
 export async function survey({ context }: CliWorld, source: Source): Promise<Survey> {
   const creations = new Map<string, readonly Creation[]>();
   const ids = new Set<string>();
-  const taken = { userNames: new Set<string>(), externalIds: new Set<string>(), groupNames: new Set<string>() };
+  const taken = noNames();
+  const made = noNames();
   let requests = 0;
   for await (const page of pagesOf(context, source)) {
     for (const [request, made] of await creationsOf(context, source.tenant, source.connection, page))
       creations.set(request, made);
     for (const request of page) {
       for (const id of idsIn(textOf(request))) ids.add(id);
-      if (request.method === 'POST' && request.status === 409) noteTaken(request, taken);
+      if (request.method !== 'POST' || request.status === null) continue;
+      if (request.status < 300) noteNames(request, made, null);
+      if (request.status === 409) noteNames(request, taken, made);
     }
     requests += page.length;
   }
@@ -81,19 +85,23 @@ export function textOf({ path, query, kept }: RecordedRequest): string {
   return `${path} ${query ?? ''} ${kept?.body ?? ''}`;
 }
 
-/** Whom or what a refused creation met was there before it. */
-function noteTaken(
-  request: RecordedRequest,
-  taken: Record<'userNames' | 'externalIds' | 'groupNames', Set<string>>,
-): void {
+type Names = Readonly<Record<'userNames' | 'externalIds' | 'groupNames', Set<string>>>;
+
+const noNames = (): Names => ({ userNames: new Set(), externalIds: new Set(), groupNames: new Set() });
+
+/**
+ * The names that a creation gives, as they are compared. Whom or what a refused one met was there before it, unless one of these
+ * requests `made` it: then it is there again when its turn comes.
+ */
+function noteNames(request: RecordedRequest, names: Names, made: Names | null): void {
   const body = jsonOf(request.kept?.body ?? null);
-  const note = (name: string, set: Set<string>) => {
+  const note = (name: string, of: keyof Names, key: (text: string) => string) => {
     const value = member(body, name);
-    if (typeof value === 'string' && value !== '') set.add(value);
+    if (typeof value === 'string' && value !== '' && !made?.[of].has(key(value))) names[of].add(key(value));
   };
-  note('externalId', taken.externalIds);
-  if (request.path === '/Users') note('userName', taken.userNames);
-  if (request.path === '/Groups') note('displayName', taken.groupNames);
+  note('externalId', 'externalIds', (text) => text);
+  if (request.path === '/Users') note('userName', 'userNames', userNameKey);
+  if (request.path === '/Groups') note('displayName', 'groupNames', groupNameKey);
 }
 
 export function jsonOf(text: string | null): unknown {

@@ -65,6 +65,9 @@ async function happens(): Promise<void> {
   ids.bob = await post('/Users', userBody('bob', { [enterpriseUrn]: { manager: { value: ids.ann } } }));
   // Whoever is only named by what they are called: a replay must know that eve was there.
   await okta.post('/Users', userBody('eve'));
+  // Whoever was made a moment ago was not.
+  await okta.post('/Users', userBody('bob'));
+  await okta.call('POST', '/Users', userBody('of.a.doctor'), { ...agent, 'User-Agent': 'drawbridge-doctor' });
   await okta.patch(`/Groups/${ids.staff}`, { op: 'add', path: 'members', value: [{ value: ids.bob }] });
   await okta.get(`/Users?filter=${encodeURIComponent(`id eq "${ids.bob}" and manager eq "${ids.ann}"`)}&attributes=id`);
   const bulk = {
@@ -164,7 +167,7 @@ describe('scim replay', () => {
     const before = await snapshot();
     const played = await json('--into', 'acme-try');
     expect(played.requests.filter(({ verdict }) => verdict === 'different')).toEqual([]);
-    expect(played.counts).toEqual({ same: 13, different: 0, notPlayed: 1, uncompared: 0, leftOut: 1 });
+    expect(played.counts).toEqual({ same: 14, different: 0, notPlayed: 1, uncompared: 0, leftOut: 2 });
     // Whom the requests speak of: ann and the group by id, eve by the name that was taken.
     expect(played.thereBefore).toEqual({ users: 2, groups: 1 });
     expect(played.notPutThere).toEqual([]);
@@ -202,7 +205,7 @@ describe('scim replay', () => {
        from scim_request_bodies where omitted = 'not_json'`,
     );
     const { code, stdout } = await asProcess(...replayArgs, '--into', 'acme-try', '--until', late?.at ?? '');
-    expect(stdout).toContain('\n13 requests: 13 the same.\n');
+    expect(stdout).toContain('\n15 requests: 14 the same, 1 left out.\n');
     expect(code).toBe(0);
   });
 
@@ -319,7 +322,9 @@ describe('T37 replay writes into no tenant but one that it made', () => {
   test('nor into the system tenant, nor under a name that is none', async () => {
     expect((await replay('--into', 'system')).stderr).toBe('system is a reserved word and names no tenant.\n');
     expect((await cli('scim', 'replay-end', '--into', 'system')).stderr).toBe(refused('system'));
-    expect((await replay('--into', 'Not_A_Slug')).stderr).toBe('"Not_A_Slug" is no Tenant ID.\n');
+    expect((await replay('--into', 'Not_A_Slug')).stderr).toBe(
+      '"Not_A_Slug" is no Tenant ID: those are 2 to 63 of a-z, 0-9 and single hyphens.\n',
+    );
   });
 
   test('nor into an empty tenant that somebody else made, closed or not', async () => {
