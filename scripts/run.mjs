@@ -278,6 +278,8 @@ const endWithParent = `
 import { Socket } from 'node:net';
 import { isMainThread } from 'node:worker_threads';
 if (isMainThread && process.env.DRAWBRIDGE_RUNNER === String(process.ppid)) {
+  // It is ours alone: the server would warn of a variable that it does not know.
+  delete process.env.DRAWBRIDGE_RUNNER;
   const pipe = new Socket({ fd: 3 });
   pipe.on('error', () => {}).on('close', () => process.kill(process.pid, 'SIGTERM')).resume().unref();
 }`;

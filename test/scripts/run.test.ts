@@ -31,6 +31,7 @@ beforeEach(() => {
      console.log('ran', process.argv.slice(2).join('|'));
      if (what === 'exit') process.exit(Number(value));
      if (what === 'signal') process.kill(process.pid, 'SIGKILL');
+     if (what === 'variables') console.log(Object.keys(process.env).filter((name) => name.startsWith('DRAWBRIDGE_')).join());
      if (what === 'wait') setInterval(() => {}, 1_000);`,
   );
 });
@@ -67,6 +68,10 @@ describe('npm scripts', () => {
     await result(start());
     expect(installs()).toHaveLength(1);
     expect(installs()[0]).toMatch(/^ci --ignore-scripts /);
+  });
+
+  test('leave no variable of their own behind, of which the server would warn', async () => {
+    expect((await result(start('variables'))).stdout).toBe('ran variables\n\n');
   });
 
   test('install again when the lock file changed', async () => {
