@@ -105,12 +105,12 @@ const resourceType: Schema = {
 const words = (name: string, description: string, canonicalValues: readonly string[]): AttributeDefinition =>
   one(name, 'string', description, { ...exact, canonicalValues });
 
-const characteristics: readonly AttributeDefinition[] = [
+/** Of types that have no parts. */
+const SIMPLE_TYPES = ['string', 'boolean', 'decimal', 'integer', 'dateTime', 'reference', 'binary'];
+
+const characteristics = (types: readonly string[]): readonly AttributeDefinition[] => [
   one('name', 'string', 'The name of the attribute.', { ...exact, required: true }),
-  one('type', 'string', 'The type of its values.', {
-    required: true,
-    canonicalValues: ['string', 'boolean', 'decimal', 'integer', 'dateTime', 'reference', 'binary', 'complex'],
-  }),
+  one('type', 'string', 'The type of its values.', { required: true, canonicalValues: types }),
   one('multiValued', 'boolean', 'Whether it is a list.', required),
   one('description', 'string', 'What it means, for people.', exact),
   one('required', 'boolean', 'Whether every resource has to have it.'),
@@ -131,8 +131,13 @@ const schema: Schema = {
     one('name', 'string', 'The name of the schema, for people.', required),
     one('description', 'string', 'What the schema is for.'),
     complex('attributes', 'Each attribute with its characteristics.', { required: true, multiValued: true }, [
-      ...characteristics,
-      complex('subAttributes', 'The parts of a complex attribute.', { multiValued: true }, characteristics),
+      ...characteristics([...SIMPLE_TYPES, 'complex']),
+      complex(
+        'subAttributes',
+        'The parts of a complex attribute.',
+        { multiValued: true },
+        characteristics(SIMPLE_TYPES),
+      ),
     ]),
   ]),
 };

@@ -397,6 +397,18 @@ describe('§4 what the server says of itself', () => {
     }
   });
 
+  test('RFC 7643 §8.7.2 as its errata have it: binary is a type, a part is never complex, extensions are a list (5606, 8415)', async () => {
+    const find = (attributes: Body[], name: string): Body => attributes.find((attribute) => attribute.name === name);
+    const { attributes } = (await okta.get(`/Schemas/${core('Schema')}`)).body;
+    const { subAttributes } = find(attributes, 'attributes');
+    const parts = find(subAttributes, 'subAttributes').subAttributes;
+    const simple = ['binary', 'boolean', 'dateTime', 'decimal', 'integer', 'reference', 'string'];
+    expect(find(subAttributes, 'type').canonicalValues.toSorted()).toEqual([...simple, 'complex'].sort());
+    expect(find(parts, 'type').canonicalValues.toSorted()).toEqual(simple);
+    const extensions = find((await okta.get(`/Schemas/${core('ResourceType')}`)).body.attributes, 'schemaExtensions');
+    expect([extensions.multiValued, extensions.required]).toEqual([true, false]);
+  });
+
   test.each(endpoints)('%s passes over paging, sorting and choosing, and refuses a filter with 403', async (path) => {
     const plain = await okta.get(path);
     const asked = await okta.get(`${path}?startIndex=2&count=0&sortBy=id&sortOrder=descending&attributes=id`);
