@@ -35,6 +35,15 @@ test.each([0, 1, 2, 3, 10])(
   },
 );
 
+test.each([
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['2001:db8::1', '2001:db8::1'],
+  ['192.0.2.7', '192.0.2.7'],
+  [undefined, ''],
+])('a connection from %s is told as %s', (remoteAddress, told) => {
+  expect(clientAddress({ socket: { remoteAddress }, headers: {} } as IncomingMessage, 0)).toBe(told);
+});
+
 function ask(port: number, forwarded: string | undefined): Promise<[string, string]> {
   return new Promise((resolve, reject) => {
     const named = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
