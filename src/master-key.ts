@@ -9,7 +9,7 @@ import type { ServerSettings } from './settings.ts';
  * The installation's master key, 32 bytes: the one from the settings, else the one in `<data>/master.key`, made there (mode 0600)
  * by whoever comes first.
  *
- * Throws a plain sentence where the file is damaged or readable by others. Does not derive keys for any use.
+ * Throws a plain sentence where the folder cannot be made, or the file is damaged or readable by others. Does not derive keys for any use.
  */
 export async function readOrMakeMasterKey(
   settings: Pick<ServerSettings, 'masterKey' | 'dataFolder'>,
@@ -17,7 +17,12 @@ export async function readOrMakeMasterKey(
   if (settings.masterKey !== null) return settings.masterKey;
   const file = join(settings.dataFolder, 'master.key');
   // Entered, not listed: root's embedded database runs as another user and lives below.
-  await mkdir(settings.dataFolder, { recursive: true, mode: 0o711 });
+  await mkdir(settings.dataFolder, { recursive: true, mode: 0o711 }).catch((error: NodeJS.ErrnoException) => {
+    const { dataFolder } = settings;
+    throw new Error(
+      `The data folder ${dataFolder} cannot be made (${error.code}). Set DRAWBRIDGE_DATA to a folder that this user may write.`,
+    );
+  });
   return (await readKey(file)) ?? (await makeKey(file));
 }
 

@@ -40,3 +40,11 @@ test('a key that others can read, or that is damaged, is refused and left as it 
   await expect(readOrMakeMasterKey(settings)).rejects.toThrow(/is damaged/);
   expect(readFileSync(file, 'utf8')).toBe('half a k');
 });
+
+test('where the folder cannot be made, a sentence says which, and what to set', async () => {
+  const file = join(mkdtempSync(join(folder, 'data-')), 'a-file');
+  writeFileSync(file, '');
+  await expect(readOrMakeMasterKey({ masterKey: null, dataFolder: file })).rejects.toThrow(
+    `The data folder ${file} cannot be made (EEXIST). Set DRAWBRIDGE_DATA to a folder that this user may write.`,
+  );
+});
