@@ -432,5 +432,5 @@ function same(a: unknown, b: unknown): boolean {
 }
 
 function firstWords(text: string): string {
-  return text.replace(/\s+/g, ' ').trim().slice(0, 160);
+  return text.replace(/\s+/g, ' ').trim().slice(0, 200);
 }
