@@ -219,7 +219,7 @@ describe('a push of a user whom the directory has', () => {
     expect(kinds(decideUpdate(off, both, means).changes)).not.toContain('end_sessions');
   });
 
-  test('T117 T133 active true sets the directory’s own switch and nothing else, of a suspended person too', () => {
+  test('C7 T117 T133 active true sets the directory’s own switch and nothing else, of a suspended person too', () => {
     const decision = decideUpdate(pushed('ann'), facts(pushed('ann', { active: false }), { suspension }), means);
     expect(kinds(decision.changes)).toEqual(['update_directory_user', 'hold_keys']);
     expect(decision.events.map((event) => event.kind)).toEqual(['user.updated', 'user.directory_activated']);

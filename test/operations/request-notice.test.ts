@@ -83,6 +83,21 @@ test('R37 R38 nobody else: who opted out, who is suspended, and who holds no suc
   expect(await toldOfRequest()).toEqual(before);
 });
 
+test('R39 R40 a second request of the same person replaces the message of the first, and tells nobody again', async () => {
+  await administrator('told-once');
+  const { person: who } = subjectOf(await person('insistent'));
+  const ask = (message: string) => requestAccess(world.context(), who, null, message);
+  expect(await ask('please')).toEqual({ kind: 'requested', again: false });
+  const mails = () => world.sql('select 1 from graphile_worker._private_jobs');
+  const told = (await mails()).length;
+  expect(told).toBeGreaterThan(0);
+  expect(await ask('now')).toEqual({ kind: 'requested', again: true });
+  expect(await world.sql('select message from access_requests where subject_id = $1', [who.userId])).toEqual([
+    { message: 'now' },
+  ]);
+  expect(await mails()).toHaveLength(told);
+});
+
 test('they are looked at together: one more of them costs no statement more', async () => {
   const statements = async () => {
     await toldOfRequest();

@@ -133,7 +133,7 @@ describe('sign-in', () => {
 });
 
 describe('sticky suspend', () => {
-  test('R19 R20 R21 from suspend until an administrator assigns a data role there is no access, whatever signs in', async () => {
+  test('R19 R20 R21 C7 D16 from suspend until an administrator assigns a data role there is no access, whatever signs in', async () => {
     const { email, who, subject } = await person();
     await assignRole(world.context(), tenants.acme, subject, 'Analytics: Viewer', operator);
     expect(await stateOf(who)).toBe('active');
@@ -234,7 +234,7 @@ describe('sticky suspend', () => {
 });
 
 describe('cross-tenant mappings', () => {
-  test('I7 R120 R130 a mapping puts the target into allowed_tenants, with roles of its own, and its removal takes it out', async () => {
+  test('I7 R120 R129 R130 a mapping puts the target into allowed_tenants, with roles of its own, and its removal takes it out', async () => {
     const { who, subject } = await person();
     await assignRole(world.context(), tenants.acme, subject, 'Viewer', operator);
     const gift = { roles: ['Analytics: Editor'], groups: ['TenantOwners'] };
@@ -255,7 +255,7 @@ describe('cross-tenant mappings', () => {
     expect((await readAccess(world.context(), who, tenants.labs.slug))?.claims).toBeNull();
   });
 
-  test('R112 T73 a mapping upwards or sideways is refused, and the database could not hold it', async () => {
+  test('R112 I9 T73 a mapping upwards or sideways is refused, and the database could not hold it', async () => {
     const { who } = await person();
     expect(await mapGuest(world.context(), tenants.system, who, { roles: [], groups: [] }, operator)).toMatchObject({
       code: 'not_downwards',

@@ -42,7 +42,7 @@ async function verifyAtApi(token: string, audience = API) {
 const refreshed = (one: Application, tokens: Tokens, more = {}) => one.refresh(tokens.refresh_token ?? '', more);
 
 describe('tokens of a sign-in', () => {
-  test('a simple application that asks for openid gets all that decides access in its ID token, and a working userinfo', async () => {
+  test('D11 a simple application that asks for openid gets all that decides access in its ID token, and a working userinfo', async () => {
     const person = await here.person(here.tenants.acme);
     const tokens = await tokensFor(app, person);
     const claims = {
@@ -257,7 +257,7 @@ describe('refresh', () => {
     expect(await refusal(refreshed(app, second))).toBe('invalid_grant');
   });
 
-  test('I7 T68 tells of the roles and tenants that hold now', async () => {
+  test('I7 I8 T68 tells of the roles and tenants that hold now', async () => {
     const person = await here.person(here.tenants.acme);
     const first = await tokensFor(app, person);
     await here.map(person, here.tenants.labs);
@@ -271,7 +271,7 @@ describe('refresh', () => {
     });
   });
 
-  test('R128 for a tenant that the person lost is invalid_grant; the one for home goes on', async () => {
+  test('R128 D11 I8 for a tenant that the person lost is invalid_grant; the one for home goes on', async () => {
     const person = await here.person(here.tenants.acme);
     await here.map(person, here.tenants.labs);
     const visitor = browser();

@@ -110,7 +110,7 @@ describe('signing in with a password', () => {
     expect(await ask()).toBe(200);
   });
 
-  test('a person of an ancestor signs in for a descendant, a person of a sibling does not', async () => {
+  test('I9 a person of an ancestor signs in for a descendant, a person of a sibling does not', async () => {
     const { email } = await person();
     expect((await enter(site.browser({ tenant: 'acme-labs' as TenantSlug }), email, secret)).status).toBe(200);
     expect((await enter(site.browser({ tenant: 'globex' as TenantSlug }), email, secret)).status).toBe(422);
