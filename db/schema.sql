@@ -16,7 +16,7 @@ begin
   for grown in
     select c.oid from pg_class c
     where c.oid = any (array['public.directory_users', 'public.directory_groups', 'public.group_members', 'public.users',
-        'public.subjects', 'public.email_directory', 'public.held_keys', 'public.identities']::regclass[])
+        'public.subjects', 'public.email_directory', 'public.held_keys', 'public.suspensions', 'public.identities']::regclass[])
       and pg_relation_size(c.oid) >= 2 * greatest(c.relpages, 16) * current_setting('block_size')::bigint
   loop
     execute format('analyze (skip_locked) %s', grown);
@@ -310,8 +310,8 @@ CREATE INDEX directory_users_by_display_name ON directory_users USING btree (ten
 CREATE INDEX directory_users_by_last_modified ON directory_users USING btree (tenant_id, connection_id, last_modified_at, directory_user_id) WHERE (ended_at IS NULL);
 CREATE INDEX directory_users_by_user ON directory_users USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 CREATE INDEX directory_users_emails ON directory_users USING gin (((lower(((attributes -> 'emails'::text))::text))::jsonb) jsonb_path_ops) WHERE (ended_at IS NULL);
-CREATE INDEX directory_users_former ON directory_users USING btree (tenant_id, connection_id, external_id) WHERE (ended_at IS NOT NULL);
-CREATE INDEX directory_users_former_user_name ON directory_users USING btree (tenant_id, connection_id, user_name_key) WHERE (ended_at IS NOT NULL);
+CREATE INDEX directory_users_former ON directory_users USING btree (tenant_id, connection_id, external_id) WHERE ((ended_at IS NOT NULL) AND (external_id IS NOT NULL));
+CREATE INDEX directory_users_former_user_name ON directory_users USING btree (tenant_id, connection_id, user_name_key) WHERE ((ended_at IS NOT NULL) AND (ended_by = 'directory'::text));
 CREATE INDEX directory_users_inactive ON directory_users USING btree (tenant_id, connection_id) WHERE ((ended_at IS NULL) AND (NOT active));
 CREATE INDEX directory_users_page ON directory_users USING btree (tenant_id, connection_id, directory_user_id) WHERE (ended_at IS NULL);
 CREATE UNIQUE INDEX directory_users_open_external_id ON directory_users USING btree (tenant_id, connection_id, external_id) WHERE ((ended_at IS NULL) AND (external_id IS NOT NULL));

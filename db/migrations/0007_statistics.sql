@@ -12,7 +12,7 @@ begin
   for grown in
     select c.oid from pg_class c
     where c.oid = any (array['public.directory_users', 'public.directory_groups', 'public.group_members', 'public.users',
-        'public.subjects', 'public.email_directory', 'public.held_keys', 'public.identities']::regclass[])
+        'public.subjects', 'public.email_directory', 'public.held_keys', 'public.suspensions', 'public.identities']::regclass[])
       and pg_relation_size(c.oid) >= 2 * greatest(c.relpages, 16) * current_setting('block_size')::bigint
   loop
     execute format('analyze (skip_locked) %s', grown);
