@@ -1,5 +1,5 @@
-// Many users whom a directory pushes one after the other, as in a bulk: runs of plainly new ones are read together and written
-// together, everybody else alone. Each is decided by itself, and becomes what they would have become alone, in the same order.
+// Many users whom a directory pushes one after the other, as in a bulk: runs of them are read together and written together, the plainly
+// new ones and those who meet somebody. Each is decided by itself, and becomes what they would have become alone, in the same order.
 
 import type { Context, TenantTx } from '../context.ts';
 import { refusePaused } from '../core/blast-guard.ts';
@@ -18,6 +18,7 @@ import {
 } from '../store/directory-batch.ts';
 import { plainCreate } from '../store/directory-newcomers.ts';
 import { raced } from './lost-race.ts';
+import { countTogether, createMet } from './meet-users.ts';
 import { type Unauthenticated, unauthenticated } from './precondition.ts';
 import { createDirectoryUser } from './provision-user.ts';
 
@@ -40,6 +41,7 @@ export type UserBatch = {
 /** `keys`: two users who share one have to see each other. */
 type Known = Newcomer & { readonly keys: readonly string[] };
 type Fresh = Known & NewUser & { readonly at: number };
+type Met = Known & { readonly at: number };
 
 type Batch = {
   readonly ctx: Context;
@@ -49,7 +51,11 @@ type Batch = {
   readonly writing: Set<Promise<void>>;
   /** Keys of those who are being written. */
   readonly inFlight: Set<string>;
+  /** How many are looked at: fewer after a look that was in vain for most of them. */
+  look: number;
 };
+
+const MOST_LOOKED_AT = 200;
 
 /** One `add`: what became of its users so far, and what is still on its way. */
 type Added = {
@@ -65,7 +71,7 @@ type Added = {
  */
 export function userBatch(ctx: Context, directory: Directory, goesOn: () => boolean): UserBatch {
   const tx = ctx.hot(directory.tenantId);
-  const batch: Batch = { ctx, tx, directory, goesOn, writing: new Set(), inFlight: new Set() };
+  const batch: Batch = { ctx, tx, directory, goesOn, writing: new Set(), inFlight: new Set(), look: MOST_LOOKED_AT };
   let turn: Promise<void> = Promise.resolve();
   return {
     async add(pushed, stopAtRefusal) {
@@ -105,6 +111,7 @@ async function work(batch: Batch, added: Added): Promise<number> {
       continue;
     }
     const { decided, stops } = await together(batch, added, part, at);
+    batch.look = decided === part.length ? Math.min(2 * batch.look, MOST_LOOKED_AT) : Math.max(1, decided);
     at += decided;
     if (stops) break;
   }
@@ -112,10 +119,10 @@ async function work(batch: Batch, added: Added): Promise<number> {
 }
 
 /** Users from `from` on who share no key with each other, nor with anybody who is being written. */
-function strangers({ inFlight }: Batch, users: readonly Known[], from: number): readonly Known[] {
+function strangers({ inFlight, look }: Batch, users: readonly Known[], from: number): readonly Known[] {
   const taken = new Set<string>();
   let to = from;
-  for (; to < users.length; to += 1) {
+  for (; to < users.length && to < from + look; to += 1) {
     const { keys } = users[to] as Known;
     if (keys.some((key) => taken.has(key) || inFlight.has(key))) break;
     for (const key of keys) taken.add(key);
@@ -123,58 +130,80 @@ function strangers({ inFlight }: Batch, users: readonly Known[], from: number): 
   return users.slice(from, to);
 }
 
-/** Decides users by one look at all of them, up to the first who has to be looked at alone: the next look sees what became of them. */
-async function together(
-  batch: Batch,
-  added: Added,
-  part: readonly Known[],
-  from: number,
-): Promise<{ readonly decided: number; readonly stops: boolean }> {
+type Decided = { readonly decided: number; readonly stops: boolean };
+
+/** Decides users by one look at all of them, up to the first for whom the others have to be through: the next look begins there. */
+async function together(batch: Batch, added: Added, part: readonly Known[], from: number): Promise<Decided> {
   const { outcomes, stopAtRefusal } = added;
-  let seen: readonly SeenNewcomer[] | undefined;
+  let steps: readonly Step[];
+  let met: readonly Met[];
+  let many: number;
   try {
-    seen = await readNewcomers(batch.tx, batch.directory, part);
+    steps = await stepsOf(batch, part, stopAtRefusal);
+    met = steps.flatMap(({ kind }, index) => (kind === 'met' ? [{ ...(part[index] as Known), at: from + index }] : []));
+    many = met.length === 0 ? 0 : await countTogether(batch.tx, batch.directory, met);
   } catch (error) {
     part.forEach((_, index) => {
       outcomes[from + index] = { kind: 'failed', error };
     });
     return { decided: part.length, stops: stopAtRefusal };
   }
+  const cut = met[many];
+  if (cut !== undefined && cut.at === from) {
+    await Promise.all(batch.writing);
+    const outcome = await alone(batch, cut);
+    outcomes[from] = outcome;
+    return { decided: 1, stops: stopAtRefusal && outcome.kind !== 'done' };
+  }
+  const decided = cut === undefined ? steps.length : cut.at - from;
   const fresh: Fresh[] = [];
-  for (const [index, known] of part.entries()) {
-    const at = from + index;
-    const step = seen === undefined ? unauthenticated : decide(known, seen[index] as SeenNewcomer, batch.ctx);
-    if (step.kind === 'fresh') {
-      fresh.push({ ...known, ...step, at });
-    } else if (step.kind === 'alone') {
-      begin(batch, added, fresh);
-      await Promise.all(batch.writing);
-      const outcome = await alone(batch, known);
-      outcomes[at] = outcome;
-      return { decided: index + 1, stops: stopAtRefusal && outcome.kind !== 'done' };
-    } else {
-      outcomes[at] = step;
-      if (!stopAtRefusal) continue;
-      begin(batch, added, fresh);
-      return { decided: index + 1, stops: true };
-    }
+  for (const [index, step] of steps.slice(0, decided).entries()) {
+    if (step.kind === 'fresh') fresh.push({ ...(part[index] as Known), ...step, at: from + index });
+    else if (step.kind !== 'met') outcomes[from + index] = step;
   }
   begin(batch, added, fresh);
-  return { decided: part.length, stops: false };
+  if (many > 0) await meet(batch, added, met.slice(0, many));
+  if (!stopAtRefusal) return { decided, stops: false };
+  await Promise.all(batch.writing);
+  const tried = outcomes.slice(from, from + decided);
+  const stopped = Array.from({ length: decided }, (_, index) => tried[index]?.kind !== 'done').indexOf(true);
+  return stopped === -1
+    ? { decided, stops: false }
+    : { decided: stopped + (tried[stopped] === undefined ? 0 : 1), stops: true };
 }
 
 type Step =
-  | { readonly kind: 'alone' }
+  | { readonly kind: 'met' }
   | { readonly kind: 'fresh'; readonly plain: NewUser['plain']; readonly events: NewUser['events'] }
-  | Refusal;
+  | Refusal
+  | Unauthenticated;
 
-/** What {@link createDirectoryUser} does after its first look. */
+/** What {@link createDirectoryUser} does after its first look. `onlyAlike`: of those alone who are like the first of them. */
+async function stepsOf(batch: Batch, part: readonly Known[], onlyAlike: boolean): Promise<readonly Step[]> {
+  const seen = await readNewcomers(batch.tx, batch.directory, part);
+  if (seen === undefined) return part.map(() => unauthenticated);
+  const steps = part.map((known, index) => decide(known, seen[index] as SeenNewcomer, batch.ctx));
+  const other = onlyAlike ? steps.findIndex(({ kind }) => kind !== steps[0]?.kind) : -1;
+  return other === -1 ? steps : steps.slice(0, other);
+}
+
 function decide({ pushed }: Known, { facts, met }: SeenNewcomer, ctx: Context): Step {
   if (facts.paused) return refusePaused();
   const { outcome, changes, events } = decideCreate(pushed, facts, ctx);
   if (outcome.kind === 'refused') return outcome;
   const plain = met ? null : plainCreate(changes);
-  return plain === null ? { kind: 'alone' } : { kind: 'fresh', plain, events };
+  return plain === null ? { kind: 'met' } : { kind: 'fresh', plain, events };
+}
+
+/** Whoever cannot be written with the others, since somebody came between, is tried alone. */
+async function meet(batch: Batch, { outcomes, stopAtRefusal }: Added, met: readonly Met[]): Promise<void> {
+  const done = await createMet(batch.ctx, batch.directory, met, stopAtRefusal).catch(() => []);
+  for (const [index, known] of met.entries()) {
+    const outcome = done[index] ?? (batch.goesOn() ? await alone(batch, known) : undefined);
+    if (outcome === undefined) return;
+    outcomes[known.at] = outcome;
+    if (stopAtRefusal && outcome.kind !== 'done') return;
+  }
 }
 
 async function alone({ ctx, directory }: Batch, { pushed }: Known): Promise<BatchOutcome> {

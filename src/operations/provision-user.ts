@@ -27,7 +27,7 @@ export type ProvisionOutcome =
   | Refusal
   | Unauthenticated;
 
-const unknownUser = () => refused('unknown_user', 'This directory has no such user.');
+export const unknownUser = (): Refusal => refused('unknown_user', 'This directory has no such user.');
 
 /** A user whom the directory pushes for the first time; see {@link decideCreate}. At most two statements if they are plainly new. */
 export function createDirectoryUser(ctx: Context, directory: Directory, pushed: PushedUser): Promise<ProvisionOutcome> {
@@ -97,7 +97,7 @@ function harmOfMeeting(
 }
 
 /** In one order for everybody, so that two pushes about the same people never wait for each other. */
-function touched(facts: CreateFacts): readonly SubjectId[] {
+export function touched(facts: CreateFacts): readonly SubjectId[] {
   const people = [facts.byExternalId?.userId, facts.byEmail?.userId, ...facts.suspended.map((one) => one.subjectId)];
   return [...new Set(people.filter((id) => id !== undefined))].sort();
 }
@@ -163,7 +163,8 @@ export async function updateDirectoryUser(
   return ctx.inTurn(directory.tenantId, id, () => untilWon(once, nameTaken));
 }
 
-const nameTaken = {
+/** What takes a name that somebody else of the directory has, by the key that says so. */
+export const nameTaken = {
   directory_users_open_user_name: refused('user_name_taken', 'This directory has another user with this userName.'),
   directory_users_open_external_id: refused(
     'external_id_taken',
@@ -191,7 +192,7 @@ async function prepare(
   return { kind: 'ready', loaded, stored, next: edit({ row: loaded.row, attributes: stored.attributes }) };
 }
 
-function storedOf({ row, named }: LoadedUser): StoredUser {
+export function storedOf({ row, named }: LoadedUser): StoredUser {
   return { ...named, directoryUserId: row.id, version: row.version, attributes: JSON.parse(row.attributes) };
 }
 

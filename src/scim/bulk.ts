@@ -33,8 +33,9 @@ export const postBulk: Handler = async (exchange) => {
   try {
     const between = pace();
     const body = await readBytes(exchange.request, bulkLimits.maxPayloadSize, payloadTooLarge);
+    const since = performance.now();
     const request = await readBulk(body, exchange.notes, between);
-    return { status: 200, body: bulkResponse(await runBulk(exchange, request, between)) };
+    return { status: 200, body: bulkResponse(await runBulk(exchange, request, between, since)) };
   } finally {
     const left = (atWork.get(connectionId) ?? 0) - bytes;
     if (left > 0) atWork.set(connectionId, left);

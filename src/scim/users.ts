@@ -13,7 +13,7 @@ import { type Exchange, type Handler, ifMatch, isKnown, readSent, refuseFilter, 
 import { type JsonObject, type JsonValue, userLimits } from './json.ts';
 import { parseProjection } from './list.ts';
 import { etag } from './meta.ts';
-import { readPatch } from './patch-message.ts';
+import { type PatchOperation, readPatch } from './patch-message.ts';
 import { type Projection, wants } from './projection.ts';
 import type { Reply } from './respond.ts';
 import type { AttributeDefinition, AttributePath } from './schema.ts';
@@ -42,28 +42,37 @@ export function newUser({ notes, schemas }: Exchange, body: JsonValue): DecodedU
   return decodeUser(body, { notes, schema: schemas.user });
 }
 
-/** PUT replaces; see {@link decodeUser} for what it leaves. */
-export const putUser: Handler = async (exchange, id) => {
-  const { notes, schemas } = exchange;
-  const body = await readSent(exchange, userLimits);
-  const edit = ({ attributes }: CurrentUser) =>
-    decodeUser(body, { notes, schema: schemas.user, held: attributes as JsonObject });
-  return update(exchange, id, edit, everything);
-};
+type Edit = (current: CurrentUser) => PushedUser;
 
-export const patchUser: Handler = async (exchange, id) => {
-  const { notes, baseUrl, directory } = exchange;
-  const schema = exchange.schemas.user;
+/** What a PUT makes of a user, sent by itself or in a bulk; see {@link decodeUser} for what it leaves. */
+export function replacing({ notes, schemas }: Exchange, body: JsonValue): Edit {
+  return ({ attributes }) => decodeUser(body, { notes, schema: schemas.user, held: attributes as JsonObject });
+}
+
+export const putUser: Handler = async (exchange, id) =>
+  update(exchange, id, replacing(exchange, await readSent(exchange, userLimits)), everything);
+
+/** What the operations of a PATCH make of a user. `written` is filled with the attributes that they speak of. */
+export function patching(
+  { notes, baseUrl, directory, schemas }: Exchange,
+  operations: readonly PatchOperation[],
+  written: Set<AttributeDefinition> = new Set(),
+): Edit {
+  const schema = schemas.user;
   const makes = makesByFilter(directory.settings.profile);
-  const operations = readPatch(await readSent(exchange, userLimits), notes);
   const encode = userEncoder({ baseUrl });
-  const written = new Set<AttributeDefinition>();
-  const edit = ({ row, attributes }: CurrentUser) => {
+  return ({ row, attributes }) => {
     const { id: sameId, meta, groups = [] } = JSON.parse(encode({ ...row, attributes: '{}' })) as JsonObject;
     const readOnly = { id: sameId, meta, groups } as JsonObject;
     const context = { notes, schema, readOnly, written, makesByFilter: makes };
     return pushedUser(applyUserPatch(attributes as JsonObject, operations, context).attributes);
   };
+}
+
+export const patchUser: Handler = async (exchange, id) => {
+  const operations = readPatch(await readSent(exchange, userLimits), exchange.notes);
+  const written = new Set<AttributeDefinition>();
+  const edit = patching(exchange, operations, written);
   return update(exchange, id, edit, ({ attribute, sub }) => written.has(sub ?? attribute));
 };
 
@@ -72,12 +81,7 @@ type Written = (path: AttributePath) => boolean;
 /** A POST or PUT speaks of all that it leaves (RFC 7643 §7: returned on request). */
 const everything: Written = () => true;
 
-async function update(
-  exchange: Exchange,
-  id: string,
-  edit: (current: CurrentUser) => PushedUser,
-  written: Written,
-): Promise<Reply> {
+async function update(exchange: Exchange, id: string, edit: Edit, written: Written): Promise<Reply> {
   // Before anything is written: a projection that cannot be is a request that did nothing.
   projectionOf(exchange);
   const updated = await updateDirectoryUser(exchange.ctx, exchange.directory, id, edit, ifMatch(exchange));

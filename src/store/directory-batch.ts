@@ -8,7 +8,15 @@ import type { ConnectionId, KeyHash } from '../core/ids.ts';
 import { userNameKey } from '../core/profile.ts';
 import { eventRow } from './apply.ts';
 import { countInSlot } from './directory-changes.ts';
-import { firstLook, meetsNobody, type PlainCreate, type ReadCreateFacts } from './directory-newcomers.ts';
+import {
+  type CreateFactsRow,
+  createFactsOf,
+  createLook,
+  firstLook,
+  meetsNobody,
+  type PlainCreate,
+  type ReadCreateFacts,
+} from './directory-newcomers.ts';
 import { DIRECTORY_OF_LIVE, type DirectoryRow, directoryFacts } from './directory-person.ts';
 import { LIVE } from './scim-credentials.ts';
 
@@ -45,16 +53,9 @@ export async function readNewcomers(
   directory: Directory,
   newcomers: readonly Newcomer[],
 ): Promise<readonly SeenNewcomer[] | undefined> {
-  const asked = newcomers.map(({ pushed: { userName, externalId, email }, hashes }, at) => ({
-    at,
-    user_name_key: userNameKey(userName),
-    external_id: externalId,
-    email,
-    hashes,
-  }));
   const [row] = await tx.run<
     DirectoryRow & { seen: { at: number; user_name_taken: boolean; external_id_taken: boolean; met: boolean }[] }
-  >(NEWCOMERS, [tx.tenantId, directory.credentialId, JSON.stringify(asked)]);
+  >(NEWCOMERS, [tx.tenantId, directory.credentialId, asked(newcomers)]);
   if (row === undefined) return undefined;
   const known = { ...meetsNobody, directory: directoryFacts(row, directory), paused: row.paused };
   const plain = { facts: { ...known, userNameTaken: false, externalIdTaken: false }, met: false };
@@ -63,6 +64,41 @@ export async function readNewcomers(
     seen[at] = { facts: { ...known, userNameTaken: user_name_taken, externalIdTaken: external_id_taken }, met };
   }
   return seen;
+}
+
+/** The parameter of a statement that looks at them. */
+function asked(newcomers: readonly Newcomer[]): string {
+  const rows = newcomers.map(({ pushed: { userName, externalId, email }, hashes }, at) => ({
+    at,
+    user_name_key: userNameKey(userName),
+    external_id: externalId,
+    email,
+    hashes,
+  }));
+  return JSON.stringify(rows);
+}
+
+const CREATE_FACTS: Statement = {
+  name: 'directory_users_create_facts',
+  text: `
+with ${LIVE}, here as materialized (
+  select ${DIRECTORY_OF_LIVE} from live l
+), asked as materialized (
+  select * from json_to_recordset($3) as a (at int, user_name_key text, external_id text, email text, hashes text[])
+)
+select l.*, ${createLook(COLUMNS, 'offset 0')}
+from here l cross join asked a order by a.at`,
+};
+
+/** What {@link decideCreate} needs of each, in their order; see {@link readCreateFacts}. One statement. */
+export async function readCreateFactsOfAll(
+  tx: TenantTx,
+  directory: Directory,
+  newcomers: readonly Newcomer[],
+): Promise<readonly ReadCreateFacts[] | undefined> {
+  const params = [tx.tenantId, directory.credentialId, asked(newcomers)];
+  const rows = await tx.run<CreateFactsRow>(CREATE_FACTS, params);
+  return rows.length === 0 ? undefined : rows.map((row) => createFactsOf(row, directory));
 }
 
 // The keys are looked up again here: a suspension that began since the facts were read must not be missed.

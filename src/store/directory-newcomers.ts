@@ -58,16 +58,19 @@ select ${DIRECTORY_OF_LIVE}, ${firstLook(ONE)}
 from live l`,
 };
 
+/** Whom a pushed user meets, seen by the connection of `l`: {@link createFactsOf} takes it. */
+export const createLook = (brought: Brought, fence = '') => `${taken(brought, fence)},
+  (select ${PERSON} ${former(brought)} order by d.ended_at desc limit 1) as by_external_id,
+  (select ${PERSON} ${holder(brought)}) as by_email,
+  coalesce((select ${FROM_ELSEWHERE} ${holder(brought)}), false) as holder_from_elsewhere,
+  coalesce((select json_agg(json_build_object('subjectId', s.subject_id, 'suspensionId', s.suspension_id) order by s.suspended_at)
+    ${suspendedNamesakes(brought.hashes, brought.userNameKey)}), '[]'::json) as suspended`;
+
 const CREATE_FACTS: Statement = {
   name: 'directory_user_create_facts',
   text: `
 with ${LIVE}
-select ${DIRECTORY_OF_LIVE}, ${taken(ONE)},
-  (select ${PERSON} ${former(ONE)} order by d.ended_at desc limit 1) as by_external_id,
-  (select ${PERSON} ${holder(ONE)}) as by_email,
-  coalesce((select ${FROM_ELSEWHERE} ${holder(ONE)}), false) as holder_from_elsewhere,
-  coalesce((select json_agg(json_build_object('subjectId', s.subject_id, 'suspensionId', s.suspension_id) order by s.suspended_at)
-    ${suspendedNamesakes('$6')}), '[]'::json) as suspended
+select ${DIRECTORY_OF_LIVE}, ${createLook(ONE)}
 from live l`,
 };
 
@@ -121,15 +124,18 @@ export async function readCreateFacts(
   pushed: PushedUser,
   hashes: readonly KeyHash[],
 ): Promise<ReadCreateFacts | undefined> {
-  const [row] = await tx.run<
-    NewcomerRow & {
-      by_external_id: PersonRow | null;
-      by_email: PersonRow | null;
-      holder_from_elsewhere: boolean;
-      suspended: CreateFacts['suspended'];
-    }
-  >(CREATE_FACTS, createParams(tx, directory, pushed, hashes));
-  if (row === undefined) return undefined;
+  const [row] = await tx.run<CreateFactsRow>(CREATE_FACTS, createParams(tx, directory, pushed, hashes));
+  return row && createFactsOf(row, directory);
+}
+
+export type CreateFactsRow = NewcomerRow & {
+  by_external_id: PersonRow | null;
+  by_email: PersonRow | null;
+  holder_from_elsewhere: boolean;
+  suspended: CreateFacts['suspended'];
+};
+
+export function createFactsOf(row: CreateFactsRow, directory: Directory): ReadCreateFacts {
   return {
     ...factsOf(row, directory),
     byExternalId: row.by_external_id && { ...row.by_external_id, lastOwner: false },

@@ -20,18 +20,38 @@ import { instant, LIVE } from './scim-credentials.ts';
 
 type Of<K extends Change['kind']> = Extract<Change, { kind: K }>;
 
+/** A directory user `d` with its person `u` and that person's subject `s`, as {@link loadedUser} takes them. */
+const loaded = (
+  attributes: string,
+  groups: string,
+): string => `d.directory_user_id as id, d.external_id, d.user_name, d.email, d.active,
+  ${attributes} as attributes, d.version, ${instant('d.created_at')} as "createdAt", ${instant('d.last_modified_at')} as "lastModifiedAt",
+  s.access_epoch as epoch, case when u.user_id is not null then ${PERSON} end as person, case when u.user_id is not null then ${groups} end as groups`;
+export const LOADED = loaded('d.attributes::text', GROUPS_OF_D);
+/** For those whose attributes and groups are at hand. */
+export const LOADED_AGAIN = loaded(`'{}'`, `'[]'::json`);
+
 const UPDATE_FACTS: Statement = {
   name: 'directory_user_facts',
   text: `
 with ${LIVE}
-select ${DIRECTORY_OF_LIVE}, d.directory_user_id as id, d.external_id, d.user_name, d.email, d.active,
-  d.attributes::text as attributes, d.version, ${instant('d.created_at')} as "createdAt", ${instant('d.last_modified_at')} as "lastModifiedAt",
-  s.access_epoch as epoch, case when u.user_id is not null then ${PERSON} end as person, case when u.user_id is not null then ${GROUPS_OF_D} end as groups
+select ${DIRECTORY_OF_LIVE}, ${LOADED}
 from live l
 left join directory_users d on d.tenant_id = $1 and d.connection_id = l.connection_id and d.directory_user_id = $3 and d.ended_at is null
 left join users u on u.tenant_id = d.tenant_id and u.user_id = d.user_id
 left join subjects s on s.tenant_id = d.tenant_id and s.subject_id = d.user_id`,
 };
+
+export type LoadedRow = DirectoryRow &
+  DirectoryUserRow & {
+    external_id: string | null;
+    user_name: string;
+    email: Email | null;
+    active: boolean;
+    epoch: number;
+    person: PersonRow;
+    groups: NonNullable<DirectoryUserRow['groups']>;
+  };
 
 export type LoadedUser = {
   readonly directory: DirectoryFacts;
@@ -54,20 +74,12 @@ export async function readUserFacts(
   directory: Directory,
   id: DirectoryUserId,
 ): Promise<LoadedUser | null | undefined> {
-  const [row] = await tx.run<
-    DirectoryRow &
-      DirectoryUserRow & {
-        external_id: string | null;
-        user_name: string;
-        email: Email | null;
-        active: boolean;
-        epoch: number;
-        person: PersonRow;
-        groups: NonNullable<DirectoryUserRow['groups']>;
-      }
-  >(UPDATE_FACTS, [tx.tenantId, directory.credentialId, id]);
+  const [row] = await tx.run<LoadedRow>(UPDATE_FACTS, [tx.tenantId, directory.credentialId, id]);
   if (row === undefined) return undefined;
-  if (row.id === null) return null;
+  return row.id === null ? null : loadedUser(row, directory);
+}
+
+export function loadedUser(row: LoadedRow, directory: Directory): LoadedUser {
   const { attributes, version, createdAt, lastModifiedAt, groups } = row;
   return {
     directory: directoryFacts(row, directory),
@@ -160,7 +172,7 @@ export async function writeUserUpdate(
   return row;
 }
 
-function profileColumns(profile: Profile): Readonly<Record<string, string | null>> {
+export function profileColumns(profile: Profile): Readonly<Record<string, string | null>> {
   return {
     user_name: profile.userName,
     given_name: profile.givenName,

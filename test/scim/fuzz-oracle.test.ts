@@ -62,6 +62,16 @@ test.each<readonly [string, Outcome]>([
   expect(faultOf(asked, outcome)).not.toBeNull();
 });
 
+test('T48 a bulk is answered within five seconds; what it did not begin in three it may refuse, and nothing before', () => {
+  const bulk = { ...asked, method: 'POST', target: '/scim/v2/a/b/Bulk' };
+  const late = error(503, { detail: 'The bulk took too long, and this operation was not begun. Send it again.' });
+  const text = JSON.stringify({ Operations: [{ status: '503', response: JSON.parse(late) }] });
+  expect(faultOf(bulk, answered(200, text, { ms: 3_100 }))).toBeNull();
+  expect(faultOf(bulk, answered(200, text, { ms: 500 }))).not.toBeNull();
+  expect(faultOf(bulk, answered(200, text, { ms: 5_100 }))).not.toBeNull();
+  expect(faultOf(bulk, answered(503, late, { ms: 3_100 }))).not.toBeNull();
+});
+
 test('FT18 an answer is owed to every whole request, and to no half of one', () => {
   const half: Fuzzed = { kind: 'raw', raw: Buffer.from('GET / HTTP/1.1\r\n'), whole: false };
   expect(faultOf(half, { kind: 'silent' })).toBeNull();
