@@ -33,7 +33,7 @@ export type PushedGroup = GroupNames & {
  */
 export function* decodeGroup(
   body: JsonValue,
-  { notes, schema = groupSchema }: { readonly notes: Notes; readonly schema?: ResourceSchema },
+  { notes, schema }: { readonly notes: Notes; readonly schema: ResourceSchema },
 ): Steps<PushedGroup> {
   const sent = asObject(body);
   const members = readMembers(sent);

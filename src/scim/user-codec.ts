@@ -19,7 +19,8 @@ export type DecodedUser = PushedUser & { readonly attributes: JsonObject };
 
 export type DecodeOptions = {
   readonly notes: Notes;
-  readonly schema?: ResourceSchema;
+  /** Of the directory, with its own extensions: none is assumed, since what a schema does not have is passed over in silence. */
+  readonly schema: ResourceSchema;
   /** The stored attributes that a PUT replaces. */
   readonly held?: JsonObject;
 };
@@ -34,7 +35,7 @@ export type DecodeOptions = {
  * 256 KiB. RFC 7643 §4.1, RFC 7644 §3.3, §3.5.1. Does not check that anything is unique.
  */
 export function decodeUser(body: JsonValue, options: DecodeOptions): DecodedUser {
-  const { notes, schema = userSchema, held } = options;
+  const { notes, schema, held } = options;
   const members = asObject(body);
   const names = Object.keys(members);
   const keys = names.map(nameKey);

@@ -4,12 +4,13 @@ import { type JsonObject, sameJson } from './json.ts';
 import { applyOperation, MAX_WORK, type PatchWork, readKeys, readTarget } from './patch-attributes.ts';
 import { type PatchOperation, readAttributes } from './patch-message.ts';
 import type { Notes } from './quirks.ts';
-import { type AttributeDefinition, type ResourceSchema, userSchema } from './schema.ts';
+import type { AttributeDefinition, ResourceSchema } from './schema.ts';
 import { checkStillRequired } from './stored-attributes.ts';
 
 export type PatchContext = {
   readonly notes: Notes;
-  readonly schema?: ResourceSchema;
+  /** Of the directory, with its own extensions. */
+  readonly schema: ResourceSchema;
   /** Read-only values as they are now: `id`, and `meta` and `groups` where they are at hand. */
   readonly readOnly: JsonObject;
   /** Filled with the attributes, and parts of some, that the operations speak of. */
@@ -32,7 +33,7 @@ export function applyUserPatch(
   operations: readonly PatchOperation[],
   context: PatchContext,
 ): { readonly attributes: JsonObject; readonly changed: boolean } {
-  const { notes, schema = userSchema, readOnly, written = new Set(), makesByFilter = true } = context;
+  const { notes, schema, readOnly, written = new Set(), makesByFilter = true } = context;
   const work: PatchWork = {
     attributes: { ...attributes },
     schema,

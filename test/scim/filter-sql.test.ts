@@ -75,7 +75,7 @@ beforeAll(async () => {
     connectionId,
   ]);
   for (const [index, body] of users.entries()) {
-    const user = decodeUser(body, { notes: [] });
+    const user = decodeUser(body, { notes: [], schema: userSchema });
     const userId = id(3, index);
     await run(`insert into subjects (tenant_id, subject_id, kind) values ($1, $2, 'user')`, [tenantId, userId]);
     await run(`insert into users (tenant_id, user_id, user_name, origin) values ($1, $2, $3, 'scim')`, [
@@ -387,7 +387,7 @@ const { term } = fc.letrec<{ term: Term }>((tie) => ({
 }));
 
 test('any filter finds in PostgreSQL what it finds in the resources one by one', async () => {
-  const stored = users.map((body) => decodeUser(body, { notes: [] }).attributes);
+  const stored = users.map((body) => decodeUser(body, { notes: [], schema: userSchema }).attributes);
   await fc.assert(
     fc.asyncProperty(term, async ({ text, holds }) => {
       const expected = stored.flatMap((user, index) => (holds(user) ? [index] : []));
@@ -415,7 +415,9 @@ test('a value filter chooses the same elements in a PATCH as in a query', async 
       tie('filter').map((a) => `not (${a})`),
     ),
   }));
-  const stored = users.map((body) => valuesAt(decodeUser(body, { notes: [] }).attributes, 'emails'));
+  const stored = users.map((body) =>
+    valuesAt(decodeUser(body, { notes: [], schema: userSchema }).attributes, 'emails'),
+  );
   await fc.assert(
     fc.asyncProperty(filter, async (text) => {
       const target = parsePath(`emails[${text}]`, userSchema);

@@ -17,7 +17,7 @@ const a = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e01' as DirectoryUserId;
 const b = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e02' as DirectoryUserId;
 const groupId = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5eff';
 
-const decode = (body: JsonValue, notes: string[] = []) => atOnce(decodeGroup(body, { notes }));
+const decode = (body: JsonValue, notes: string[] = []) => atOnce(decodeGroup(body, { notes, schema: groupSchema }));
 const plan = (body: JsonValue, notes: string[] = []) => atOnce(decodeGroupPatch(readPatch(body, notes), { notes }));
 const operations = (...list: JsonValue[]): JsonObject => ({
   schemas: [patchUrn],

@@ -6,6 +6,7 @@ import { isObject } from '../../src/scim/json.ts';
 import { atOnce } from '../../src/scim/pace.ts';
 import { readPatch } from '../../src/scim/patch-message.ts';
 import { note, quirks, readBoolean, readOp } from '../../src/scim/quirks.ts';
+import { groupSchema, userSchema } from '../../src/scim/schema.ts';
 import { decodeUser } from '../../src/scim/user-codec.ts';
 import { applyUserPatch } from '../../src/scim/user-patch.ts';
 import { payload } from './payload.ts';
@@ -16,11 +17,17 @@ function notesOf(file: string): readonly string[] {
   const body = payload(file);
   const ofGroup = /group|member/.test(file);
   if (!isObject(body) || !('Operations' in body)) {
-    ofGroup ? atOnce(decodeGroup(body, { notes })) : decodeUser(body, { notes });
+    ofGroup
+      ? atOnce(decodeGroup(body, { notes, schema: groupSchema }))
+      : decodeUser(body, { notes, schema: userSchema });
   } else if (ofGroup) {
     atOnce(decodeGroupPatch(readPatch(body, notes), { notes }));
   } else {
-    applyUserPatch({ userName: 'x', active: true }, readPatch(body, notes), { notes, readOnly: {} });
+    applyUserPatch({ userName: 'x', active: true }, readPatch(body, notes), {
+      notes,
+      schema: userSchema,
+      readOnly: {},
+    });
   }
   return notes;
 }

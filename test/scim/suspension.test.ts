@@ -9,6 +9,7 @@ import { assignRole } from '../../src/operations/assign-role.ts';
 import { createDirectoryUser, updateDirectoryUser } from '../../src/operations/provision-user.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
+import { userSchema } from '../../src/scim/schema.ts';
 import { decodeUser } from '../../src/scim/user-codec.ts';
 import type { Acme } from '../support/acme.ts';
 import { personOf } from '../support/people.ts';
@@ -278,7 +279,7 @@ describe('T130 a suspension between the statement that reads and the one that wr
     const body = userBody(`new-${name}`);
     body.emails.push({ value: `${name}@acme.example`, type: 'other' });
     const ctx = interrupted('directory_newcomer', () => suspendNow(person));
-    const outcome = await createDirectoryUser(ctx, await pushes(), decodeUser(body, { notes: [] }));
+    const outcome = await createDirectoryUser(ctx, await pushes(), decodeUser(body, { notes: [], schema: userSchema }));
     expect(outcome.kind).toBe('done');
     const [next] = await world.sql<Person>(
       `select tenant_id as "tenantId", user_id as "userId" from directory_users where user_name = $1`,
@@ -291,7 +292,7 @@ describe('T130 a suspension between the statement that reads and the one that wr
     const name = fresh();
     const { id, person } = await pushed(okta, userBody(name));
     const ctx = interrupted('directory_user_facts', () => suspendNow(person));
-    const next = decodeUser(userBody(name, { title: 'between' }), { notes: [] });
+    const next = decodeUser(userBody(name, { title: 'between' }), { notes: [], schema: userSchema });
     world.takeStatements();
     const outcome = await updateDirectoryUser(ctx, await pushes(), id, () => next, null);
     expect(outcome).toMatchObject({ kind: 'done', changed: true });
@@ -314,7 +315,7 @@ describe('T130 a suspension between the statement that reads and the one that wr
       );
     const before = await epoch();
     const ctx = interrupted('directory_user_facts', () => suspendNow(person));
-    const next = decodeUser(userBody(name, { active: false }), { notes: [] });
+    const next = decodeUser(userBody(name, { active: false }), { notes: [], schema: userSchema });
     expect((await updateDirectoryUser(ctx, await pushes(), id, () => next, null)).kind).toBe('done');
     expect(await epoch()).toBe(before + 2);
     expect(await stateOf(person)).toBe('deactivated');

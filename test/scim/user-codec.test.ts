@@ -11,7 +11,7 @@ import { userSchemaUrn } from '../support/urns.ts';
 import { payload, refusal } from './payload.ts';
 
 const decode = (body: JsonValue, notes: string[] = [], active = true) =>
-  decodeUser(body, { notes, held: { userName: 'x', active } });
+  decodeUser(body, { notes, schema: userSchema, held: { userName: 'x', active } });
 const person = (more: JsonObject = {}): JsonObject => ({
   schemas: [userSchemaUrn],
   userName: 'b@acme.example',

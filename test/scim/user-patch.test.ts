@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ScimError } from '../../src/scim/errors.ts';
 import type { JsonObject, JsonValue } from '../../src/scim/json.ts';
 import { MAX_OPERATIONS, readPatch } from '../../src/scim/patch-message.ts';
-import { enterpriseUserUrn } from '../../src/scim/schema.ts';
+import { enterpriseUserUrn, userSchema } from '../../src/scim/schema.ts';
 import { decodeUser, pushedUser } from '../../src/scim/user-codec.ts';
 import { applyUserPatch } from '../../src/scim/user-patch.ts';
 import { patchUrn, userSchemaUrn } from '../support/urns.ts';
@@ -20,6 +20,7 @@ function patch(attributes: JsonObject, body: JsonValue, notes: string[] = []) {
   const before = JSON.stringify(attributes);
   const result = applyUserPatch(attributes, readPatch(body, notes), {
     notes,
+    schema: userSchema,
     readOnly: { id, meta: { version: 'W/"1"' } },
   });
   expect(JSON.stringify(attributes)).toBe(before);
@@ -428,7 +429,7 @@ test('a PATCH of the greatest size is answered or refused within 100 ms (T46)', 
     { op: 'add', path: 'photos', value: photos },
     { op: 'remove', path: 'photos', value: photos.slice(0, 3) },
   ];
-  const context = { notes: [], readOnly: {} };
+  const context = { notes: [], schema: userSchema, readOnly: {} };
   const run = (operation: JsonObject): number => {
     const list = readPatch(operations(...Array.from({ length: MAX_OPERATIONS }, () => operation)), []);
     const started = performance.now();
@@ -494,7 +495,7 @@ test('no PATCH, whatever it asks, ends in anything but attributes that a PUT wou
         const { attributes, changed } = patch({ ...bob, emails: [work, home] }, operations(...(list as JsonValue[])));
         const stored = pushedUser(attributes);
         // What came out is what a PUT of it would store, but for the primary that a PUT would settle: there is at most one already.
-        expect(decodeUser(attributes, { notes: [] }).attributes).toEqual(stored.attributes);
+        expect(decodeUser(attributes, { notes: [], schema: userSchema }).attributes).toEqual(stored.attributes);
         expect(changed).toBe(
           JSON.stringify(sorted(attributes)) !== JSON.stringify(sorted({ ...bob, emails: [work, home] })),
         );
