@@ -180,7 +180,7 @@ async function handle(
       directory = known.directory;
       const admitted = admit(directory);
       if (admitted.kind === 'too_many') return tooMany(TOO_MANY[admitted.why], admitted);
-      const room = enter(directory.connectionId);
+      const room = enter(directory.tenantId);
       leave = () => {
         admitted.leave();
         room.leave();

@@ -1,14 +1,14 @@
 import { request } from 'node:http';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
-import type { ConnectionId } from '../../src/core/ids.ts';
+import type { TenantId } from '../../src/core/ids.ts';
 import { bodyRooms } from '../../src/scim/body-room.ts';
 import { ScimError } from '../../src/scim/errors.ts';
 import type { DirectoryClient, ScimServer } from '../support/scim.ts';
 import { scimStage } from '../support/scim-stage.ts';
 
-const okta = 'okta' as ConnectionId;
-const entra = 'entra' as ConnectionId;
+const acme = 'acme' as TenantId;
+const globex = 'globex' as TenantId;
 const KB = 1024;
 
 /** What a refusal is, or null. */
@@ -23,9 +23,9 @@ function refusal(act: () => void): unknown {
 }
 
 describe('the room for long bodies', () => {
-  test('has an end for one directory, and none of it is another’s', () => {
-    const enter = bodyRooms({ ofDirectory: 1000 * KB });
-    const [first, second, other] = [enter(okta), enter(okta), enter(entra)];
+  test('has an end for one tenant, and none of it is another’s', () => {
+    const enter = bodyRooms({ ofTenant: 1000 * KB });
+    const [first, second, other] = [enter(acme), enter(acme), enter(globex)];
     first.take(400 * KB);
     first.take(700 * KB);
     second.take(300 * KB);
@@ -36,21 +36,21 @@ describe('the room for long bodies', () => {
   });
 
   test('has an end for all of them', () => {
-    const enter = bodyRooms({ ofDirectory: 1000 * KB, ofAll: 1500 * KB });
-    enter(okta).take(1000 * KB);
-    const other = enter(entra);
+    const enter = bodyRooms({ ofTenant: 1000 * KB, ofAll: 1500 * KB });
+    enter(acme).take(1000 * KB);
+    const other = enter(globex);
     other.take(500 * KB);
     expect(refusal(() => other.take(501 * KB))).toBe('unavailable');
     other.leave();
     other.leave();
-    expect(refusal(() => enter(entra).take(501 * KB))).toBe('unavailable');
-    expect(refusal(() => enter(entra).take(500 * KB))).toBeNull();
+    expect(refusal(() => enter(globex).take(501 * KB))).toBe('unavailable');
+    expect(refusal(() => enter(globex).take(500 * KB))).toBeNull();
   });
 
   test('counts no short body', () => {
-    const enter = bodyRooms({ ofDirectory: 100 * KB, ofAll: 100 * KB });
-    for (let count = 0; count < 50; count++) enter(okta).take(64 * KB);
-    expect(refusal(() => enter(okta).take(100 * KB))).toBeNull();
+    const enter = bodyRooms({ ofTenant: 100 * KB, ofAll: 100 * KB });
+    for (let count = 0; count < 50; count++) enter(acme).take(64 * KB);
+    expect(refusal(() => enter(acme).take(100 * KB))).toBeNull();
   });
 });
 
