@@ -4,7 +4,6 @@ import { userBatch } from '../operations/provision-batch.ts';
 import type { BulkOperation, BulkRequest, BulkResult } from './bulk-message.ts';
 import {
   type BulkNode,
-  type BulkOrder,
   circularReference,
   end,
   nextOf,
@@ -30,11 +29,10 @@ import {
   tooLate,
 } from './bulk-work.ts';
 import { CredentialEnded, type Exchange, type Handler } from './exchange.ts';
-import { decodeGroupPatch } from './group-patch.ts';
-import { deleteGroup, patchGroup, postGroup, putGroup } from './groups.ts';
+import type { GroupPlan } from './group-patch.ts';
+import { changeGroup, deleteGroup, groupPatch, patchGroup, postGroup, putGroup } from './groups.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { atOnce, type Pace } from './pace.ts';
-import { readPatch } from './patch-message.ts';
 import { errorReply } from './respond.ts';
 import { deleteUser, patchUser, postUser, putUser } from './users.ts';
 
@@ -75,6 +73,7 @@ export async function runBulk(
     pace,
     until: since + DEADLINE_MS,
     flights: new Set(),
+    plans: new Map(),
     flying: 'alone',
     errors: 0,
     credentialEnded: false,
@@ -100,22 +99,30 @@ export async function runBulk(
 }
 
 /** With `failOnErrors` an operation is only begun when it is known how those before it ended. */
-function kindOf({ failOnErrors, order }: Run, { read, cut }: BulkNode): Kind {
+function kindOf(run: Run, node: BulkNode): Kind {
+  const { read, cut } = node;
   if (read.kind === 'refused' || cut !== null) return 'alone';
   const { method, resource, data } = read.operation;
   if (resource === 'Users') return method === 'POST' ? 'new_user' : 'user_changed';
-  const adds = method === 'PATCH' && resource === 'Groups' && failOnErrors === null && onlyAddsMembers(order, data);
-  return adds ? 'members_added' : 'alone';
+  const plan = method === 'PATCH' && run.failOnErrors === null ? planOf(run, node, data) : null;
+  return plan !== null && onlyAddsMembers(plan) ? 'members_added' : 'alone';
 }
 
-function onlyAddsMembers(order: BulkOrder, data: JsonValue): boolean {
+/** What a PATCH of a group asks, read once however often its turn is thought of; null where it is refused, as whoever tries it says. */
+function planOf({ exchange, order, plans }: Run, node: BulkNode, data: JsonValue): GroupPlan | null {
+  const known = plans.get(node);
+  if (known !== undefined) return known;
+  let plan: GroupPlan | null = null;
   try {
-    const { names, members } = atOnce(decodeGroupPatch(readPatch(resolved(order, data), []), { notes: [] }));
-    return members.kind === 'change' && members.remove.length === 0 && Object.keys(names).length === 0;
-  } catch {
-    // Whoever tries it says why it cannot be.
-    return false;
-  }
+    plan = atOnce(groupPatch(exchange, resolved(order, data)));
+  } catch {}
+  plans.set(node, plan);
+  return plan;
+}
+
+function onlyAddsMembers({ names, members, attributes }: GroupPlan): boolean {
+  const onlyMembers = Object.keys(names).length === 0 && attributes === null;
+  return onlyMembers && members.kind === 'change' && members.remove.length === 0;
 }
 
 function launch(run: Run, node: BulkNode, kind: Kind): void {
@@ -137,9 +144,12 @@ async function tryOne(run: Run, node: BulkNode): Promise<void> {
   const { method, resource } = read.operation;
   try {
     const operation = cut === null ? sent(run, read.operation) : managerOf(run, read.operation, cut);
-    const handler = cut === null ? handlers[resource][method] : patchUser;
     const id = node.id ?? targetOf(order, read.operation) ?? '';
-    const { status, headers = {} } = await handler({ ...exchange, query: new URLSearchParams(), operation }, id);
+    const asked: Exchange = { ...exchange, query: new URLSearchParams(), operation };
+    const plan = run.plans.get(node) ?? null;
+    run.plans.delete(node);
+    const handler = cut === null ? handlers[resource][method] : patchUser;
+    const { status, headers = {} } = await (plan === null ? handler(asked, id) : changeGroup(asked, id, plan));
     record(run, node, {
       location: headers.Location ?? addressOf(run, resource, id),
       version: headers.ETag ?? null,

@@ -6,6 +6,7 @@ import { type BulkNode, type BulkOrder, end, resolved } from './bulk-order.ts';
 import { refersTo } from './bulk-references.ts';
 import { ScimError } from './errors.ts';
 import { CredentialEnded, type Exchange } from './exchange.ts';
+import type { GroupPlan } from './group-patch.ts';
 import type { Pace } from './pace.ts';
 import { errorReply, failureReply, type Reply } from './respond.ts';
 
@@ -24,6 +25,8 @@ export type Run = {
   readonly pace: Pace;
   readonly until: number;
   readonly flights: Set<Promise<void>>;
+  /** Of PATCHes of groups that were read already; null: refused. */
+  readonly plans: Map<BulkNode, GroupPlan | null>;
   flying: Kind;
   errors: number;
   credentialEnded: boolean;

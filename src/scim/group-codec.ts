@@ -180,7 +180,7 @@ const ALL_PARTS: ReadonlySet<string> = new Set(MEMBER_PARTS);
 
 /** A writer of groups as JSON text, compiled once per request. */
 export function groupEncoder(options: EncodeOptions): GroupEncoder {
-  const { baseUrl, projection = null, schema = groupSchema } = options;
+  const { baseUrl, projection = null, schema } = options;
   const wantsMembers = wants(projection, 'members');
   const parts = memberParts(projection);
   const location = JSON.stringify(`${baseUrl}/Groups/`).slice(0, -1);

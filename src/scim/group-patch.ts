@@ -11,7 +11,7 @@ import type { Steps } from './pace.ts';
 import { applyOperation, MAX_WORK, type PatchWork, readKeys, readTarget } from './patch-attributes.ts';
 import { namesOwnSchemas, type PatchOperation, readAttributes } from './patch-message.ts';
 import { isEmpty, type Notes, note, type PatchOp, removeValues, repeatedReadOnly } from './quirks.ts';
-import { groupSchema, nameKey, type ResourceSchema } from './schema.ts';
+import { nameKey, type ResourceSchema } from './schema.ts';
 import { checkStillRequired } from './stored-attributes.ts';
 
 export type GroupPlan = {
@@ -46,9 +46,9 @@ type Draft = {
  */
 export function* decodeGroupPatch(
   operations: readonly PatchOperation[],
-  options: { readonly notes: Notes; readonly schema?: ResourceSchema; readonly makesByFilter?: boolean },
+  options: { readonly notes: Notes; readonly schema: ResourceSchema; readonly makesByFilter?: boolean },
 ): Steps<GroupPlan> {
-  const { notes, schema = groupSchema, makesByFilter = true } = options;
+  const { notes, schema, makesByFilter = true } = options;
   const draft: Draft = {
     schema,
     notes,

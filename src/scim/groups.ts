@@ -8,11 +8,11 @@ import { readDirectoryGroup } from '../operations/read-directory.ts';
 import { type Exchange, type Handler, ifMatch, isKnown, readSent, refuseFilter, unlessRefused } from './exchange.ts';
 import { decodeGroup, type GroupRow, groupAttributes, groupEncoder, type PushedGroup } from './group-codec.ts';
 import { withMembers } from './group-members.ts';
-import { decodeGroupPatch, readOnlyId } from './group-patch.ts';
-import { defaultLimits, type JsonLimits, type JsonObject } from './json.ts';
+import { decodeGroupPatch, type GroupPlan, readOnlyId } from './group-patch.ts';
+import { defaultLimits, type JsonLimits, type JsonObject, type JsonValue } from './json.ts';
 import { parseProjection } from './list.ts';
 import { etag } from './meta.ts';
-import { inTurns, pace } from './pace.ts';
+import { inTurns, pace, type Steps } from './pace.ts';
 import { readPatch } from './patch-message.ts';
 import type { Projection } from './projection.ts';
 import type { Reply } from './respond.ts';
@@ -69,16 +69,23 @@ export const putGroup: Handler = async (exchange, id) => {
   return answer(exchange, row, projection, true);
 };
 
-/** 204: nobody wants a hundred thousand members back for having added one. A request that names `attributes` gets those (§3.5.2). */
+/** What a PATCH asks of a group, in steps: its body may have 100,000 members. */
+export function groupPatch({ notes, schemas, directory }: Exchange, body: JsonValue): Steps<GroupPlan> {
+  const options = { notes, schema: schemas.group, makesByFilter: makesByFilter(directory.settings.profile) };
+  return decodeGroupPatch(readPatch(body, notes), options);
+}
+
 export const patchGroup: Handler = async (exchange, id) => {
-  const { ctx, directory, notes, query } = exchange;
-  const operations = readPatch(await readSent(exchange, groupLimits), notes);
-  const options = {
-    notes,
-    schema: exchange.schemas.group,
-    makesByFilter: makesByFilter(directory.settings.profile),
-  };
-  const plan = await inTurns(decodeGroupPatch(operations, options), pace());
+  const body = await readSent(exchange, groupLimits);
+  return changeGroup(exchange, id, await inTurns(groupPatch(exchange, body), pace()));
+};
+
+/**
+ * Does what a {@link groupPatch} asks. 204: nobody wants a hundred thousand members back for having added one. A request that names
+ * `attributes` gets those (§3.5.2).
+ */
+export async function changeGroup(exchange: Exchange, id: string, plan: GroupPlan): Promise<Reply> {
+  const { ctx, directory, query } = exchange;
   if (plan.claimedId !== null && plan.claimedId !== id) throw readOnlyId();
   const projection = projectionOf(exchange);
   const { names, members, attributes } = plan;
@@ -87,7 +94,7 @@ export const patchGroup: Handler = async (exchange, id) => {
   if (!query.has('attributes')) return { status: 204, headers: { ETag: etag(version) }, body: null };
   const { row } = unlessRefused(await readDirectoryGroup(ctx, directory, id));
   return answer(exchange, row, projection, projection?.kind === 'only');
-};
+}
 
 export const deleteGroup: Handler = async (exchange, id) => {
   unlessRefused(await removeDirectoryGroup(exchange.ctx, exchange.directory, id, ifMatch(exchange)));

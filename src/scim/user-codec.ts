@@ -10,7 +10,7 @@ import { encodeMeta, type VersionedRow } from './meta.ts';
 import { checkSchemas } from './patch-message.ts';
 import { type Projection, project, wantsOnly } from './projection.ts';
 import { ignoredPassword, type Notes, nameCase, note } from './quirks.ts';
-import { enterpriseUserUrn, nameKey, type ResourceSchema, userSchema } from './schema.ts';
+import { enterpriseUserUrn, nameKey, type ResourceSchema } from './schema.ts';
 import { checkRequired, replaceAttributes, servedText } from './stored-attributes.ts';
 import { fits, MAX_INDEXED_BYTES, MAX_STORED_JSON } from './stored-size.ts';
 
@@ -136,7 +136,8 @@ export type EncodeOptions = {
   /** Address of the directory, without a slash at the end: `https://…/scim/v2/acme/okta`. */
   readonly baseUrl: string;
   readonly projection?: Projection | null;
-  readonly schema?: ResourceSchema;
+  /** Of the directory, with its own extensions. */
+  readonly schema: ResourceSchema;
 };
 
 /** Made from the row itself; everything else is inside the stored attributes. */
@@ -149,7 +150,7 @@ const FROM_THE_ROW: ReadonlySet<string> = new Set(['schemas', 'id', 'meta', 'gro
  * Never throws on what {@link decodeUser} stored.
  */
 export function userEncoder(options: EncodeOptions): (row: UserRow) => string {
-  const { baseUrl, projection = null, schema = userSchema } = options;
+  const { baseUrl, projection = null, schema } = options;
   const head = `{"schemas":[${JSON.stringify(schema.core.id)}`;
   const location = JSON.stringify(`${baseUrl}/Users/`).slice(0, -1);
   const groupRef = JSON.stringify(`${baseUrl}/Groups/`).slice(0, -1);

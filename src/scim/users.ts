@@ -60,7 +60,7 @@ export function patching(
 ): Edit {
   const schema = schemas.user;
   const makes = makesByFilter(directory.settings.profile);
-  const encode = userEncoder({ baseUrl });
+  const encode = userEncoder({ baseUrl, schema });
   return ({ row, attributes }) => {
     const { id: sameId, meta, groups = [] } = JSON.parse(encode({ ...row, attributes: '{}' })) as JsonObject;
     const readOnly = { id: sameId, meta, groups } as JsonObject;

@@ -18,7 +18,8 @@ const b = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5e02' as DirectoryUserId;
 const groupId = '0192f0c4-7b1e-7c3a-9d2f-1a2b3c4d5eff';
 
 const decode = (body: JsonValue, notes: string[] = []) => atOnce(decodeGroup(body, { notes, schema: groupSchema }));
-const plan = (body: JsonValue, notes: string[] = []) => atOnce(decodeGroupPatch(readPatch(body, notes), { notes }));
+const plan = (body: JsonValue, notes: string[] = []) =>
+  atOnce(decodeGroupPatch(readPatch(body, notes), { notes, schema: groupSchema }));
 const operations = (...list: JsonValue[]): JsonObject => ({
   schemas: [patchUrn],
   Operations: list,
@@ -299,7 +300,7 @@ describe('an answer with a group', () => {
   };
   const members: GroupMemberRow[] = [{ id: a, display: 'a@acme.example' }, { id: b }];
   const encoder = (only: string[] | null = null, without: string[] | null = null) =>
-    groupEncoder({ baseUrl, projection: compileProjection(only, without, groupSchema) });
+    groupEncoder({ baseUrl, schema: groupSchema, projection: compileProjection(only, without, groupSchema) });
 
   test('has its names, meta and members (RFC 7643 §4.2)', () => {
     expect(JSON.parse(encoder().encode(row, members))).toEqual({

@@ -21,7 +21,7 @@ function notesOf(file: string): readonly string[] {
       ? atOnce(decodeGroup(body, { notes, schema: groupSchema }))
       : decodeUser(body, { notes, schema: userSchema });
   } else if (ofGroup) {
-    atOnce(decodeGroupPatch(readPatch(body, notes), { notes }));
+    atOnce(decodeGroupPatch(readPatch(body, notes), { notes, schema: groupSchema }));
   } else {
     applyUserPatch({ userName: 'x', active: true }, readPatch(body, notes), {
       notes,

@@ -291,7 +291,12 @@ const encode = (
   more: Partial<UserRow> = {},
   only: string[] | null = null,
   without: string[] | null = null,
-) => JSON.parse(userEncoder({ baseUrl, projection: compileProjection(only, without, userSchema) })(row(user, more)));
+) =>
+  JSON.parse(
+    userEncoder({ baseUrl, schema: userSchema, projection: compileProjection(only, without, userSchema) })(
+      row(user, more),
+    ),
+  );
 
 describe('an answer with a user', () => {
   const user = decode(payload('entra/create-user-string-booleans.json'));
