@@ -6,7 +6,7 @@ import { refusePaused } from '../core/blast-guard.ts';
 import type { Directory } from '../core/directory.ts';
 import { decideCreate } from '../core/directory-create.ts';
 import type { Refusal } from '../core/errors.ts';
-import type { DirectoryUserId } from '../core/ids.ts';
+import type { DirectoryUserId, SubjectId } from '../core/ids.ts';
 import { applyTogether } from '../store/apply-together.ts';
 import { LostRace } from '../store/database.ts';
 import { type Newcomer, readCreateFactsOfAll } from '../store/directory-batch.ts';
@@ -20,21 +20,24 @@ export type MetOutcome =
   | Refusal
   | Unauthenticated;
 
+/** Those whom {@link createMet} can take, and the people whom they touch. */
+export type Meeting = { readonly met: readonly Newcomer[]; readonly people: ReadonlySet<SubjectId> };
+
 /**
- * How many of them, from the first on, {@link createMet} can take: they touch different people, and what becomes of one of them hangs
- * on nothing that another one does. Those alone have to be: who meets an administrator, whom the guard may count, and who comes back
+ * The first of them, as many as {@link createMet} can take: they touch different people, and what becomes of one of them hangs on
+ * nothing that another one does. Those alone have to be: who meets an administrator, whom the guard may count, and who comes back
  * under a suspended person's keys, since then whatever they were ever known by is a suspended person's.
  */
-export async function countTogether(tx: TenantTx, directory: Directory, met: readonly Newcomer[]): Promise<number> {
-  const facts = await readCreateFactsOfAll(tx, directory, met);
-  if (facts === undefined) return met.length;
-  const people = new Set<string>();
-  for (const [index, one] of facts.entries()) {
+export async function meetingOf(tx: TenantTx, directory: Directory, met: readonly Newcomer[]): Promise<Meeting> {
+  const people = new Set<SubjectId>();
+  const facts = met.length === 0 ? undefined : await readCreateFactsOfAll(tx, directory, met);
+  for (const [index, one] of (facts ?? []).entries()) {
     const ids = touched(one);
-    if (isAlone(directory, met[index] as Newcomer, one) || ids.some((id) => people.has(id))) return index;
+    if (isAlone(directory, met[index] as Newcomer, one) || ids.some((id) => people.has(id)))
+      return { met: met.slice(0, index), people };
     for (const id of ids) people.add(id);
   }
-  return met.length;
+  return { met, people };
 }
 
 function isAlone({ settings }: Directory, { pushed }: Newcomer, facts: ReadCreateFacts): boolean {
@@ -51,14 +54,11 @@ function isAlone({ settings }: Directory, { pushed }: Newcomer, facts: ReadCreat
 export function createMet(
   ctx: Context,
   directory: Directory,
-  met: readonly Newcomer[],
+  { met, people: locked }: Meeting,
   stopAtRefusal: boolean,
 ): Promise<readonly MetOutcome[]> {
   return ctx.transaction(directory.tenantId, async (tx): Promise<readonly MetOutcome[]> => {
-    const seen = await readCreateFactsOfAll(tx, directory, met);
-    if (seen === undefined) return met.map(() => unauthenticated);
-    const locked = new Set<string>(seen.flatMap(touched));
-    await lockSubjects(tx, seen.flatMap(touched));
+    await lockSubjects(tx, [...locked]);
     const facts = await readCreateFactsOfAll(tx, directory, met);
     if (facts === undefined) return met.map(() => unauthenticated);
     const outcomes: MetOutcome[] = [];

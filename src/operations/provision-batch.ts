@@ -18,7 +18,7 @@ import {
 } from '../store/directory-batch.ts';
 import { plainCreate } from '../store/directory-newcomers.ts';
 import { raced } from './lost-race.ts';
-import { countTogether, createMet } from './meet-users.ts';
+import { createMet, type Meeting, meetingOf } from './meet-users.ts';
 import { type Unauthenticated, unauthenticated } from './precondition.ts';
 import { createDirectoryUser } from './provision-user.ts';
 
@@ -137,18 +137,18 @@ async function together(batch: Batch, added: Added, part: readonly Known[], from
   const { outcomes, stopAtRefusal } = added;
   let steps: readonly Step[];
   let met: readonly Met[];
-  let many: number;
+  let meeting: Meeting;
   try {
     steps = await stepsOf(batch, part, stopAtRefusal);
     met = steps.flatMap(({ kind }, index) => (kind === 'met' ? [{ ...(part[index] as Known), at: from + index }] : []));
-    many = met.length === 0 ? 0 : await countTogether(batch.tx, batch.directory, met);
+    meeting = await meetingOf(batch.tx, batch.directory, met);
   } catch (error) {
     part.forEach((_, index) => {
       outcomes[from + index] = { kind: 'failed', error };
     });
     return { decided: part.length, stops: stopAtRefusal };
   }
-  const cut = met[many];
+  const cut = met[meeting.met.length];
   if (cut !== undefined && cut.at === from) {
     await Promise.all(batch.writing);
     const outcome = await alone(batch, cut);
@@ -162,7 +162,7 @@ async function together(batch: Batch, added: Added, part: readonly Known[], from
     else if (step.kind !== 'met') outcomes[from + index] = step;
   }
   begin(batch, added, fresh);
-  if (many > 0) await meet(batch, added, met.slice(0, many));
+  await meet(batch, added, meeting, met);
   if (!stopAtRefusal) return { decided, stops: false };
   await Promise.all(batch.writing);
   const tried = outcomes.slice(from, from + decided);
@@ -196,9 +196,16 @@ function decide({ pushed }: Known, { facts, met }: SeenNewcomer, ctx: Context): 
 }
 
 /** Whoever cannot be written with the others, since somebody came between, is tried alone. */
-async function meet(batch: Batch, { outcomes, stopAtRefusal }: Added, met: readonly Met[]): Promise<void> {
-  const done = await createMet(batch.ctx, batch.directory, met, stopAtRefusal).catch(() => []);
-  for (const [index, known] of met.entries()) {
+async function meet(
+  batch: Batch,
+  { outcomes, stopAtRefusal }: Added,
+  meeting: Meeting,
+  met: readonly Met[],
+): Promise<void> {
+  const many = meeting.met.length;
+  if (many === 0) return;
+  const done = await createMet(batch.ctx, batch.directory, meeting, stopAtRefusal).catch(() => []);
+  for (const [index, known] of met.slice(0, many).entries()) {
     const outcome = done[index] ?? (batch.goesOn() ? await alone(batch, known) : undefined);
     if (outcome === undefined) return;
     outcomes[known.at] = outcome;

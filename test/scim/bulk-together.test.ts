@@ -249,6 +249,23 @@ describe('I3 a suspension is no less sticky among many', () => {
   });
 });
 
+test('I3 who is given the userName under which a suspended person left is suspended, in the middle of many', async () => {
+  const users = await made(3);
+  await join(users.map(({ id }) => id));
+  const [name, left] = [fresh(), fresh()];
+  const named = (user: Made, userName: string) => put(user, { ...userBody(user.name), userName });
+  const held = (await okta.post('/Users', { ...userBody(left), userName: name })).body.id;
+  await suspendNow(await personOf(world, held));
+  await okta.delete(`/Users/${held}`);
+  const names = [fresh(), name, fresh()];
+  const results = await bulk(
+    okta,
+    users.map((user, index) => named(user, names[index] as string)),
+  );
+  expect(statuses(results)).toEqual(all('200', 3));
+  expect(await Promise.all(users.map(({ id }) => stateOf(id)))).toEqual(['active', 'suspended', 'active']);
+});
+
 /** A server on which something happens once, right after a statement of a bulk was answered for the `nth` time. */
 async function interrupted(name: string, nth: number, act: () => Promise<unknown>): Promise<ScimServer> {
   let left = nth;
@@ -322,7 +339,7 @@ describe('what happens between the look at many and their writing', () => {
     const linking = userBody(account, {
       emails: [{ value: `${account}@acme.example`, primary: true }, { value: `${other.name}+x@acme.example` }],
     });
-    const postKey = await interrupted('directory_users_create_facts', 3, async () =>
+    const postKey = await interrupted('directory_users_create_facts', 2, async () =>
       suspendNow(await personOf(world, other.id)),
     );
     try {
