@@ -4,7 +4,8 @@ import { denied, done } from '../core/change.ts';
 import type { Person, TenantId, TenantSlug } from '../core/ids.ts';
 import { nextPasswordTry } from '../core/password-throttle.ts';
 import type { Email } from '../core/profile.ts';
-import { apply, recordEvents } from '../store/apply.ts';
+import { apply } from '../store/apply.ts';
+import { recordEvents } from '../store/audit-events.ts';
 import {
   countPasswordTry,
   findPasswordHolders,

@@ -6,7 +6,8 @@ import { activeUsersThatCount, doctorDomain, guardAllows, isSpokenOf } from '../
 import type { BlastGuard } from '../core/directory-settings.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import { type ConnectionId, type CredentialId, type Instant, isUuid } from '../core/ids.ts';
-import { apply, recordEvents } from '../store/apply.ts';
+import { apply } from '../store/apply.ts';
+import { recordEvents } from '../store/audit-events.ts';
 import { countActiveUsers } from '../store/blast-guard.ts';
 import { readConfigInForce } from '../store/config-in-force.ts';
 import { countLatelyTouched, endVisitors } from '../store/doctor-visits.ts';

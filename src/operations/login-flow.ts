@@ -3,7 +3,7 @@ import { denied } from '../core/change.ts';
 import type { SignInRefusal } from '../core/identity.ts';
 import type { ConnectionId, KeyHash, Person, TenantId, TenantSlug } from '../core/ids.ts';
 import { parseTenantSlug } from '../core/ids.ts';
-import { recordEvents } from '../store/apply.ts';
+import { recordEvents } from '../store/audit-events.ts';
 import { consumeHandle, consumeLoginFlow, insertHandle, insertLoginFlow, readHandle } from '../store/login-flows.ts';
 import { findTenant } from '../store/tenants.ts';
 

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { denied } from '../core/change.ts';
 import type { Person } from '../core/ids.ts';
-import { recordEvents } from '../store/apply.ts';
+import { recordEvents } from '../store/audit-events.ts';
 
 /** Records that an application was refused what it asked for a person. Changes nothing else. */
 export async function recordRefusal(

@@ -3,7 +3,8 @@
 import type { Context, TenantTx } from '../context.ts';
 import { type AuditEvent, denied, done } from '../core/change.ts';
 import { type Refusal, refused } from '../core/errors.ts';
-import { apply, recordEvents } from '../store/apply.ts';
+import { apply } from '../store/apply.ts';
+import { recordEvents } from '../store/audit-events.ts';
 import { lockGuard } from '../store/blast-guard.ts';
 import { allowLongStatements } from '../store/config-lock.ts';
 import { endSessionsOfMany } from '../store/end-sessions.ts';

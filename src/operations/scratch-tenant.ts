@@ -15,7 +15,8 @@ import {
   sourceInForce,
 } from '../core/scratch-tenant.ts';
 import { builtInRoles, roleLabel } from '../core/tenant.ts';
-import { apply, recordEvents } from '../store/apply.ts';
+import { apply } from '../store/apply.ts';
+import { recordEvents } from '../store/audit-events.ts';
 import { type WrittenStep, writeConfigSteps } from '../store/config-changes.ts';
 import { allowLongStatements, lockApplication } from '../store/config-lock.ts';
 import { UniqueViolation } from '../store/database.ts';

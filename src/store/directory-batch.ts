@@ -6,7 +6,7 @@ import type { AuditEvent, PushedUser } from '../core/change.ts';
 import type { Directory } from '../core/directory.ts';
 import type { ConnectionId, KeyHash } from '../core/ids.ts';
 import { userNameKey } from '../core/profile.ts';
-import { eventRow } from './apply.ts';
+import { eventRow } from './audit-events.ts';
 import { countInSlot } from './directory-changes.ts';
 import {
   type CreateFactsRow,

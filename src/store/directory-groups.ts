@@ -6,7 +6,7 @@ import type { Directory } from '../core/directory.ts';
 import type { MemberEdit } from '../core/directory-group.ts';
 import type { DirectoryGroupId, DirectoryUserId, Instant } from '../core/ids.ts';
 import { groupNameKey } from '../core/profile.ts';
-import { actorConnection, eventRows } from './apply.ts';
+import { actorConnection, eventRows } from './audit-events.ts';
 import { countInSlot } from './directory-changes.ts';
 import { HELD, PAUSED } from './directory-person.ts';
 import { idList } from './id-list.ts';

@@ -6,7 +6,7 @@ import type { Directory } from '../core/directory.ts';
 import type { CreateFacts } from '../core/directory-create.ts';
 import type { KeyHash } from '../core/ids.ts';
 import { userNameKey } from '../core/profile.ts';
-import { eventRows } from './apply.ts';
+import { eventRows } from './audit-events.ts';
 import { countInSlot } from './directory-changes.ts';
 import {
   DIRECTORY_OF_LIVE,

@@ -5,7 +5,7 @@ import type { Change, Decision } from '../core/change.ts';
 import type { Directory, DirectoryFacts, PersonFacts } from '../core/directory.ts';
 import type { DirectoryUserId } from '../core/ids.ts';
 import { type Email, type Profile, userNameKey } from '../core/profile.ts';
-import { actorConnection, eventRows } from './apply.ts';
+import { actorConnection, eventRows } from './audit-events.ts';
 import {
   DIRECTORY_OF_LIVE,
   type DirectoryRow,

@@ -3,7 +3,7 @@
 import type { Context, Statement, TenantTx } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { DirectoryGroupId, DirectoryUserId } from '../core/ids.ts';
-import { actorConnection } from './apply.ts';
+import { actorConnection } from './audit-events.ts';
 import { type MembersWritten, memberById } from './directory-groups.ts';
 import { PAUSED } from './directory-person.ts';
 import { idList } from './id-list.ts';
