@@ -23,16 +23,20 @@ export type Authenticate = (
 /** Only to find ids by: each statement asks again whether the credential may be used. */
 const KEPT_MS = 1_000;
 /** A token that opened its directory within this time is looked up whatever others at its address do wrong. */
-const PROVEN_MS = 60 * 60_000;
+const PROVEN_MS = 24 * 60 * 60_000;
+/** So many wrong ones a minute are told that they are wrong. */
 const WRONG_PER_MINUTE = 20;
+/** So many are looked up. */
+const LOOKED_UP_PER_MINUTE = 200;
 const MINUTE = 60_000;
 const MAX_ENTRIES = 10_000;
 
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
 
 /**
- * Finds the directory of a request. Twenty wrong tokens a minute from one address, then `too_many` until the minute is over (T51);
- * identity providers send for many customers from one address, so a token that was right lately is never held up.
+ * Finds the directory of a request. Twenty wrong tokens a minute from one address, then `too_many` for every wrong one until the
+ * minute is over (T51). Identity providers send for many customers from one address, so the right one opens its directory all the
+ * same; only behind two hundred wrong ones is nothing looked up but what was right within a day.
  *
  * Unknown tenant, unknown connection and wrong token are the same `unknown`. Keeps no token: only hashes, for a moment.
  */
@@ -56,12 +60,14 @@ export function authenticator(): Authenticate {
     const known = kept.get(key);
     if (known !== undefined && now - known.at < KEPT_MS) return { kind: 'known', directory: known.directory };
     const proven = known !== undefined && now - known.at < PROVEN_MS;
-    const waits = proven ? 0 : waitFor(wrong, ip, now);
-    if (waits > 0) return { kind: 'too_many', retryAfterSeconds: waits };
+    const blind = proven ? 0 : waitFor(wrong, ip, now, LOOKED_UP_PER_MINUTE);
+    if (blind > 0) return { kind: 'too_many', retryAfterSeconds: blind };
     const directory = await ask(ctx, at, token, key, ip);
     if (directory === null) {
       kept.delete(key);
+      const waits = waitFor(wrong, ip, now, WRONG_PER_MINUTE);
       countWrong(wrong, ip, now);
+      if (waits > 0) return { kind: 'too_many', retryAfterSeconds: waits };
       return { kind: 'unknown', presented: true };
     }
     put(kept, key, { directory, at: now });
@@ -71,9 +77,10 @@ export function authenticator(): Authenticate {
 
 type Wrong = Map<string, { count: number; readonly until: number }>;
 
-function waitFor(wrong: Wrong, ip: string, now: number): number {
+/** Seconds that an address has to wait which sent so many wrong ones in its minute. */
+function waitFor(wrong: Wrong, ip: string, now: number, most: number): number {
   const entry = wrong.get(ip);
-  if (entry === undefined || entry.until <= now || entry.count < WRONG_PER_MINUTE) return 0;
+  if (entry === undefined || entry.until <= now || entry.count < most) return 0;
   return Math.ceil((entry.until - now) / 1000);
 }
 
