@@ -1,6 +1,7 @@
 // A request of the log as it can be sent again, or why it cannot.
 
 import { doctorAgent } from '../core/directory-doctor.ts';
+import { CUT, LOGGED_PARAMETERS, MAX_LOGGED_PATH, MAX_LOGGED_QUERY, REDACTED, TOO_LONG } from '../core/scim-request.ts';
 import type { RecordedRequest } from '../operations/replay-source.ts';
 
 export type Sendable = {
@@ -19,21 +20,6 @@ export type NotSendable = {
   readonly why: string;
 };
 
-const CUT = '…';
-// As long as the log keeps at the most: what has this length may have been longer.
-const MAX_PATH = 300;
-const MAX_QUERY = 1_000;
-const PARAMETERS: ReadonlySet<string> = new Set([
-  'filter',
-  'startIndex',
-  'count',
-  'attributes',
-  'excludedAttributes',
-  'sortBy',
-  'sortOrder',
-  'aadOptscim062020',
-]);
-
 /** What of a recorded request can be sent again. Ids in it are the real ones. */
 export function sendable(request: RecordedRequest): Sendable | NotSendable {
   const { method, path, status, kept, bytesIn } = request;
@@ -41,7 +27,8 @@ export function sendable(request: RecordedRequest): Sendable | NotSendable {
   if (status === 429) return { kind: 'left_out', why: 'over the limit then; nothing of it was done' };
   if (status === 503) return { kind: 'left_out', why: 'answered "later" then; nothing of it was done' };
   const missing = (why: string): NotSendable => ({ kind: 'not_kept', why });
-  if (path.length >= MAX_PATH || path.includes(CUT) || path.includes('[redacted]'))
+  // What has the length of the longest may have been longer.
+  if (path.length >= MAX_LOGGED_PATH || path.includes(CUT) || path.includes(REDACTED))
     return missing('its address was not kept whole');
   const query = queryOf(request.query);
   if (query === null) return missing('its query was not kept whole');
@@ -71,7 +58,7 @@ export function sendable(request: RecordedRequest): Sendable | NotSendable {
  */
 function queryOf(shown: string | null): readonly (readonly [string, string])[] | null {
   if (shown === null) return [];
-  if (shown.length >= MAX_QUERY || shown.includes('[too long]') || shown.includes('[redacted]')) return null;
+  if (shown.length >= MAX_LOGGED_QUERY || shown.includes(TOO_LONG) || shown.includes(REDACTED)) return null;
   if (shown.endsWith(`"${CUT}`)) return null;
   return outsideQuotes(shown)
     .filter((part) => !/^\d+ parameters? not shown$/.test(part))
@@ -82,7 +69,7 @@ function queryOf(shown: string | null): readonly (readonly [string, string])[] |
     .reduce<(readonly [string, string])[]>((parts, [name, value]) => {
       const last = parts.at(-1);
       // An `&` of a value that is no literal.
-      if (!PARAMETERS.has(name) && name !== 'cursor' && last !== undefined)
+      if (!LOGGED_PARAMETERS.has(name) && name !== 'cursor' && last !== undefined)
         parts[parts.length - 1] = [last[0], `${last[1]}&${value === '' ? name : `${name}=${value}`}`];
       else parts.push([name, value]);
       return parts;

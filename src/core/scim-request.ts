@@ -15,6 +15,25 @@ export type KeptBody = {
   readonly refusal: string | null;
 };
 
+/** How the log shows what it leaves out, and how long it shows anything: whoever plays a request again has to know it by that. */
+export const REDACTED = '[redacted]';
+export const TOO_LONG = '[too long]';
+export const CUT = '…';
+export const MAX_LOGGED_PATH = 300;
+export const MAX_LOGGED_QUERY = 1_000;
+
+/** Parameters whose values the log shows. Of others not even the name: that is where tokens are put by mistake. */
+export const LOGGED_PARAMETERS: ReadonlySet<string> = new Set([
+  'filter',
+  'startIndex',
+  'count',
+  'attributes',
+  'excludedAttributes',
+  'sortBy',
+  'sortOrder',
+  'aadOptscim062020',
+]);
+
 export type ScimRequest = {
   readonly at: Instant;
   readonly requestId: string;

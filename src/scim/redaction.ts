@@ -1,15 +1,13 @@
 // What the request log may show of a request: no token and no password, whoever put it where it does not belong.
 
-import type { JsonValue } from './json.ts';
-import { isArray, isObject } from './json.ts';
-
-export const REDACTED = '[redacted]';
+import { CUT, LOGGED_PARAMETERS, MAX_LOGGED_PATH, MAX_LOGGED_QUERY, REDACTED, TOO_LONG } from '../core/scim-request.ts';
+import { isArray, isObject, type JsonValue } from './json.ts';
 
 const SECRET_NAME =
   /pass(?:word|wd|phrase|code)|^pwd$|^pin$|^otp$|secret|token|credential|authori[sz]ation|(?:api|private|access)[-_]?key|^ssn$/i;
 
 /** True for an attribute, or a path to one, that is named as secrets are: `password`, `urn:…:User:apiToken`, `x.secret`. */
-export function isSecretName(name: string): boolean {
+function isSecretName(name: string): boolean {
   // Of a URN only the attribute counts: a schema may well be somebody's "tokens:2.0".
   const attribute = name.slice(name.lastIndexOf(':') + 1);
   return attribute.split(/[.[\] ]/).some((part) => SECRET_NAME.test(part));
@@ -20,7 +18,7 @@ const SECRET_TEXT =
   /\bdb[so]_[A-Za-z0-9_-]{8,200}|\beyJ[A-Za-z0-9_-]{8,8000}\.[A-Za-z0-9_-]{2,8000}(?:\.[A-Za-z0-9_-]{0,8000})?|\b(?:bearer|basic) +[A-Za-z0-9._~+/=-]{8,8000}|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]{0,16000}/gi;
 
 /** The text with every token in it taken out. */
-export function withoutTokens(text: string): string {
+function withoutTokens(text: string): string {
   return text.replace(SECRET_TEXT, REDACTED);
 }
 
@@ -53,18 +51,6 @@ export function withoutSecrets(value: JsonValue): JsonValue {
   );
 }
 
-const SHOWN_PARAMETERS: ReadonlySet<string> = new Set([
-  'filter',
-  'startIndex',
-  'count',
-  'attributes',
-  'excludedAttributes',
-  'sortBy',
-  'sortOrder',
-  'aadOptscim062020',
-]);
-const MAX_QUERY = 1_000;
-
 /**
  * A query as the log shows it, or null where it is empty: the standard's own parameters, and of a filter its form and the values that
  * it compares with, unless it asks for a secret. Of any other parameter not even the name: that is where tokens are put by mistake.
@@ -74,13 +60,13 @@ export function shownQuery(query: URLSearchParams): string | null {
   let others = 0;
   for (const [name, value] of query) {
     if (name === 'filter') parts.push(`filter=${shownFilter(value)}`);
-    else if (SHOWN_PARAMETERS.has(name))
+    else if (LOGGED_PARAMETERS.has(name))
       parts.push(value === '' ? name : `${name}=${withoutTokens(value.slice(0, 200))}`);
-    else if (name === 'cursor') parts.push(value === '' ? 'cursor' : 'cursor=…');
+    else if (name === 'cursor') parts.push(value === '' ? 'cursor' : `cursor=${CUT}`);
     else others += 1;
   }
   if (others > 0) parts.push(others === 1 ? '1 parameter not shown' : `${others} parameters not shown`);
-  return parts.length === 0 ? null : clean(parts.join('&'), MAX_QUERY);
+  return parts.length === 0 ? null : clean(parts.join('&'), MAX_LOGGED_QUERY);
 }
 
 const LITERAL = /"(?:[^"\\]|\\.)*"/g;
@@ -88,9 +74,9 @@ const MAX_FILTER = 2_000;
 
 /** Values stay, since an administrator asks for whom the provider looked; not where it asks for a secret, nor what is no value at all. */
 function shownFilter(filter: string): string {
-  if (filter.length > MAX_FILTER) return '[too long]';
+  if (filter.length > MAX_FILTER) return TOO_LONG;
   const open = filter.replace(LITERAL, (literal) => ' '.repeat(literal.length)).indexOf('"');
-  return open === -1 ? withoutSecretsAsked(filter) : `${withoutSecretsAsked(filter.slice(0, open))}"…`;
+  return open === -1 ? withoutSecretsAsked(filter) : `${withoutSecretsAsked(filter.slice(0, open))}"${CUT}`;
 }
 
 /**
@@ -112,12 +98,11 @@ export function clean(text: string, length: number): string {
   );
 }
 
-const MAX_PATH = 299;
 /** Nearly every path is so: a type and an id. No token of ours is, which has a `_`, nor another one, with its dots or blanks. */
 const PLAIN_PATH = /^[A-Za-z0-9/-]{0,60}$/;
 
 /** The path of a request, below its directory: whoever put a token there did so by mistake. */
 export function shownPath(segments: readonly string[]): string {
   const path = segments.join('/');
-  return PLAIN_PATH.test(path) ? path : clean(path, MAX_PATH);
+  return PLAIN_PATH.test(path) ? path : clean(path, MAX_LOGGED_PATH - 1);
 }

@@ -4,7 +4,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Directory } from '../core/directory.ts';
 import { doctorAgent } from '../core/directory-doctor.ts';
 import type { Instant } from '../core/ids.ts';
-import type { KeptBody, PageSeen, ReadSeen, RequestNote, ScimRequest } from '../core/scim-request.ts';
+import {
+  CUT,
+  type KeptBody,
+  type PageSeen,
+  type ReadSeen,
+  type RequestNote,
+  type ScimRequest,
+} from '../core/scim-request.ts';
 import type { JsonValue } from './json.ts';
 import { requestSigns } from './profiles.ts';
 import { type Notes, quirkOf } from './quirks.ts';
@@ -74,7 +81,7 @@ export function loggedRequest(answered: Answered): { readonly request: ScimReque
       credentialId: directory.credentialId,
       source: source === '' ? null : clean(source, 64),
       method: clean(request.method ?? '', 10),
-      path: `/${shownPath(answered.path ?? ['…'])}`,
+      path: `/${shownPath(answered.path ?? [CUT])}`,
       query: shownQuery(query),
       status: reply?.status ?? null,
       scimType: error?.scimType ?? null,

@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Caller, Context, Log } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { Instant } from '../core/ids.ts';
+import { CUT } from '../core/scim-request.ts';
 import { type Admit, admission } from './admission.ts';
 import { type Authenticate, authenticator } from './authenticate.ts';
 import { bodyRooms, type EnterRoom } from './body-room.ts';
@@ -164,7 +165,7 @@ async function handle(
   let directory: Directory | null = null;
   let stranger: object = {};
   let leave = () => {};
-  let answered: Answered | null = null;
+  let answered: SentReply | null = null;
   response.setHeader('X-Request-Id', requestId);
   try {
     const reply = await (async (): Promise<Reply> => {
@@ -210,7 +211,7 @@ async function handle(
   const at =
     directory === null
       ? stranger
-      : { tenant: ask?.tenant, connection: ask?.connection, path: shownPath(ask?.path ?? ['…']) };
+      : { tenant: ask?.tenant, connection: ask?.connection, path: shownPath(ask?.path ?? [CUT]) };
   // Of what was asked only the path of a known directory is named, and never its query: that may hold addresses, or a token (T53, T113).
   log.info(
     { requestId, method, ...at, status: response.statusCode, ms: durationMs, ...(notes.length > 0 ? { notes } : {}) },
@@ -239,7 +240,7 @@ function withoutToken({ method, headers }: IncomingMessage, ask: Ask, publicUrl:
 }
 
 /** What was sent, and how many bytes of it. */
-type Answered = { readonly reply: Reply; readonly bytes: number };
+type SentReply = { readonly reply: Reply; readonly bytes: number };
 
 const OTHER_VERSION = /^v(?!2$)\d+(\.\d+)*$/i;
 
@@ -287,7 +288,7 @@ async function fail(
   log: Log,
   request: IncomingMessage,
   response: ServerResponse,
-): Promise<Answered | null> {
+): Promise<SentReply | null> {
   const reply = error instanceof CredentialEnded ? unauthorized(true) : failureReply(error, requestId, log);
   // A broken connection is the only honest end of an answer that was half sent.
   if (reply === null || response.headersSent) {
