@@ -3,7 +3,8 @@
 import type { GroupAttributes } from '../core/directory-group.ts';
 import { makesByFilter } from '../core/directory-profiles.ts';
 import type { DirectoryGroupId } from '../core/ids.ts';
-import { createDirectoryGroup, removeDirectoryGroup, updateDirectoryGroup } from '../operations/provision-group.ts';
+import { updateDirectoryGroup } from '../operations/change-group.ts';
+import { createDirectoryGroup, removeDirectoryGroup } from '../operations/provision-group.ts';
 import { readDirectoryGroup } from '../operations/read-directory.ts';
 import { type Exchange, type Handler, ifMatch, isKnown, readSent, refuseFilter, unlessRefused } from './exchange.ts';
 import { decodeGroup, type GroupRow, groupAttributes, groupEncoder, type PushedGroup } from './group-codec.ts';

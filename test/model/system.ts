@@ -19,9 +19,10 @@ import type { Email } from '../../src/core/profile.ts';
 import type { ConnectionSettings, OidcSettings, SamlSettings } from '../../src/core/tenant.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
+import { updateDirectoryGroup } from '../../src/operations/change-group.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
 import { mapGuest, unmapGuest } from '../../src/operations/map-guest.ts';
-import { createDirectoryGroup, updateDirectoryGroup } from '../../src/operations/provision-group.ts';
+import { createDirectoryGroup } from '../../src/operations/provision-group.ts';
 import {
   type CurrentUser,
   createDirectoryUser,
