@@ -96,6 +96,21 @@ describe('a hundred operations on different users cost a few statements', () => 
     ]);
   });
 
+  test('PUTs whose names or addresses somebody has', async () => {
+    const [users, others] = [await made(20), await made(20)];
+    const to = (more: (other: Made) => object) =>
+      users.map((user, index) => put(user, userBody(user.name, more(others[index] as Made))));
+    const named = to(({ name }) => ({ userName: `${name}@acme.example`, emails: [] }));
+    expect((await statementsOf(named, '409')).length).toBeLessThan(8);
+    const addressed = to(({ name }) => ({ emails: [{ value: `${name}@acme.example` }] }));
+    expect((await statementsOf(addressed, '200')).length).toBeLessThan(11);
+    const kept = await world.sql<{ email: string }>(
+      `select u.email from directory_users d join users u using (tenant_id, user_id) where d.directory_user_id = any ($1)`,
+      [users.map(({ id }) => id)],
+    );
+    expect(kept.map(({ email }) => email).sort()).toEqual(users.map(({ name }) => `${name}@acme.example`).sort());
+  });
+
   test('DELETE, and POSTs of those who come back', async () => {
     const users = await made(100);
     expect(await statementsOf(users.map(remove), '204')).toEqual([
@@ -156,6 +171,38 @@ describe('RFC 7644 §3.7 what order means holds among them', () => {
     const results = await bulk(okta, [...operations.slice(0, 3), nobody, ...operations.slice(3)], { failOnErrors: 1 });
     expect(statuses(results)).toEqual(['200', '200', '200', '404']);
     expect(await Promise.all(users.map(titleOf))).toEqual([...all('after', 3), ...range(3).map(() => undefined)]);
+  });
+
+  test('failOnErrors ends them at a name that is taken', async () => {
+    const users = await made(5);
+    const [other] = (await made(1)) as [Made];
+    const bodies = users.map(({ name }, index) =>
+      userBody(name, index === 2 ? { userName: `${other.name}@acme.example` } : { title: 'after' }),
+    );
+    const operations = users.map((user, index) => put(user, bodies[index]));
+    expect(statuses(await bulk(okta, operations, { failOnErrors: 1 }))).toEqual(['200', '200', '409']);
+    expect(await Promise.all(users.map(titleOf))).toEqual(['after', 'after', undefined, undefined, undefined]);
+  });
+
+  test('a group has a new version for each member who is removed', async () => {
+    const users = await made(3);
+    const team = (await okta.post('/Groups', { displayName: fresh() })).body;
+    const value = users.map(({ id }) => ({ value: id }));
+    await okta.patch(`/Groups/${team.id}`, { op: 'add', path: 'members', value });
+    expect(statuses(await bulk(okta, users.map(remove)))).toEqual(all('204', 3));
+    const { members, meta } = (await okta.get(`/Groups/${team.id}`)).body;
+    expect([members, meta.version]).toEqual([[], 'W/"5"']);
+  });
+
+  test('the last owner of the tenant is found among them', async () => {
+    const users = await made(3);
+    const { tenantId, userId } = await personOf(world, users[1]?.id ?? '');
+    await world.sql(
+      `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
+       select tenant_id, gen_random_uuid(), local_group_id, $2 from local_groups where tenant_id = $1 and name = 'TenantOwners'`,
+      [tenantId, userId],
+    );
+    expect(statuses(await bulk(okta, users.map(remove)))).toEqual(['204', '403', '204']);
   });
 
   test('failOnErrors holds among those who link to accounts too', async () => {
@@ -247,6 +294,25 @@ describe('I3 a suspension is no less sticky among many', () => {
     const states = await Promise.all(users.map(({ id }) => stateOf(id)));
     expect(states).toEqual(['active', 'suspended', 'active', 'suspended', 'active']);
   });
+});
+
+test('I3 T118 who comes back under a suspended person’s keys passes it on to the next, by what they were ever known by', async () => {
+  const [held, returning] = (await made(2)) as [Made, Made];
+  const old = { value: `${returning.name}@acme.example` };
+  const moved = userBody(fresh(), { externalId: `ext-${returning.name}` });
+  await okta.put(`/Users/${returning.id}`, moved);
+  await okta.delete(`/Users/${returning.id}`);
+  await suspendNow(await personOf(world, held.id));
+  const results = await bulk(okta, [
+    create('before', userBody(fresh())),
+    create('returns', { ...moved, emails: [...moved.emails, { value: `${held.name}+x@acme.example` }] }),
+    create('next', userBody(fresh(), { emails: [{ value: `${fresh()}@acme.example`, primary: true }, old] })),
+    create('after', userBody(fresh())),
+  ]);
+  expect(statuses(results)).toEqual(all('201', 4));
+  await join(results.map(idOf));
+  const states = await Promise.all(results.map((result) => stateOf(idOf(result))));
+  expect(states).toEqual(['active', 'suspended', 'suspended', 'active']);
 });
 
 test('I3 who is given the userName under which a suspended person left is suspended, in the middle of many', async () => {
