@@ -1,25 +1,20 @@
 // What directories name people and groups is shown as it is, and begins no line of its own.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { CliWorld } from '../../src/cli/command.ts';
 import { userShow } from '../../src/cli/users.ts';
-import { type Acme, acme, addRule } from '../support/acme.ts';
-import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { type Acme, addRule } from '../support/acme.ts';
+import { type DirectoryClient, userBody } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import type { TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ world, tenants, okta } = stage);
+  return stage.close;
 });
 
 async function shownOf(directoryUserId: string): Promise<string> {

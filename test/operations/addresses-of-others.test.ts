@@ -1,31 +1,25 @@
 // Two connections of one tenant, and an address whose domain only one of them owns: the other one can prepare nothing for its bearer.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { UpstreamAssertion } from '../../src/core/identity.ts';
 import type { ConnectionId, Instant } from '../../src/core/ids.ts';
 import type { Email } from '../../src/core/profile.ts';
 import { signIn } from '../../src/operations/sign-in.ts';
-import { type Acme, acme, changeSettings, touchConfig } from '../support/acme.ts';
-import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { type Acme, changeSettings, touchConfig } from '../support/acme.ts';
+import { type DirectoryClient, userBody } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import type { TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 /** Entra owns acme.example; Okta, for partners, owns nothing. */
 let okta: DirectoryClient;
 let entra: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
+  const stage = await scimStage();
+  ({ world, tenants, okta, entra } = stage);
   await own(tenants.okta, false);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  entra = await directory(world, server, tenants.acme, 'entra');
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  return stage.close;
 });
 
 async function own(connectionId: ConnectionId, owns: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 // A held directory beside one that counts: what it says of people lets nobody in whom the other one keeps out, nor keeps them in.
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import type { TenantSlug, UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { applyHold, planHold } from '../../src/operations/hold-directory.ts';
@@ -8,34 +8,21 @@ import { mapGuest } from '../../src/operations/map-guest.ts';
 import { planResume } from '../../src/operations/plan-resume.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { resumeDirectory } from '../../src/operations/resume-directory.ts';
-import { type Acme, acme, addUser, touchConfig } from '../support/acme.ts';
-import {
-  type DirectoryClient,
-  directory,
-  directoryClient,
-  type ScimServer,
-  scimServer,
-  userBody,
-} from '../support/scim.ts';
-import { operator, type TestWorld, testWorld } from '../support/world.ts';
+import { type Acme, addUser, touchConfig } from '../support/acme.ts';
+import { type DirectoryClient, directoryClient, scimServer, userBody } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import { operator, type TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 /** Of the same tenant and the same domain; held. */
 let entra: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  entra = await directory(world, server, tenants.acme, 'entra');
+  const stage = await scimStage();
+  ({ world, tenants, okta, entra } = stage);
   await hold(true);
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  return stage.close;
 });
 afterEach(() => hold(true));
 

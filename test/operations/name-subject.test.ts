@@ -1,25 +1,20 @@
 // Whom an administrator names, where directories choose the names of others.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { nameSubject } from '../../src/operations/standing.ts';
 import { suspend } from '../../src/operations/suspend.ts';
-import { type Acme, acme, addUser } from '../support/acme.ts';
-import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { type Acme, addUser } from '../support/acme.ts';
+import { type DirectoryClient, userBody } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import type { TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ world, tenants, okta } = stage);
+  return stage.close;
 });
 
 const named = (text: string) => nameSubject(world.context(), tenants.acme.tenantId, text);

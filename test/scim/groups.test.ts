@@ -1,27 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Person } from '../../src/core/ids.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { type Acme, acme, addRule } from '../support/acme.ts';
-import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { type Acme, addRule } from '../support/acme.ts';
+import { personOf } from '../support/people.ts';
+import { type Body, type DirectoryClient, scimServer, userBody } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import type { TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 let globex: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  globex = await directory(world, server, tenants.globex, 'okta');
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ world, tenants, okta, globex } = stage);
+  return stage.close;
 });
 
 let serial = 0;
@@ -43,16 +37,8 @@ const events = (id: string) =>
     'select kind, reason, detail from audit_events where object_id = $1 order by occurred_at, event_id',
     [id],
   );
-const personOf = async (id: string): Promise<Person> => {
-  const [row] = await world.sql<Person>(
-    `select tenant_id as "tenantId", user_id as "userId" from directory_users where directory_user_id = $1`,
-    [id],
-  );
-  if (row === undefined) throw new Error('no such user');
-  return row;
-};
 const rolesOf = async (id: string) =>
-  (await readAccess(world.context(), await personOf(id), null))?.access.roles.map((role) => role.role);
+  (await readAccess(world.context(), await personOf(world, id), null))?.access.roles.map((role) => role.role);
 
 /** Users by the thousand, as rows: what is tested is the group. */
 async function manyUsers(count: number): Promise<string[]> {

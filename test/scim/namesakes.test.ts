@@ -1,28 +1,23 @@
 // A userName that is no address: whoever has it next, where its former holder is suspended and another directory still knows them.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
-import { type Acme, acme } from '../support/acme.ts';
-import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import type { Acme } from '../support/acme.ts';
+import { personOf } from '../support/people.ts';
+import { type DirectoryClient, userBody } from '../support/scim.ts';
+import { scimStage } from '../support/scim-stage.ts';
+import type { TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
 let entra: DirectoryClient;
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  server = await scimServer(world);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  entra = await directory(world, server, tenants.acme, 'entra');
-});
-afterAll(async () => {
-  await server?.close();
-  await world?.close();
+  const stage = await scimStage();
+  ({ world, tenants, okta, entra } = stage);
+  return stage.close;
 });
 
 let serial = 0;
@@ -34,11 +29,8 @@ async function pushed(
 ): Promise<{ id: string; userId: UserId }> {
   const { status, body, text } = await client.post('/Users', userBody(name, more));
   if (status !== 201) throw new Error(text);
-  const [row] = await world.sql<{ user_id: UserId }>(
-    'select user_id from directory_users where directory_user_id = $1',
-    [body.id],
-  );
-  return { id: body.id, userId: row?.user_id as UserId };
+  const { userId } = await personOf(world, body.id);
+  return { id: body.id, userId };
 }
 const stateOf = async (userId: UserId) =>
   (await readAccess(world.context(), { tenantId: tenants.acme.tenantId, userId }, null))?.access.state;
