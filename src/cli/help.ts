@@ -19,7 +19,7 @@ export function helpText(args: readonly string[]): string {
   if (chosen.length === 0) throw unknownCommand(words);
   const lines = chosen.map(([, command]) => `  ${command.usage}\n      ${command.summary}`);
   const end = [
-    'Every command takes --json. The result is on standard output; an error is on standard error, with exit code 1.',
+    'Every command takes --json; --version alone says the version. The result is on standard output; an error is on standard error, with exit code 1.',
     'It works on the database of the server: give it the same settings and the same folder. In a checkout: npm run -s cli -- <command>',
   ];
   return `drawbridge <command> [options]\n\n${lines.join('\n')}\n\n${end.join('\n')}\n`;

@@ -2,7 +2,7 @@
 // The command line: the same database as the server's, results on stdout and nothing else there.
 
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -20,6 +20,10 @@ async function main(args: readonly string[]): Promise<number> {
   let world: World | undefined;
   let usage = '';
   try {
+    if (args[0] === '--version' || args[0] === '-v') {
+      process.stdout.write(`${version()}\n`);
+      return 0;
+    }
     if (asksForHelp(args)) {
       process.stdout.write(helpText(args));
       return 0;
@@ -45,6 +49,11 @@ async function main(args: readonly string[]): Promise<number> {
   } finally {
     await world?.close();
   }
+}
+
+function version(): string {
+  const { version: of } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return of as string;
 }
 
 /** A mistyped folder must not become an installation of its own, in which nobody is found. */

@@ -228,6 +228,7 @@ test('help is told by option and by name, of one command too; of what is no comm
   const whole = await cli('--help');
   expect([whole.code, whole.stderr]).toEqual([0, '']);
   expect((await cli('-h')).stdout).toBe(whole.stdout);
+  expect(await cli('--version')).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: '' });
   expect((await cli('help', 'tenant', 'list')).stdout).toMatch(
     /^drawbridge <command> .*\n\n {2}tenant list\n {6}every tenant/,
   );
