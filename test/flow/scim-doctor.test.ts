@@ -12,7 +12,7 @@ afterAll(() => flow?.close());
 
 const cli = async (...args: string[]) => runCommand(await flow.envOfAnother(), args);
 
-test('the doctor finds nothing wrong, and what it did can be played again into a tenant made for it', async () => {
+test('the doctor finds nothing wrong; a replay leaves its calls out, and plays the same of another client as it went', async () => {
   await flow.world.sql(`update connections set directory = $1 where key = 'okta'`, [
     JSON.stringify({ requestLog: { days: 1, bodyHours: 1 } }),
   ]);
@@ -23,18 +23,15 @@ test('the doctor finds nothing wrong, and what it did can be played again into a
 
   // What is in memory still is written a moment later.
   await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const played = await cli(
-    'scim',
-    'replay',
-    '--tenant',
-    'acme',
-    '--connection',
-    'okta',
-    '--into',
-    'acme-again',
-    '--since',
-    '1h',
-  );
+  const replay = () =>
+    cli('scim', 'replay', '--tenant', 'acme', '--connection', 'okta', '--into', 'acme-again', '--since', '1h');
+  const leftOut = await replay();
+  expect(leftOut).toMatchObject({ code: 0, stderr: '' });
+  expect(leftOut.stdout).toMatch(/^(\d+) requests: \1 left out\.$/m);
+
+  // The same from somebody else is what an identity provider sends.
+  await flow.world.sql(`update scim_requests set user_agent = 'Okta SCIM Client 1.0.0'`);
+  const played = await replay();
   expect(played.stderr).toBe('');
   expect(played.stdout).toMatch(/^(\d+) requests: \1 the same\.$/m);
   expect(played.stdout).toContain('There before: nothing.\n');
