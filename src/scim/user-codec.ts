@@ -129,8 +129,9 @@ export type UserRow = VersionedRow & {
   /** The stored attributes as JSON text: answers are made around it, without parsing it. */
   readonly attributes: string;
   /** Groups that the user is in; left out where they were not loaded. */
-  readonly groups?: readonly { readonly id: string; readonly displayName: string }[];
+  readonly groups?: readonly Group[];
 };
+type Group = { readonly id: string; readonly displayName: string };
 
 export type EncodeOptions = {
   /** Address of the directory, without a slash at the end: `https://…/scim/v2/acme/okta`. */
@@ -155,13 +156,25 @@ export function userEncoder(options: EncodeOptions): (row: UserRow) => string {
   const location = JSON.stringify(`${baseUrl}/Users/`).slice(0, -1);
   const groupRef = JSON.stringify(`${baseUrl}/Groups/`).slice(0, -1);
 
+  // The users of a page share their groups.
+  const written = new Map<Group, string>();
+  const encodeGroups = (groups: readonly Group[]): string => {
+    let text = '';
+    for (const group of groups) {
+      const known = written.get(group) ?? encodeGroup(group, groupRef);
+      written.set(group, known);
+      text += text === '' ? known : `,${known}`;
+    }
+    return text;
+  };
+
   const encode = (row: UserRow, stored = true): string => {
     const { urns, text: served } = servedText(row.attributes, schema);
     let text = head;
     for (const urn of urns) text += `,"${urn}"`;
     text += `],"id":"${row.id}",`;
     if (stored && served.length > 2) text += `${served.slice(1, -1)},`;
-    if (row.groups !== undefined && row.groups.length > 0) text += `"groups":[${encodeGroups(row.groups, groupRef)}],`;
+    if (row.groups !== undefined && row.groups.length > 0) text += `"groups":[${encodeGroups(row.groups)}],`;
     return `${text}"meta":${encodeMeta('User', row, `${location}${row.id}"`)}}`;
   };
   if (projection === null) return (row) => encode(row);
@@ -169,11 +182,6 @@ export function userEncoder(options: EncodeOptions): (row: UserRow) => string {
   return (row) => JSON.stringify(project(projection, JSON.parse(encode(row, stored))));
 }
 
-function encodeGroups(groups: NonNullable<UserRow['groups']>, groupRef: string): string {
-  return groups
-    .map(
-      ({ id, displayName }) =>
-        `{"value":"${id}","$ref":${groupRef}${id}","display":${JSON.stringify(displayName)},"type":"direct"}`,
-    )
-    .join(',');
+function encodeGroup({ id, displayName }: Group, groupRef: string): string {
+  return `{"value":"${id}","$ref":${groupRef}${id}","display":${JSON.stringify(displayName)},"type":"direct"}`;
 }

@@ -1,6 +1,6 @@
 // What is asked of a page of a directory's users and groups, and the statements that find it.
 
-import { GROUP_TEXT, PAGE_GROUPS, USER_TEXT, USER_WITH_GROUPS_TEXT } from './directory-rows.ts';
+import { GROUP_TEXT, pageGroups, USER_TEXT, USER_WITH_GROUPS_TEXT } from './directory-rows.ts';
 import { LIVE } from './scim-credentials.ts';
 
 /** A condition on `d` with its values. `selective`: an index leads to the few that it can match. */
@@ -122,9 +122,9 @@ export function plainText(part: PagePart, query: PageQuery, place: Place): strin
     place.offset === null ? `(${ordered} limit ${most(place)}) d ${cut(place)}` : `(${ordered} ${cut(place)}) d`;
   return `
 with ${LIVE}, page as materialized (
-  select ${id} as id, ${text} as text from ${rows}
-)${groups ? `, ${PAGE_GROUPS.lists('')}` : ''}
-select ${totalText(query, place)} as total, (select string_agg(p.text, e'\\x1e') from page p) as page${groups ? `,\n  ${PAGE_GROUPS.columns}` : ''}
+  select ${id} as id, ${text} as text, row_number() over () as place from ${rows}
+)
+select ${totalText(query, place)} as total, (select string_agg(p.text, e'\\x1e') from page p) as page${groups ? `,\n  ${pageGroups('')} as groups` : ''}
 from live l`;
 }
 
@@ -150,12 +150,14 @@ export function sortedText(query: PageQuery, place: Place): string {
   const key = keyType === 'timestamptz' ? 'to_json(p.key)' : 'to_json(p.key::text)';
   return `
 with ${LIVE}, page as materialized (
-  select * from (
+  select s.*, row_number() over () as place from (
+    select * from (
 ${keys.join('\nunion all\n')}
-  ) k order by k.key ${way}, k.id ${way} ${cut(place)}
-)${groups ? `, ${PAGE_GROUPS.lists(`where p.part = ${users}`)}` : ''}
+    ) k order by k.key ${way}, k.id ${way} ${cut(place)}
+  ) s
+)
 select ${totalText(query, place)} as total, (
-  select string_agg(concat_ws(e'\\x1f', p.part, ${key}, case p.part ${rows.join(' ')} end), e'\\x1e') from page p) as page${groups ? `,\n  ${PAGE_GROUPS.columns}` : ''}
+  select string_agg(concat_ws(e'\\x1f', p.part, ${key}, case p.part ${rows.join(' ')} end), e'\\x1e') from page p) as page${groups ? `,\n  ${pageGroups(`where p.part = ${users}`)} as groups` : ''}
 from live l`;
 }
 

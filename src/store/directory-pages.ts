@@ -43,7 +43,7 @@ export function lookedUpPage(query: PageQuery, texts: readonly string[]): Page {
   const groups = query.groups && part.resource === 'users';
   return pageOf(
     query,
-    found.map((text): Found => ({ part, key: null, text })),
+    found.map((text, index): Found => ({ part, key: null, text, place: index + 1 })),
     groups ? ownGroups : null,
     all.length,
   );
@@ -52,8 +52,7 @@ export function lookedUpPage(query: PageQuery, texts: readonly string[]): Page {
 type PageRow = {
   readonly total: number | null;
   readonly page: string | null;
-  readonly memberships?: string | null;
-  readonly groupNames?: string | null;
+  readonly groups?: string | null;
 };
 
 /** A page of the directory. `once`: its text is not worth preparing. Undefined: the credential may not be used. One statement. */
@@ -81,8 +80,11 @@ export async function readPage(
   const [row] = await tx.run<PageRow>(statement, values);
   if (row === undefined) return undefined;
   const texts = row.page === null ? [] : row.page.split(ROW);
-  const found = texts.map((text) => (plain ? { part: only, key: null, text } : sortedOf(parts, text)));
-  const groupsOf = groups ? groupsOfPage(row.memberships ?? null, row.groupNames ?? null) : null;
+  const found = texts.map((text, index) => {
+    const place = index + 1;
+    return plain ? { part: only, key: null, text, place } : { ...sortedOf(parts, text), place };
+  });
+  const groupsOf = groups ? groupsOfPage(row.groups ?? null) : null;
   return pageOf(query, found, groupsOf, row.total);
 }
 
@@ -102,10 +104,10 @@ function shapeOf({ parts, keyType, counts, groups, ...query }: PageQuery, place:
   ]);
 }
 
-/** A row that was found: its type, its key as JSON, its text. */
-type Found = { readonly part: PagePart; readonly key: string | null; readonly text: string };
+/** A row that was found: its type, its key as JSON, its text, and at which place, from 1. */
+type Found = { readonly part: PagePart; readonly key: string | null; readonly text: string; readonly place: number };
 
-function sortedOf(parts: readonly PagePart[], text: string): Found {
+function sortedOf(parts: readonly PagePart[], text: string): Omit<Found, 'place'> {
   const behindPart = text.indexOf(FIELD) + 1;
   const behindKey = text.indexOf(FIELD, behindPart) + 1;
   return {
@@ -121,9 +123,9 @@ const idOf = (text: string): string => text.slice(0, ID_LENGTH);
 function pageOf(query: PageQuery, found: Found[], groups: GroupsOf | null, total: number | null): Page {
   if (query.backwards) found.reverse();
   return {
-    rows: found.map(({ part, text }) =>
+    rows: found.map(({ part, text, place }) =>
       part.resource === 'users'
-        ? { resource: 'users', row: userOf(text, groups) }
+        ? { resource: 'users', row: userOf(text, groups, place) }
         : { resource: 'groups', row: groupOf(text) },
     ),
     placeOf(index) {

@@ -24,11 +24,11 @@ export const GROUP_TEXT = `concat_ws(e'\\x1f', d.group_id, ${VERSIONED}, json_bu
 
 type Groups = NonNullable<DirectoryUserRow['groups']>;
 const NO_GROUPS: Groups = [];
-/** The groups of a user, from what stands behind its attributes where something does. */
-export type GroupsOf = (userId: string, behind: string | undefined) => Groups;
+/** The groups of the user at a place of a page, from 1; `behind`: what stands behind its attributes where something does. */
+export type GroupsOf = (place: number, behind: string | undefined) => Groups;
 
 /** A user of its text; `groups`: where its groups are, null where nobody asked for them. */
-export function userOf(text: string, groups: GroupsOf | null): DirectoryUserRow {
+export function userOf(text: string, groups: GroupsOf | null, place = 0): DirectoryUserRow {
   const [id, version, created, modified, attributes, behind] = text.split(FIELD) as [
     string,
     string,
@@ -44,11 +44,11 @@ export function userOf(text: string, groups: GroupsOf | null): DirectoryUserRow 
     createdAt: Number(created) as Instant,
     lastModifiedAt: Number(modified) as Instant,
   };
-  return groups === null ? row : { ...row, groups: groups(id, behind) };
+  return groups === null ? row : { ...row, groups: groups(place, behind) };
 }
 
 /** For {@link USER_WITH_GROUPS_TEXT}. */
-export const ownGroups: GroupsOf = (_userId, behind) => {
+export const ownGroups: GroupsOf = (_place, behind) => {
   if (behind === undefined) return NO_GROUPS;
   const named = JSON.parse(behind) as [string, string][];
   return named.map(([id, displayName]) => ({ id, displayName })).sort(byId);
@@ -80,35 +80,33 @@ function byId(a: { readonly id: string }, b: { readonly id: string }): number {
 }
 
 /**
- * The groups of a page's users, for a statement with a list `page` of them: `memberships`, and the names of the groups that occur in
- * them, each once. `offset 0` keeps each lookup one by its index; see directory-groups.
+ * The groups of a page's users, for a statement with a list `page` of them and their places: each group once, with the places of its
+ * members. `offset 0` keeps the memberships one walk along their index, and each name one look-up; see directory-groups.
  */
-export const PAGE_GROUPS = {
-  lists: (where: string) => `mine as materialized (
-  select p.id, m.group_id from page p cross join lateral (
-    select m.group_id from group_members m where m.tenant_id = $1 and m.directory_user_id = p.id offset 0
-  ) m ${where}
-)`,
-  columns: `(select string_agg(m.id::text || m.group_id::text, '') from mine m) as memberships,
-  (select json_agg(json_build_array(t.group_id, g.display_name))::text from (select distinct m.group_id from mine m) t
-    cross join lateral (
-      select g.display_name, g.ended_at from directory_groups g where g.tenant_id = $1 and g.group_id = t.group_id offset 0
-    ) g where g.ended_at is null) as "groupNames"`,
-} as const;
+export const pageGroups = (
+  where: string,
+): string => `(select json_agg(json_build_array(t.group_id, g.display_name, t.places))::text
+  from (
+    select m.group_id, array_agg(p.place) as places from (
+      select m.group_id, m.directory_user_id from group_members m
+      where m.tenant_id = $1 and m.directory_user_id = any (array(select p.id from page p ${where})) offset 0
+    ) m join page p on p.id = m.directory_user_id group by m.group_id
+  ) t cross join lateral (
+    select g.display_name, g.ended_at from directory_groups g where g.tenant_id = $1 and g.group_id = t.group_id offset 0
+  ) g where g.ended_at is null)`;
 
-/** Gives each user of a page its groups, from what {@link PAGE_GROUPS} reads. */
-export function groupsOfPage(memberships: string | null, groupNames: string | null): GroupsOf {
-  if (memberships === null || groupNames === null) return () => NO_GROUPS;
-  const names = new Map(JSON.parse(groupNames) as [string, string][]);
-  const byUser = new Map<string, { id: string; displayName: string }[]>();
-  for (let at = 0; at < memberships.length; at += 2 * ID_LENGTH) {
-    const userId = memberships.slice(at, at + ID_LENGTH);
-    const id = memberships.slice(at + ID_LENGTH, at + 2 * ID_LENGTH);
-    const displayName = names.get(id);
-    if (displayName === undefined) continue;
-    const groups = byUser.get(userId) ?? [];
-    groups.push({ id, displayName });
-    byUser.set(userId, groups);
+/** Gives each user of a page its groups, from what {@link pageGroups} reads. */
+export function groupsOfPage(text: string | null): GroupsOf {
+  if (text === null) return () => NO_GROUPS;
+  const members = JSON.parse(text) as [string, string, readonly number[]][];
+  const byPlace: { id: string; displayName: string }[][] = [];
+  for (const [id, displayName, places] of members.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const group = { id, displayName };
+    for (const place of places) {
+      const groups = byPlace[place];
+      if (groups === undefined) byPlace[place] = [group];
+      else groups.push(group);
+    }
   }
-  return (userId) => byUser.get(userId)?.sort(byId) ?? NO_GROUPS;
+  return (place) => byPlace[place] ?? NO_GROUPS;
 }
