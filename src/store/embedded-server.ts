@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -13,9 +14,17 @@ export type Server = { readonly binaries: Binaries; readonly place: Place; reado
 /** Whoever uses the server holds this shared; whoever stops it, alone. */
 const usersLock = 4_021_730_001;
 
+const MB = 1024 * 1024;
+
+/** A sixteenth of the memory that there is, within bounds. Pages are taken as they are used: a small database takes little. */
+function sharedBuffers(): string {
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return `${Math.min(512, Math.max(64, Math.floor(memory / 16 / MB)))}MB`;
+}
+
 const settings = {
   max_connections: '100',
-  shared_buffers: '64MB',
+  shared_buffers: sharedBuffers(),
   fsync: 'on',
   huge_pages: 'off',
   jit: 'off',
