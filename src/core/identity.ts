@@ -51,12 +51,7 @@ export type SignInFacts = {
   /** Holder of the open identity (connection, issuer, subject). */
   readonly byIdentity: Candidate | null;
   /** Through this connection's directory, by one of the directory ids, or by userName where the assertion allows it. */
-  readonly byDirectory:
-    | (Candidate & {
-        /** Groups of other connections give them administrative rights. */
-        readonly rightsFromElsewhere: boolean;
-      })
-    | null;
+  readonly byDirectory: Candidate | null;
   /** Users of the tenant with the asserted address. */
   readonly byEmail: readonly (Candidate & {
     readonly holdsAdminRights: boolean;
@@ -91,18 +86,12 @@ export type SignInStep =
  *
  * A deactivated match is refused, never duplicated. JIT never creates where the address belongs to a person whom this sign-in may
  * not link: that is told about *Add SSO*. Suspended people are found like anybody else; what they may do is derived elsewhere.
- * Does not look at roles, but for administrative rights before the first link.
+ * Does not look at roles.
  */
 export function decideSignIn(assertion: UpstreamAssertion, facts: SignInFacts): SignInStep {
   if (!facts.connection.enabled) return { kind: 'refused', reason: 'connection_disabled', userId: null };
-  if (facts.byIdentity !== null) return admit(facts.byIdentity, null);
-  if (facts.byDirectory !== null) {
-    const step = admit(facts.byDirectory, 'directory');
-    // A push is enough to be linked to the account. It is not enough to come into what another connection's groups give there.
-    return step.kind === 'known' && facts.byDirectory.rightsFromElsewhere
-      ? { kind: 'refused', reason: 'add_sso', userId: step.userId }
-      : step;
-  }
+  const known = facts.byIdentity ?? facts.byDirectory;
+  if (known !== null) return admit(known, facts.byIdentity !== null ? null : 'directory');
   if (facts.byEmail.length > 0) return byEmail(assertion, facts);
   return stranger(assertion, facts);
 }

@@ -1,5 +1,5 @@
 import type { Context, TenantTx } from '../context.ts';
-import { bar, type EffectiveAccess, effectiveAccess, effectiveRights, type Reason } from '../core/access.ts';
+import { bar, effectiveAccess, effectiveRights } from '../core/access.ts';
 import { denied } from '../core/change.ts';
 import {
   type Candidate,
@@ -10,7 +10,7 @@ import {
   type SignInStep,
   type UpstreamAssertion,
 } from '../core/identity.ts';
-import type { ConnectionId, Instant, KeyHash, Person, TenantId, UserId } from '../core/ids.ts';
+import type { Instant, KeyHash, Person, TenantId, UserId } from '../core/ids.ts';
 import { foldPlusTag } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
 import { type ConfigInForce, configInForce } from '../store/config-in-force.ts';
@@ -120,7 +120,7 @@ async function keptApart(tx: TenantTx, links: readonly KeyHash[], step: SignInSt
 async function loadFacts(
   tx: TenantTx,
   config: ConfigInForce,
-  connectionId: ConnectionId,
+  connectionId: ConfigInForce['connections'][number]['connectionId'],
   assertion: UpstreamAssertion,
 ): Promise<{ facts: SignInFacts; reads: ReadonlyMap<UserId, SubjectRead> }> {
   const ids = await findSignInCandidates(tx, assertion);
@@ -143,17 +143,24 @@ async function loadFacts(
       directoryInactive: here.length > 0 && !here.some((entry) => entry.active && !entry.ended),
     };
   };
-  const byDirectory = candidate(ids.byDirectory);
   const byEmail = ids.byEmail.flatMap(({ userId, linkedOnConnection, fromElsewhere }) => {
     const found = candidate(userId);
     const read = reads.get(userId);
     if (found === null || read === undefined) return [];
+    const unbarred = {
+      ...read.homeFacts,
+      suspension: null,
+      approval: 'approved',
+      adminDeactivated: false,
+      directory: [],
+    } as const;
+    const access = effectiveAccess({ ...unbarred, rules: config.rules, roles: config.roles, policy: config.settings });
     return [
       {
         ...found,
         linkedOnConnection,
         fromElsewhere,
-        holdsAdminRights: effectiveRights(unbarredAccess(config, read), config.roles).size > 0,
+        holdsAdminRights: effectiveRights(access, config.roles).size > 0,
         mappedAcrossTenants: read.mapped.length > 0,
       },
     ];
@@ -166,35 +173,9 @@ async function loadFacts(
       connection: { connectionId, enabled: connection?.enabled ?? false, domains: connection?.domains ?? [] },
       allowedDomains: config.allowedDomains,
       byIdentity: candidate(ids.byIdentity),
-      byDirectory: byDirectory && {
-        ...byDirectory,
-        rightsFromElsewhere: hasRightsFromElsewhere(config, connectionId, reads.get(byDirectory.userId)),
-      },
+      byDirectory: candidate(ids.byDirectory),
       byEmail,
       domainOwnedElsewhere: ids.domainOwnedElsewhere,
     },
   };
-}
-
-/** What they would have if nothing barred them. */
-function unbarredAccess(
-  { rules, roles, settings: policy }: ConfigInForce,
-  { homeFacts }: SubjectRead,
-): EffectiveAccess {
-  const unbarred = { suspension: null, approval: 'approved', adminDeactivated: false, directory: [] } as const;
-  return effectiveAccess({ ...homeFacts, ...unbarred, rules, roles, policy });
-}
-
-/** Whether groups of another connection give administrative rights, besides whatever else does. */
-function hasRightsFromElsewhere(
-  config: ConfigInForce,
-  connectionId: ConnectionId,
-  read: SubjectRead | undefined,
-): boolean {
-  if (read === undefined) return false;
-  const isElsewhere = (reason: Reason) =>
-    reason.kind === 'rule' && reason.group.kind !== 'local' && reason.group.connectionId !== connectionId;
-  const access = unbarredAccess(config, read);
-  const roles = access.roles.filter((role) => role.because.some(isElsewhere));
-  return effectiveRights({ ...access, roles }, config.roles).size > 0;
 }
