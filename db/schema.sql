@@ -4,25 +4,24 @@
 create sequence config_versions;
 
 CREATE OR REPLACE FUNCTION analyze_grown()
- RETURNS integer
+ RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET default_statistics_target TO '30'
 AS $function$
 declare
   grown regclass;
-  analyzed integer := 0;
 begin
-  for grown in
-    select c.oid from pg_class c
-    where c.oid = any (array['public.directory_users', 'public.directory_groups', 'public.group_members', 'public.users',
-        'public.subjects', 'public.email_directory', 'public.held_keys', 'public.suspensions', 'public.identities']::regclass[])
-      and pg_relation_size(c.oid) >= 2 * greatest(c.relpages, 16) * current_setting('block_size')::bigint
-  loop
-    execute format('analyze (skip_locked) %s', grown);
-    analyzed := analyzed + 1;
-  end loop;
-  return analyzed;
+  select c.oid into grown from pg_class c
+  where c.oid = any (array['public.directory_users', 'public.directory_groups', 'public.group_members', 'public.users',
+      'public.subjects', 'public.email_directory', 'public.held_keys', 'public.suspensions', 'public.identities']::regclass[])
+    and c.relpages * current_setting('block_size')::bigint < 64 * 1024 * 1024
+    and pg_relation_size(c.oid) >= 2 * greatest(c.relpages, 16) * current_setting('block_size')::bigint
+  order by pg_relation_size(c.oid) limit 1;
+  if grown is null then return false; end if;
+  execute format('analyze (skip_locked) %s', grown);
+  return true;
 end $function$;
 
 CREATE OR REPLACE FUNCTION enqueue_job(task text, payload jsonb, job_key text DEFAULT NULL::text)
