@@ -2,23 +2,14 @@
 // new ones and those who meet somebody. Each is decided by itself, and becomes what they would have become alone, in the same order.
 
 import type { Context, TenantTx } from '../context.ts';
-import { refusePaused } from '../core/blast-guard.ts';
 import type { PushedUser } from '../core/change.ts';
-import { type Directory, knownBy } from '../core/directory.ts';
-import { decideCreate } from '../core/directory-create.ts';
+import type { Directory } from '../core/directory.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { DirectoryUserId } from '../core/ids.ts';
-import { userNameKey } from '../core/profile.ts';
-import {
-  type Newcomer,
-  type NewUser,
-  readNewcomers,
-  type SeenNewcomer,
-  writeNewUsers,
-} from '../store/directory-batch.ts';
-import { plainCreate } from '../store/directory-newcomers.ts';
+import { type NewUser, readNewcomers, type SeenNewcomer, writeNewUsers } from '../store/directory-batch.ts';
 import { raced } from './lost-race.ts';
 import { createMet, type Meeting, meetingOf } from './meet-users.ts';
+import { type Known, know, type Step, stepOf } from './newcomers.ts';
 import { type Unauthenticated, unauthenticated } from './precondition.ts';
 import { createDirectoryUser } from './provision-user.ts';
 
@@ -38,8 +29,6 @@ export type UserBatch = {
   add(users: readonly PushedUser[], stopAtRefusal: boolean): Promise<readonly BatchOutcome[]>;
 };
 
-/** `keys`: two users who share one have to see each other. */
-type Known = Newcomer & { readonly keys: readonly string[] };
 type Fresh = Known & NewUser & { readonly at: number };
 type Met = Known & { readonly at: number };
 
@@ -93,13 +82,6 @@ export function userBatch(ctx: Context, directory: Directory, goesOn: () => bool
   };
 }
 
-function know(ctx: Context, { connectionKey }: Directory, pushed: PushedUser): Known {
-  const texts = knownBy(pushed, connectionKey);
-  const keys = [...texts, `userName ${userNameKey(pushed.userName)}`];
-  if (pushed.email !== null) keys.push(`email ${pushed.email}`);
-  return { pushed, hashes: texts.map((text) => ctx.keyHash(text)), keys };
-}
-
 /** Decides users until all are, or it has to stop. The number of those who were. */
 async function work(batch: Batch, added: Added): Promise<number> {
   const { users } = added;
@@ -135,7 +117,7 @@ type Decided = { readonly decided: number; readonly stops: boolean };
 /** Decides users by one look at all of them, up to the first for whom the others have to be through: the next look begins there. */
 async function together(batch: Batch, added: Added, part: readonly Known[], from: number): Promise<Decided> {
   const { outcomes, stopAtRefusal } = added;
-  let steps: readonly Step[];
+  let steps: readonly (Step | Unauthenticated)[];
   let met: readonly Met[];
   let meeting: Meeting;
   try {
@@ -172,27 +154,17 @@ async function together(batch: Batch, added: Added, part: readonly Known[], from
     : { decided: stopped + (tried[stopped] === undefined ? 0 : 1), stops: true };
 }
 
-type Step =
-  | { readonly kind: 'met' }
-  | { readonly kind: 'fresh'; readonly plain: NewUser['plain']; readonly events: NewUser['events'] }
-  | Refusal
-  | Unauthenticated;
-
 /** What {@link createDirectoryUser} does after its first look. `onlyAlike`: of those alone who are like the first of them. */
-async function stepsOf(batch: Batch, part: readonly Known[], onlyAlike: boolean): Promise<readonly Step[]> {
+async function stepsOf(
+  batch: Batch,
+  part: readonly Known[],
+  onlyAlike: boolean,
+): Promise<readonly (Step | Unauthenticated)[]> {
   const seen = await readNewcomers(batch.tx, batch.directory, part);
   if (seen === undefined) return part.map(() => unauthenticated);
-  const steps = part.map((known, index) => decide(known, seen[index] as SeenNewcomer, batch.ctx));
+  const steps = part.map((known, index) => stepOf(known, seen[index] as SeenNewcomer, batch.ctx));
   const other = onlyAlike ? steps.findIndex(({ kind }) => kind !== steps[0]?.kind) : -1;
   return other === -1 ? steps : steps.slice(0, other);
-}
-
-function decide({ pushed }: Known, { facts, met }: SeenNewcomer, ctx: Context): Step {
-  if (facts.paused) return refusePaused();
-  const { outcome, changes, events } = decideCreate(pushed, facts, ctx);
-  if (outcome.kind === 'refused') return outcome;
-  const plain = met ? null : plainCreate(changes);
-  return plain === null ? { kind: 'met' } : { kind: 'fresh', plain, events };
 }
 
 /** Whoever cannot be written with the others, since somebody came between, is tried alone. */
@@ -238,8 +210,8 @@ function begin(batch: Batch, added: Added, users: readonly Fresh[]): void {
 async function write(batch: Batch, outcomes: BatchOutcome[], users: readonly Fresh[], first: Fresh): Promise<void> {
   let again: ReadonlySet<number>;
   try {
-    const met = await writeNewUsers(batch.ctx, batch.tx, first.plain[1].connectionId, users).catch(raced);
-    again = new Set('kind' in met ? users.keys() : met);
+    const written = await writeNewUsers(batch.ctx, batch.tx, first.plain[1].connectionId, users).catch(raced);
+    again = new Set('kind' in written ? users.keys() : written.met);
   } catch (error) {
     for (const { at } of users) outcomes[at] = { kind: 'failed', error };
     return;

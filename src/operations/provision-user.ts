@@ -5,14 +5,14 @@ import type { Context, TenantTx } from '../context.ts';
 import { directoriesBar } from '../core/access.ts';
 import { refusePaused } from '../core/blast-guard.ts';
 import type { Change, Decision, PushedUser } from '../core/change.ts';
-import { barsByAdopting, type Directory, knownBy, type PersonFacts, type StoredUser } from '../core/directory.ts';
+import { barsByAdopting, type Directory, type PersonFacts, type StoredUser } from '../core/directory.ts';
 import { type CreateFacts, type CreateOutcome, decideCreate } from '../core/directory-create.ts';
 import { changesKeys, decideEnd, decideUpdate, keysBrought, type UpdateFacts } from '../core/directory-update.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import { type DirectoryUserId, isUuid, type KeyHash, type SubjectId } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
 import { LostRace } from '../store/database.ts';
-import { plainCreate, readCreateFacts, readNewcomer, writeNewUser } from '../store/directory-newcomers.ts';
+import { readCreateFacts } from '../store/directory-newcomers.ts';
 import { type DirectoryUserRow, isAddressFree, readWritten, type WrittenRow } from '../store/directory-person.ts';
 import { type LoadedUser, plainUpdate, readUserFacts, writeUserUpdate } from '../store/directory-users.ts';
 import { isLastOwner } from '../store/people.ts';
@@ -20,6 +20,7 @@ import { lockSubject } from '../store/subject.ts';
 import { readSuspendedOthers } from '../store/suspended-namesakes.ts';
 import { enterGuard, guarded, type Harm, refuseWhilePaused } from './guard-directory.ts';
 import { lostRace, untilWon } from './lost-race.ts';
+import { type Arrival, type Arrived, know, makeArrival, makeArrivals } from './newcomers.ts';
 import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
 
 export type ProvisionOutcome =
@@ -29,20 +30,33 @@ export type ProvisionOutcome =
 
 export const unknownUser = (): Refusal => refused('unknown_user', 'This directory has no such user.');
 
-/** A user whom the directory pushes for the first time; see {@link decideCreate}. At most two statements if they are plainly new. */
-export function createDirectoryUser(ctx: Context, directory: Directory, pushed: PushedUser): Promise<ProvisionOutcome> {
-  const hashes = knownBy(pushed, directory.connectionKey).map((text) => ctx.keyHash(text));
+/**
+ * A user whom the directory pushes for the first time; see {@link decideCreate}. At most two statements if they are plainly new, which
+ * are those of others as well who come at the same moment.
+ */
+export async function createDirectoryUser(
+  ctx: Context,
+  directory: Directory,
+  pushed: PushedUser,
+): Promise<ProvisionOutcome> {
+  const { tenantId, connectionId, credentialId } = directory;
+  const arrival: Arrival = { ctx, ...know(ctx, directory, pushed) };
+  const make = (arrivals: readonly Arrival[]) => makeArrivals(directory, arrivals);
+  const alike = `newcomers ${credentialId}`;
+  let first: Arrived | null = await ctx.together(tenantId, `newcomers ${connectionId}`, alike, arrival, make);
   return untilWon(async () => {
-    const tx = ctx.hot(directory.tenantId);
-    const read = await readNewcomer(tx, directory, pushed, hashes);
-    if (read === undefined) return unauthenticated;
-    if (read.facts.paused) return refusePaused();
-    const { outcome, changes, events } = decideCreate(pushed, read.facts, ctx);
-    if (outcome.kind === 'refused') return outcome;
-    const plain = read.met ? null : plainCreate(changes);
-    if (plain === null) return createTogether(ctx, directory, pushed, hashes);
-    const written = await writeNewUser(ctx, tx, plain, events, hashes);
-    return written === undefined ? lostRace : created(pushed, { ...written, id: plain[1].directoryUserId });
+    const arrived = first ?? (await makeArrival(directory, arrival));
+    first = null;
+    switch (arrived.kind) {
+      case 'made':
+        return created(pushed, arrived.user);
+      case 'met':
+        return createTogether(ctx, directory, pushed, arrival.hashes);
+      case 'alone':
+        return lostRace;
+      default:
+        return arrived;
+    }
   });
 }
 

@@ -4,7 +4,7 @@
 import type { Context, Statement, TenantTx } from '../context.ts';
 import type { AuditEvent, PushedUser } from '../core/change.ts';
 import type { Directory } from '../core/directory.ts';
-import type { ConnectionId, KeyHash } from '../core/ids.ts';
+import type { ConnectionId, Instant, KeyHash } from '../core/ids.ts';
 import { userNameKey } from '../core/profile.ts';
 import { eventRow } from './audit-events.ts';
 import { countInSlot } from './directory-changes.ts';
@@ -18,7 +18,7 @@ import {
   type ReadCreateFacts,
 } from './directory-newcomers.ts';
 import { DIRECTORY_OF_LIVE, type DirectoryRow, directoryFacts } from './directory-person.ts';
-import { LIVE } from './scim-credentials.ts';
+import { instant, LIVE } from './scim-credentials.ts';
 
 // Where the planner knows the tables, each user is looked up by the keys, and `offset 0` keeps it so however much they have grown since
 // it planned. Where it knows nothing yet, as in the first minute of an installation, it takes any index for the right one: then it may
@@ -132,11 +132,12 @@ with asked as materialized (
 ), counted as (${countInSlot('users', '(select connection_id, count(*) as added from made group by connection_id)')}
 ), audited as (
   insert into audit_events (tenant_id, event_id, kind, outcome, actor, object_kind, object_id, connection_id, request_id, detail)
-  select $1, e.event_id, e.kind, e.outcome, $4, e.object_kind, e.object_id, $2, $5, e.detail
-  from json_to_recordset($6) as e (at int, event_id uuid, kind text, outcome text, object_kind text, object_id uuid, detail jsonb)
+  select $1, e.event_id, e.kind, e.outcome, $4, e.object_kind, e.object_id, $2, e.request_id, e.detail
+  from json_to_recordset($5) as e (at int, event_id uuid, kind text, outcome text, object_kind text, object_id uuid, request_id text,
+    detail jsonb)
   where not exists (select 1 from met m where m.at = e.at)
 )
-select array(select at from met) as met`,
+select array(select at from met) as met, ${instant('now()')} as at`,
 };
 
 /** A newcomer as it was decided: plainly somebody new. */
@@ -144,30 +145,39 @@ export type NewUser = {
   readonly plain: PlainCreate;
   readonly events: readonly AuditEvent[];
   readonly hashes: readonly KeyHash[];
+  /** Of the request that pushed them. */
+  readonly requestId: string;
+};
+
+export type NewUsersWritten = {
+  /** Indices of those whom somebody's suspension met since they were read: they are not written, so decide again. */
+  readonly met: readonly number[];
+  /** When the others were made. */
+  readonly at: Instant;
 };
 
 /**
- * Writes plain new users of one connection with their audit rows, all of them or, where it throws, none. Answers the indices of those
- * whom somebody's suspension met since they were read: they are not written, so decide again. A key that somebody else took surfaces
- * as UniqueViolation. One statement.
+ * Writes plain new users of one connection with their audit rows, all of them or, where it throws, none. A key that somebody else took
+ * surfaces as UniqueViolation. One statement.
  */
 export async function writeNewUsers(
   ctx: Context,
   tx: TenantTx,
   connectionId: ConnectionId,
   users: readonly NewUser[],
-): Promise<readonly number[]> {
+): Promise<NewUsersWritten> {
   const rows = users.map(rowOf).join(',');
-  const events = users.flatMap((user, at) => user.events.map((event) => ({ at, ...eventRow(ctx, event) })));
-  const [row] = await tx.run<{ met: number[] }>(WRITE_NEW, [
+  const events = users.flatMap(({ events: own, requestId }, at) =>
+    own.map((event) => ({ at, request_id: requestId, ...eventRow(ctx, event) })),
+  );
+  const [row] = await tx.run<NewUsersWritten>(WRITE_NEW, [
     tx.tenantId,
     connectionId,
     `[${rows}]`,
     JSON.stringify(ctx.caller.actor),
-    ctx.caller.requestId,
     JSON.stringify(events),
   ]);
-  return row?.met ?? [];
+  return row as NewUsersWritten;
 }
 
 function rowOf({ plain: [person, user], hashes }: NewUser, at: number): string {

@@ -39,9 +39,12 @@ export function keepStatistics(query: Query, log: Log): () => Promise<void> {
     if (!stopped) wait();
   };
   const wait = (): void => {
-    timer = setTimeout(() => {
-      looking = look();
-    }, EVERY_MS * 2 ** failures);
+    timer = setTimeout(
+      () => {
+        looking = look();
+      },
+      EVERY_MS * 2 ** failures,
+    );
     timer.unref();
   };
   wait();
