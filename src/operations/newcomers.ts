@@ -88,29 +88,23 @@ async function makeAll(directory: Directory, arrivals: readonly Arrival[], ctx: 
   const strangers = withoutSharedKeys(arrivals);
   const seen = await readNewcomers(tx, directory, strangers);
   if (seen === undefined) return arrivals.map(() => unauthenticated);
-  const steps = new Map(
-    strangers.map((one, index) => [one, stepOf(one, seen[index] as SeenNewcomer, one.ctx)] as const),
-  );
-  const fresh = strangers.flatMap((one) => {
-    const step = steps.get(one);
-    return step?.kind === 'fresh' ? [{ ...step, hashes: one.hashes }] : [];
-  });
+  const outcomes = new Map<Arrival, Arrived>();
+  const fresh: (NewUser & { readonly arrival: Arrival })[] = [];
+  for (const [index, arrival] of strangers.entries()) {
+    const step = stepOf(arrival, seen[index] as SeenNewcomer, arrival.ctx);
+    if (step.kind === 'fresh') fresh.push({ ...step, hashes: arrival.hashes, arrival });
+    else outcomes.set(arrival, step);
+  }
   const [newest] = fresh;
-  const written =
-    newest === undefined ? null : await writeNewUsers(ctx, tx, newest.plain[1].connectionId, fresh).catch(raced);
-  const users = new Map<string, Arrived>();
-  if (written !== null && !('kind' in written)) {
-    const { met, at } = written;
+  if (newest !== undefined) {
+    const { met, at } = await writeNewUsers(ctx, tx, newest.plain[1].connectionId, fresh);
     const row = { version: 1, createdAt: at, lastModifiedAt: at };
-    for (const [index, { plain }] of fresh.entries()) {
-      const id = plain[1].directoryUserId;
-      users.set(id, met.includes(index) ? alone : { kind: 'made', user: { ...row, id } });
+    for (const [index, { arrival, plain }] of fresh.entries()) {
+      const user = { ...row, id: plain[1].directoryUserId };
+      if (!met.includes(index)) outcomes.set(arrival, { kind: 'made', user });
     }
   }
-  return arrivals.map((one) => {
-    const step = steps.get(one) ?? alone;
-    return step.kind === 'fresh' ? (users.get(step.plain[1].directoryUserId) ?? alone) : step;
-  });
+  return arrivals.map((arrival) => outcomes.get(arrival) ?? alone);
 }
 
 /** The first of those who share a key. */
