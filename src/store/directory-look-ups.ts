@@ -38,25 +38,18 @@ export function lookUpOf({ parts, groups: wantsGroups }: PageQuery): LookUp | nu
   };
 }
 
+const byId = (name: string, groups: boolean): Omit<LookUp, 'params'> => {
+  const filter = { sql: 'd.directory_user_id = $4::uuid', params: [], selective: true };
+  const part = { resource: 'users', key: null, filter } as const;
+  const together = { name: `${name}_together`, text: togetherText(part, groups) };
+  return { shape: name, alone: { name, text: fewText(part, groups) }, together };
+};
+const USER_WITH_GROUPS = byId('directory_user_read', true);
+const USER_ALONE = byId('directory_user_read_alone', false);
+
 /** The look-up of one user by its id. */
 export function userLookUp(id: DirectoryUserId, groups: boolean): LookUp {
-  const part = { resource: 'users', key: null } as const;
-  const filter = { sql: 'd.directory_user_id = $4::uuid', params: [id], selective: true };
-  const look = groups ? 'directory_user_read' : 'directory_user_read_alone';
-  return {
-    shape: look,
-    alone: byId(look, () => fewText({ ...part, filter }, groups)),
-    together: byId(`${look}_together`, () => togetherText({ ...part, filter }, groups)),
-    params: [id],
-  };
-}
-
-const readings = new Map<string, Statement>();
-
-function byId(name: string, write: () => string): Statement {
-  const known = readings.get(name) ?? { name, text: write() };
-  readings.set(name, known);
-  return known;
+  return { ...(groups ? USER_WITH_GROUPS : USER_ALONE), params: [id] };
 }
 
 /** The user that {@link userLookUp} found; null: there is none. */
