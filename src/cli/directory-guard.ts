@@ -3,7 +3,8 @@
 import type { AccessDifference } from '../core/plan-access.ts';
 import { applyHold, planHold } from '../operations/hold-directory.ts';
 import type { ConfigReport } from '../operations/plan-config.ts';
-import { planResume, type ResumedPerson, type ResumePlan } from '../operations/plan-resume.ts';
+import { type DirectoryStanding, planResume, type ResumedPerson, type ResumePlan } from '../operations/plan-resume.ts';
+import { showDirectory } from '../operations/read-directories.ts';
 import { discardPaused, resumeDirectory } from '../operations/resume-directory.ts';
 import type { TenantRef } from '../operations/standing.ts';
 import { accepted, CliError, type CliWorld, type Command, required, tenantOf, type Values } from './command.ts';
@@ -43,7 +44,7 @@ export const directoryPlan: Command = {
     const verb = held ? 'hold' : 'activate';
     const file = await fileDisagrees(world, directory, held);
     const lines = [
-      `The directory ${connection} of ${tenant.slug} is ${standing.held ? 'held: its groups give nobody a role' : 'active'}.`,
+      `The directory ${connection} of ${tenant.slug} is ${standingText(standing)}.`,
       `If it is ${held ? 'held' : 'activated'}:`,
       '',
       reportText(report),
@@ -51,9 +52,18 @@ export const directoryPlan: Command = {
       ...(file === null ? [] : [`First: ${file}`]),
       `To do exactly this: drawbridge directory ${verb} ${options} --digest ${report.digest}`,
     ];
-    return { text: lines.join('\n'), json: { state: standing.held ? 'held' : 'active', file, ...reportJson(report) } };
+    const state = !standing.enabled ? 'off' : standing.held ? 'held' : 'active';
+    return { text: lines.join('\n'), json: { state, held: standing.held, file, ...reportJson(report) } };
   },
 };
+
+const OFF =
+  'switched off with its connection (enabled: false): it takes no pushes, nobody signs in by it, its groups give nobody a role, and whoever it deactivated stays so';
+
+function standingText({ enabled, held }: Pick<DirectoryStanding, 'enabled' | 'held'>): string {
+  if (!enabled) return held ? `held, and ${OFF}` : OFF;
+  return held ? 'held: its groups give nobody a role' : 'active';
+}
 
 export const directoryActivate = holdCommand('activate', false, 'let the groups of a held directory give their roles');
 export const directoryHold = holdCommand(
@@ -75,17 +85,22 @@ function holdCommand(name: string, held: boolean, summary: string): Command {
       const outcome = await applyHold(world.context, directory.tenant, directory.connection, held, digest);
       if (outcome.kind === 'impossible') throw impossible(await filesOf(world), outcome.faults);
       const { report } = accepted(outcome);
+      const { enabled } = accepted(await showDirectory(world.context, directory.tenant, directory.connection));
       return {
-        text: heldText(directory, held, report),
+        text: heldText(directory, { enabled, held }, report),
         json: { [held ? 'held' : 'activated']: true, ...reportJson(report) },
       };
     },
   };
 }
 
-function heldText({ tenant, connection }: Named, held: boolean, { counts }: ConfigReport): string {
+function heldText(
+  { tenant, connection }: Named,
+  { enabled, held }: Pick<DirectoryStanding, 'enabled' | 'held'>,
+  { counts }: ConfigReport,
+): string {
   const { gaining, losing, sessionsEnding } = counts;
-  const state = held ? 'held' : 'active';
+  const state = held ? 'held' : enabled ? 'active' : 'not held any more, but switched off';
   return `The directory ${connection} of ${tenant.slug} is ${state}; gained: ${gaining}, lost: ${losing}, signed out: ${sessionsEnding}.`;
 }
 
@@ -148,6 +163,7 @@ function pausedText({ tenant, connection, options }: Named, plan: ResumePlan): s
   const lines = [
     `The directory ${connection} of ${tenant.slug} is paused since ${iso(state.since)}: with the refused request it came to ${reached}, past its line of ${lineText(plan)}.`,
     `It asked for: ${asked.join(', ')}.`,
+    ...(plan.enabled ? [] : [`It is ${standingText(plan)}.`]),
     ...(state.overflowed ? ['It asked for more than is recorded; the rest it has to ask for again.'] : []),
     '',
     'If that is done',

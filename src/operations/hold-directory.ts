@@ -64,7 +64,8 @@ async function deriveHold(
     return refused('unknown_connection', `There is no connection ${JSON.stringify(key)} with SCIM in ${slug}.`);
   }
   if (connection.scimHeld === held) {
-    return refused('invalid', `The directory ${key} of ${slug} is ${held ? 'held' : 'active'} already.`);
+    const state = held ? 'held already' : connection.enabled ? 'active already' : 'not held, but switched off';
+    return refused('invalid', `The directory ${key} of ${slug} is ${state}.`);
   }
   const { connectionId } = connection;
   const from = connectionSettings(connection);

@@ -46,6 +46,7 @@ export type ResumePlan = {
   readonly state: NonNullable<DirectoryState['paused']>;
   /** The lines in force now; null where the file has none any more. */
   readonly guard: DirectoryState['guard'];
+  readonly enabled: boolean;
   readonly held: boolean;
   readonly acts: ActCounts;
   /** Only the first 20,000 are told; the digest covers all. */
@@ -56,7 +57,9 @@ export type ResumePlan = {
 const MOST_TOLD = 20_000;
 const CHUNK = 1_000;
 
-export type DirectoryStanding = ResumePlan | { readonly kind: 'not_paused'; readonly held: boolean };
+export type DirectoryStanding =
+  | ResumePlan
+  | { readonly kind: 'not_paused'; readonly enabled: boolean; readonly held: boolean };
 
 /**
  * How a directory stands: paused, then with who would be deactivated or leave a group if what it asked for were done, and the roles
@@ -67,7 +70,7 @@ export function planResume(ctx: Context, tenant: TenantRef, connection: string):
     await allowLongStatements(tx);
     const state = await readDirectoryState(tx, connection);
     if (state === undefined) return unknownConnection(tenant, connection);
-    if (state.paused === null) return { kind: 'not_paused', held: state.held };
+    if (state.paused === null) return { kind: 'not_paused', enabled: state.enabled, held: state.held };
     return (await deriveResume(ctx, tx, tenant, { ...state, paused: state.paused })).plan;
   });
 }
@@ -91,7 +94,7 @@ export type Derived = {
 
 /** What the acts recorded now would come to, whom they leave in, and what is written of it. */
 export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef, state: Paused): Promise<Derived> {
-  const { connectionId, paused, held, guard } = state;
+  const { connectionId, paused, enabled, held, guard } = state;
   const view = await viewOf(tx);
   const { counts: acts, hash } = await readActs(tx, connectionId);
   const harms = await readHarms(tx, connectionId);
@@ -122,6 +125,7 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
     digest: digest.slice(0, 32),
     state: paused,
     guard,
+    enabled,
     held,
     acts,
     people,

@@ -11,6 +11,8 @@ import { letInByDirectories } from './subject.ts';
 
 export type DirectoryState = {
   readonly connectionId: ConnectionId;
+  /** False: the connection is switched off. */
+  readonly enabled: boolean;
   readonly held: boolean;
   readonly managedBy: 'config' | 'api';
   readonly guard: BlastGuard | null;
@@ -29,7 +31,7 @@ export async function readDirectoryState(tx: TenantTx, key: string): Promise<Dir
     {
       name: null,
       text: `
-select c.connection_id as "connectionId", c.scim_held as held, c.managed_by as "managedBy",
+select c.connection_id as "connectionId", c.enabled, c.scim_held as held, c.managed_by as "managedBy",
   c.directory -> 'guard' as guard,
   case when g.paused_at is not null then json_build_object('since', ${instant('g.paused_at')}, 'line', g.crossed, 'people', g.people,
     'overflowed', g.overflowed) end as paused

@@ -5,7 +5,7 @@ import type { CredentialId, TenantSlug } from '../../src/core/ids.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
 import { updateDirectoryUser } from '../../src/operations/provision-user.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { processEnv, runCommand } from '../support/command-line.ts';
+import { callCommand, processEnv, runCommand } from '../support/command-line.ts';
 import {
   bringIntoForce,
   type ConfigFolder,
@@ -225,4 +225,44 @@ To forget it: drawbridge directory discard --tenant acme --connection okta
   expect((await cli('directory', 'discard', ...which)).stdout).toBe(
     'The directory okta of acme goes on. What it asked for is forgotten (1); what it asks for again is counted anew.\n',
   );
+});
+
+test('a directory whose connection is switched off is nowhere called active: the plan says what that means for its people', async () => {
+  const off = '    enabled: false\n';
+  const call = (...args: string[]) => callCommand(world, { configFolder: folder.path }, args);
+  const report = (text: string) => text.split('\n').slice(0, 2);
+  const meaning =
+    'it takes no pushes, nobody signs in by it, its groups give nobody a role, and whoever it deactivated stays so.';
+  folder.write({ acme: acme(off) });
+  await bringIntoForce(world, folder);
+  expect(report((await call('directory', 'plan', ...which)).text)).toEqual([
+    `The directory okta of acme is switched off with its connection (enabled: false): ${meaning}`,
+    'If it is held:',
+  ]);
+  expect((await call('directory', 'plan', ...which)).json).toMatchObject({ state: 'off', held: false });
+  await expect(call('directory', 'activate', ...which, '--digest', 'f'.repeat(32))).rejects.toThrow(
+    'The directory okta of acme is not held, but switched off.',
+  );
+
+  folder.write({ acme: acme(held + off) });
+  await bringIntoForce(world, folder);
+  const plan = await call('directory', 'plan', ...which);
+  expect(report(plan.text)).toEqual([
+    `The directory okta of acme is held, and switched off with its connection (enabled: false): ${meaning}`,
+    'If it is activated:',
+  ]);
+  folder.write({ acme: acme(off) });
+  const digest = digestIn(plan.text);
+  expect((await call('directory', 'activate', ...which, '--digest', digest)).text).toBe(
+    'The directory okta of acme is not held any more, but switched off; gained: 0, lost: 0, signed out: 0.',
+  );
+
+  // A pause outlasts the switch.
+  await world.sql(
+    `update directory_guards set paused_at = now(), crossed = 'people', people = 2 where connection_id = $1`,
+    [await connectionIdOf(world, 'acme', 'okta')],
+  );
+  const paused = await call('directory', 'plan', ...which);
+  expect(paused.text).toContain(`\nIt is switched off with its connection (enabled: false): ${meaning}\n`);
+  await call('directory', 'discard', ...which);
 });
