@@ -3,13 +3,15 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import express, { type Router } from 'express';
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export type Metrics = {
   readonly registry: Registry;
   /** Counts and times a request by the part of the server that answers, never by a path with ids in it. Called before it does. */
   readonly observe: (request: IncomingMessage, response: ServerResponse) => void;
   countStatement(statement: string): void;
+  /** Tells of paused directories from now on, asked for whenever somebody looks. What cannot be known then is left out. */
+  watchPaused(read: () => Promise<readonly { readonly tenant: string; readonly connection: string }[]>): void;
 };
 
 const PARTS = ['scim', 'oidc', 'interaction', 't', 'livez', 'readyz', 'metrics'];
@@ -40,12 +42,25 @@ export function openMetrics(): Metrics {
       });
     },
     countStatement: () => statements.inc(),
+    watchPaused(read) {
+      const paused = new Gauge({
+        name: 'drawbridge_directory_paused',
+        help: 'Directories that their guard has paused, each 1. Every process tells of all of them.',
+        labelNames: ['tenant', 'connection'],
+        registers: [registry],
+        async collect() {
+          const found = (await inTime(read)) ?? [];
+          paused.reset();
+          for (const { tenant, connection } of found) paused.set({ tenant, connection }, 1);
+        },
+      });
+    },
   };
 }
 
 export type HealthOptions = {
   /** Resolves if the database answers. */
-  readonly ping: () => Promise<unknown>;
+  readonly ping: () => Promise<object>;
   readonly isDraining: () => boolean;
   readonly metrics: Metrics;
   /** Bearer token for /metrics here; null: /metrics is not here. */
@@ -60,7 +75,7 @@ export function healthRouter(options: HealthOptions): Router {
   const router = express.Router();
   router.get('/livez', (_request, response) => void response.type('text').send('alive\n'));
   router.get('/readyz', async (_request, response) => {
-    const ready = !options.isDraining() && (await answers(options.ping));
+    const ready = !options.isDraining() && (await inTime(options.ping)) !== null;
     response
       .status(ready ? 200 : 503)
       .type('text')
@@ -80,15 +95,10 @@ export function healthRouter(options: HealthOptions): Router {
   return router;
 }
 
-async function answers(ping: () => Promise<unknown>): Promise<boolean> {
-  const timeout = new Promise<false>((resolve) => setTimeout(resolve, 1_500, false).unref());
-  return Promise.race([
-    ping().then(
-      () => true,
-      () => false,
-    ),
-    timeout,
-  ]);
+/** What the database answers; null where it does not, or not soon enough for who asks. */
+async function inTime<T extends object>(read: () => Promise<T>): Promise<T | null> {
+  const timeout = new Promise<null>((resolve) => setTimeout(resolve, 1_500, null).unref());
+  return Promise.race([read().catch(() => null), timeout]);
 }
 
 /** /metrics on a loopback port of its own, which needs no token because only this machine reaches it. */

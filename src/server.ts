@@ -11,6 +11,7 @@ import { healthRouter, type Metrics } from './health.ts';
 import { mailDelivery } from './mail/transport.ts';
 import { mailTasks } from './mail/worker.ts';
 import { requestKeeper } from './operations/keep-scim-requests.ts';
+import { pausedDirectories } from './operations/read-directories.ts';
 import { pageErrors } from './pages/guard.ts';
 import { interactionRouter } from './pages/interaction-router.ts';
 import { invitationRouter } from './pages/invitation-router.ts';
@@ -101,6 +102,7 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
     log,
   });
   closing.push(() => scimRequests.close());
+  metrics.watchPaused(() => pausedDirectories(world.database));
   const local = passwords();
   const pages = { contextFor, publicUrl, log };
   // A sign-in is four or five pages, and a whole office may stand behind one address.

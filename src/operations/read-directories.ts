@@ -9,8 +9,10 @@ import {
   type DirectoryActivity,
   type DirectoryRow,
   listDirectoryRows,
+  type PausedDirectory,
   type RequestCounts,
   readActivity,
+  readPausedDirectories,
 } from '../store/directory-activity.ts';
 import { listCredentials, type ScimCredential } from '../store/scim-credentials.ts';
 import { type LoggedRequest, type RequestQuery, readRequests } from '../store/scim-requests.ts';
@@ -49,6 +51,14 @@ export async function listDirectories(ctx: Context, tenant: TenantRef): Promise<
     ...profileView(row.profile, profileBy, settingsOf(settings)),
     lastCycleAt: cycleAt,
   }));
+}
+
+/** More at once is one trouble, and not many. */
+const MOST_PAUSED = 1_000;
+
+/** The directories that wait for an administrator because their guard has paused them, of all tenants. */
+export function pausedDirectories(ctx: Pick<Context, 'global'>): Promise<readonly PausedDirectory[]> {
+  return readPausedDirectories(ctx.global, MOST_PAUSED);
 }
 
 export type DirectoryView = Pick<

@@ -3,7 +3,7 @@
 import type { Query, Statement, TenantTx } from '../context.ts';
 import type { RecognisedProfile } from '../core/directory-profiles.ts';
 import type { DirectoryProfile } from '../core/directory-settings.ts';
-import type { ConnectionId, Instant } from '../core/ids.ts';
+import type { ConnectionId, Instant, TenantSlug } from '../core/ids.ts';
 import type { DirectoryRef, DirectoryTick } from '../core/scim-request.ts';
 import { instant } from './scim-credentials.ts';
 
@@ -218,6 +218,24 @@ export type DirectoryRow = {
   /** Tokens and clients that may be used now. */
   readonly credentials: number;
 };
+
+export type PausedDirectory = { readonly tenant: TenantSlug; readonly connection: string };
+
+/** Directories that are paused by their guard, of every tenant: the first so many. */
+export async function readPausedDirectories(query: Query, most: number): Promise<readonly PausedDirectory[]> {
+  return query.run<PausedDirectory>(
+    {
+      name: 'directories_paused',
+      text: `
+select t.slug as tenant, c.key as connection
+from directory_guards g
+join connections c on c.tenant_id = g.tenant_id and c.connection_id = g.connection_id and c.scim and c.ended_at is null
+join tenants t on t.tenant_id = g.tenant_id and t.ended_at is null
+where g.paused_at is not null order by t.slug, c.key limit $1`,
+    },
+    [most],
+  );
+}
 
 /** The directories of a tenant, or the one of a key: connections that are open and take pushes. */
 export async function listDirectoryRows(tx: TenantTx, key: string | null): Promise<readonly DirectoryRow[]> {
