@@ -1,29 +1,34 @@
 // The key that every other secret at rest hangs from, where the operator did not bring one.
 
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { link, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServerSettings } from './settings.ts';
+import { makeFolder } from './store/make-folder.ts';
 
 /**
  * The installation's master key, 32 bytes: the one from the settings, else the one in `<data>/master.key`, made there (mode 0600)
  * by whoever comes first.
  *
- * Throws a plain sentence where the folder cannot be made, or the file is damaged or readable by others. Does not derive keys for any use.
+ * Throws a plain sentence where the folder cannot be made or written, or the file is damaged or readable by others. Does not derive keys for any use.
  */
 export async function readOrMakeMasterKey(
   settings: Pick<ServerSettings, 'masterKey' | 'dataFolder'>,
 ): Promise<Uint8Array> {
   if (settings.masterKey !== null) return settings.masterKey;
-  const file = join(settings.dataFolder, 'master.key');
-  // Entered, not listed: root's embedded database runs as another user and lives below.
-  await mkdir(settings.dataFolder, { recursive: true, mode: 0o711 }).catch((error: NodeJS.ErrnoException) => {
-    const { dataFolder } = settings;
-    throw new Error(
-      `The data folder ${dataFolder} cannot be made (${error.code}). Set DRAWBRIDGE_DATA to a folder that this user may write.`,
+  const { dataFolder } = settings;
+  const file = join(dataFolder, 'master.key');
+  const cannot = (what: string) => (error: NodeJS.ErrnoException) =>
+    new Error(
+      `The data folder ${dataFolder} cannot be ${what} (${error.code}). Set DRAWBRIDGE_DATA to a folder that this user may write.`,
     );
-  });
-  return (await readKey(file)) ?? (await makeKey(file));
+  try {
+    // Entered, not listed: root's embedded database runs as another user and lives below.
+    makeFolder(dataFolder, 0o711);
+  } catch (error) {
+    throw cannot('made')(error as NodeJS.ErrnoException);
+  }
+  return (await readKey(file)) ?? (await makeKey(file, cannot('written')));
 }
 
 async function readKey(file: string): Promise<Uint8Array | undefined> {
@@ -43,9 +48,11 @@ async function readKey(file: string): Promise<Uint8Array | undefined> {
   return key;
 }
 
-async function makeKey(file: string): Promise<Uint8Array> {
+async function makeKey(file: string, cannot: (error: NodeJS.ErrnoException) => Error): Promise<Uint8Array> {
   const fresh = `${file}.${randomBytes(6).toString('hex')}`;
-  const handle = await open(fresh, 'wx', 0o600);
+  const handle = await open(fresh, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw cannot(error);
+  });
   try {
     await handle.writeFile(`${randomBytes(32).toString('base64')}\n`);
     await handle.sync();

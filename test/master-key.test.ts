@@ -48,3 +48,21 @@ test('where the folder cannot be made, a sentence says which, and what to set', 
     `The data folder ${file} cannot be made (EEXIST). Set DRAWBRIDGE_DATA to a folder that this user may write.`,
   );
 });
+
+test.runIf(process.platform === 'linux')('where nothing can be made or written, that is said at once', async () => {
+  const since = performance.now();
+  for (const [dataFolder, what] of [
+    ['/proc/drawbridge', 'made'],
+    ['/proc/drawbridge/data', 'made'],
+    ['/proc', 'written'],
+  ] as const) {
+    const { message } = await readOrMakeMasterKey({ masterKey: null, dataFolder }).then(
+      () => new Error('made'),
+      (error: Error) => error,
+    );
+    expect(message.replace(/E[A-Z]+/, 'CODE')).toBe(
+      `The data folder ${dataFolder} cannot be ${what} (CODE). Set DRAWBRIDGE_DATA to a folder that this user may write.`,
+    );
+  }
+  expect(performance.now() - since).toBeLessThan(2_000);
+});

@@ -32,6 +32,7 @@ import {
   type RunAs,
   useDatabaseUrl,
 } from './embedded-binaries.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** What root runs PostgreSQL as; it refuses to run as root itself. */
 const nobody = { uid: 65534, gid: 65534 };
@@ -87,6 +88,8 @@ export function placeFound(base: string): Place | undefined {
 }
 
 const noteName = 'database-is-elsewhere.txt';
+/** The last two: /proc and its like, and a file in a folder's place. */
+const CANNOT_WRITE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR']);
 
 /**
  * The place for the data folder that was asked for; its folders exist afterwards.
@@ -98,14 +101,14 @@ export function openPlace(dataDir: string, log: (message: string) => void): Plac
   const asked = resolve(dataDir);
   const isNew = !existsSync(asked);
   try {
-    mkdirSync(asked, { recursive: true });
+    makeFolder(asked);
     // Root's server, another user, must pass through; whoever else does finds nothing readable.
     if (isNew) chmodSync(asked, isRoot() ? 0o711 : 0o700);
     const base = realpathSync(asked);
     return makeFolders(isRoot() ? placeForRoot(base, log) : placeForUser(base));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw error;
+    if (!CANNOT_WRITE.has(code ?? '')) throw error;
     throw new EmbeddedPostgresError(
       `The data folder ${asked} cannot be written by this user (${code}). ${useDatabaseUrl}`,
     );

@@ -244,6 +244,14 @@ describe('the embedded PostgreSQL', () => {
     expect(await queryUntilBack(server.url, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
+  test.runIf(process.platform === 'linux')('refuses at once a folder that cannot be made', async () => {
+    const since = performance.now();
+    await expect(startEmbeddedPostgres({ dataDir: '/proc/drawbridge/postgres' })).rejects.toThrow(
+      /^The data folder \/proc\/drawbridge\/postgres cannot be written by this user \(E[A-Z]+\)\. Set DATABASE_URL/,
+    );
+    expect(performance.now() - since).toBeLessThan(2_000);
+  });
+
   test('refuses data of another PostgreSQL version and leaves them as they are', async () => {
     const dataDir = folder();
     mkdirSync(join(dataDir, 'cluster'));
