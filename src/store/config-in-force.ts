@@ -1,6 +1,7 @@
 // A tenant's rules, roles, settings and connections as they hold now, whole: read together, cached by config version.
 
 import type { Statement, TenantTx } from '../context.ts';
+import { type DirectorySettings, defaultDirectorySettings } from '../core/directory-settings.ts';
 import type { RoleId, RuleId, TenantId, TenantSlug } from '../core/ids.ts';
 import type { Binding, MappingRule } from '../core/mapping.ts';
 import { type Connection, defaultTenantSettings, type Role, type TenantSettings } from '../core/tenant.ts';
@@ -32,7 +33,7 @@ select t.slug, t.display_name, t.config_version as version, t.settings,
     from rule_bindings b join mapping_rules m on m.tenant_id = b.tenant_id and m.rule_id = b.rule_id and m.ended_at is null
     where b.tenant_id = $1), '[]'::json) as bindings,
   coalesce((select json_agg(json_build_object('connectionId', c.connection_id, 'key', c.key, 'displayName', c.display_name,
-      'enabled', c.enabled, 'scim', c.scim, 'scimHeld', c.scim_held, 'issuer', c.issuer, 'protocol', c.protocol, 'settings', c.settings,
+      'enabled', c.enabled, 'scim', c.scim, 'scimHeld', c.scim_held, 'directory', c.directory, 'issuer', c.issuer, 'protocol', c.protocol, 'settings', c.settings,
       'domains', coalesce((select json_agg(d.domain order by d.domain) from connection_domains d
                            where d.tenant_id = c.tenant_id and d.connection_id = c.connection_id), '[]'::json)) order by c.key)
     from connections c where c.tenant_id = $1 and c.ended_at is null), '[]'::json) as connections
@@ -57,7 +58,11 @@ type Row = {
   roles: Role[];
   rules: RuleRow[];
   bindings: Binding[];
-  connections: (Record<string, unknown> & { protocol: Connection['protocol']; settings: object })[];
+  connections: (Record<string, unknown> & {
+    protocol: Connection['protocol'];
+    settings: object;
+    directory: Partial<DirectorySettings>;
+  })[];
 };
 
 /** Reads the tenant's configuration from the database, past every cache. Undefined where there is no such tenant. */
@@ -94,8 +99,9 @@ function ruleOf(row: RuleRow, bindings: readonly Binding[]): MappingRule {
 
 function connectionOf(tenantId: TenantId, row: Row['connections'][number]): Connection {
   const { settings, protocol, ...common } = row;
+  const directory = { ...defaultDirectorySettings, ...row.directory };
   const spoken = protocol === 'oidc' ? { oidc: settings } : protocol === 'saml' ? { saml: settings } : {};
-  return { ...common, tenantId, protocol, ...spoken } as unknown as Connection;
+  return { ...common, directory, tenantId, protocol, ...spoken } as unknown as Connection;
 }
 
 // By tenant. A version is never given out twice (it comes from a sequence), so an equal version is equal content.
