@@ -20,6 +20,9 @@ export type NotSendable = {
   readonly why: string;
 };
 
+/** Stands for what a line of the log cannot show. */
+const REPLACED = '\ufffd';
+
 /** What of a recorded request can be sent again. Ids in it are the real ones. */
 export function sendable(request: RecordedRequest): Sendable | NotSendable {
   const { method, path, status, kept, bytesIn } = request;
@@ -28,7 +31,7 @@ export function sendable(request: RecordedRequest): Sendable | NotSendable {
   if (status === 503) return { kind: 'left_out', why: 'answered "later" then; nothing of it was done' };
   const missing = (why: string): NotSendable => ({ kind: 'not_kept', why });
   // What has the length of the longest may have been longer.
-  if (path.length >= MAX_LOGGED_PATH || path.includes(CUT) || path.includes(REDACTED))
+  if (path.length >= MAX_LOGGED_PATH || [CUT, REDACTED, REPLACED].some((mark) => path.includes(mark)))
     return missing('its address was not kept whole');
   const query = queryOf(request.query);
   if (query === null) return missing('its query was not kept whole');
@@ -58,8 +61,16 @@ export function sendable(request: RecordedRequest): Sendable | NotSendable {
  */
 function queryOf(shown: string | null): readonly (readonly [string, string])[] | null {
   if (shown === null) return [];
-  if (shown.length >= MAX_LOGGED_QUERY || shown.includes(TOO_LONG) || shown.includes(REDACTED)) return null;
-  if (shown.endsWith(`"${CUT}`)) return null;
+  if (shown.length >= MAX_LOGGED_QUERY || [TOO_LONG, REDACTED, REPLACED].some((mark) => shown.includes(mark)))
+    return null;
+  // A filter with a quote that nothing closes.
+  if (shown.endsWith(`"${CUT}`) || shown.includes(`"${CUT}&`)) return null;
+  const query = parametersOf(shown);
+  const isCut = query.some(([name, value]) => name !== 'filter' && name !== 'cursor' && value.endsWith(CUT));
+  return isCut ? null : query;
+}
+
+function parametersOf(shown: string): readonly (readonly [string, string])[] {
   return outsideQuotes(shown)
     .filter((part) => !/^\d+ parameters? not shown$/.test(part))
     .map((part): readonly [string, string] => {

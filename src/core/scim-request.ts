@@ -21,6 +21,8 @@ export const TOO_LONG = '[too long]';
 export const CUT = '…';
 export const MAX_LOGGED_PATH = 300;
 export const MAX_LOGGED_QUERY = 1_000;
+/** Of one parameter that is no filter. */
+export const MAX_LOGGED_VALUE = 200;
 
 /** Parameters whose values the log shows. Of others not even the name: that is where tokens are put by mistake. */
 export const LOGGED_PARAMETERS: ReadonlySet<string> = new Set([

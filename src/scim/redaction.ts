@@ -1,6 +1,14 @@
 // What the request log may show of a request: no token and no password, whoever put it where it does not belong.
 
-import { CUT, LOGGED_PARAMETERS, MAX_LOGGED_PATH, MAX_LOGGED_QUERY, REDACTED, TOO_LONG } from '../core/scim-request.ts';
+import {
+  CUT,
+  LOGGED_PARAMETERS,
+  MAX_LOGGED_PATH,
+  MAX_LOGGED_QUERY,
+  MAX_LOGGED_VALUE,
+  REDACTED,
+  TOO_LONG,
+} from '../core/scim-request.ts';
 import { isArray, isObject, type JsonValue } from './json.ts';
 
 const SECRET_NAME =
@@ -61,12 +69,12 @@ export function shownQuery(query: URLSearchParams): string | null {
   for (const [name, value] of query) {
     if (name === 'filter') parts.push(`filter=${shownFilter(value)}`);
     else if (LOGGED_PARAMETERS.has(name))
-      parts.push(value === '' ? name : `${name}=${withoutTokens(value.slice(0, 200))}`);
+      parts.push(value === '' ? name : `${name}=${cutTo(withoutTokens(value), MAX_LOGGED_VALUE)}`);
     else if (name === 'cursor') parts.push(value === '' ? 'cursor' : `cursor=${CUT}`);
     else others += 1;
   }
   if (others > 0) parts.push(others === 1 ? '1 parameter not shown' : `${others} parameters not shown`);
-  return parts.length === 0 ? null : clean(parts.join('&'), MAX_LOGGED_QUERY);
+  return parts.length === 0 ? null : clean(cutTo(parts.join('&'), MAX_LOGGED_QUERY), MAX_LOGGED_QUERY);
 }
 
 const LITERAL = /"(?:[^"\\]|\\.)*"/g;
@@ -88,6 +96,11 @@ function withoutSecretsAsked(filter: string): string {
   return names.some(isSecretName) ? REDACTED : withoutTokens(filter);
 }
 
+/** Marked where something was cut off: who plays the request again has to know. */
+function cutTo(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - CUT.length)}${CUT}`;
+}
+
 /** Text as a database can keep it and a line can show it. */
 export function clean(text: string, length: number): string {
   return withoutTokens(
@@ -104,5 +117,6 @@ const PLAIN_PATH = /^[A-Za-z0-9/-]{0,60}$/;
 /** The path of a request, below its directory: whoever put a token there did so by mistake. */
 export function shownPath(segments: readonly string[]): string {
   const path = segments.join('/');
-  return PLAIN_PATH.test(path) ? path : clean(path, MAX_LOGGED_PATH - 1);
+  const most = MAX_LOGGED_PATH - 1;
+  return PLAIN_PATH.test(path) ? path : clean(cutTo(path, most), most);
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { idsIn, renamed } from '../../src/cli/replay-ids.ts';
 import { sendable, targetOf } from '../../src/cli/replay-recorded.ts';
 import type { RecordedRequest } from '../../src/operations/replay-source.ts';
-import { shownQuery } from '../../src/scim/redaction.ts';
+import { shownPath, shownQuery } from '../../src/scim/redaction.ts';
 
 const recorded = (more: Partial<RecordedRequest>): RecordedRequest =>
   ({
@@ -34,6 +34,7 @@ describe('a recorded query', () => {
     `excludedAttributes=members&filter=${encodeURIComponent('displayName eq "R&D"')}`,
     'aadOptscim062020&attributes=id%2Cname.givenName',
     `filter=${encodeURIComponent('active eq true')}`,
+    `attributes=${'a'.repeat(200)}`,
   ])('%s goes out as it came', (query) => {
     expect(again(query)).toBe(`/Users?${query}`);
   });
@@ -46,7 +47,12 @@ describe('a recorded query', () => {
     ['cursor=abc', 'cursors are not kept'],
     [`filter=${encodeURIComponent('password eq "x"')}`, 'its query was not kept whole'],
     [`filter=${encodeURIComponent('userName eq "open')}`, 'its query was not kept whole'],
+    [`filter=${encodeURIComponent('userName eq "open')}&count=10`, 'its query was not kept whole'],
     [`filter=${encodeURIComponent(`userName eq "${'x'.repeat(1500)}"`)}`, 'its query was not kept whole'],
+    [`filter=${encodeURIComponent(`userName eq "${'x'.repeat(2500)}"`)}&count=1`, 'its query was not kept whole'],
+    [`attributes=${'userName,'.repeat(30)}id`, 'its query was not kept whole'],
+    [`attributes=${'userName,'.repeat(30)}id&count=1`, 'its query was not kept whole'],
+    [`sortBy=${encodeURIComponent('name\nfamilyName')}`, 'its query was not kept whole'],
   ])('%s cannot be sent again, and says why', (query, why) => {
     expect(again(query)).toBe(why);
   });
@@ -62,6 +68,9 @@ describe('a recorded request', () => {
     [{ bytesIn: 10, kept: { ...body, body: null, omitted: 'not_json' } }, 'not_kept'],
     [{ path: '/…' }, 'not_kept'],
     [{ path: `/Users/${'x'.repeat(294)}` }, 'not_kept'],
+    [{ path: `/${shownPath(['Users', 'x'.repeat(294)])}` }, 'not_kept'],
+    [{ path: `/${shownPath(['Users', 'a\nb'])}` }, 'not_kept'],
+    [{ path: `/${shownPath(['Users', 'x'.repeat(200)])}` }, 'send'],
     [{ bytesIn: 2, kept: body }, 'send'],
   ] as const)('%j is %s', (more, kind) => {
     expect(sendable(recorded(more as Partial<RecordedRequest>)).kind).toBe(kind);

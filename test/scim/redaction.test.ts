@@ -68,10 +68,24 @@ test('T53 T113 nor is a token shown in a path, short or long, nor a control char
   expect(shownPath(['dbs_12345678'])).toBe('[redacted]');
   expect(shownPath(['Users', 'Bearer abcdefgh'])).toBe('Users/[redacted]');
   expect(shownPath(['Users', 'a\nb'])).toBe('Users/a\ufffdb');
-  expect(shownPath(['Users', 'y'.repeat(5_000)])).toHaveLength(299);
+  expect(shownPath(['Users', 'y'.repeat(5_000)])).toBe(`Users/${'y'.repeat(292)}…`);
   expect(shownPath(['Users', '01a20120-b826-7c46-a19a-bb40af405875'])).toBe(
     'Users/01a20120-b826-7c46-a19a-bb40af405875',
   );
+});
+
+test('what is cut of a path, a value or a whole query ends with a mark, and what has just the length does not', () => {
+  const query = (value: string) => shownQuery(new URLSearchParams(value));
+  expect(query(`attributes=${'a'.repeat(200)}&count=1`)).toBe(`attributes=${'a'.repeat(200)}&count=1`);
+  expect(query(`attributes=${'a'.repeat(201)}&count=1`)).toBe(`attributes=${'a'.repeat(199)}…&count=1`);
+  const filter = (length: number) => `userName eq "${'x'.repeat(length - 21)}"`;
+  expect(query(`filter=${filter(1_000)}`)).toBe(`filter=${filter(1_000)}`);
+  expect(query(`filter=${filter(1_001)}`)).toBe(`filter=${filter(1_001).slice(0, 992)}…`);
+  expect(query(`filter=${filter(2_500)}&count=1`)).toBe('filter=[too long]&count=1');
+  expect(shownPath(['y'.repeat(299)])).toBe('y'.repeat(299));
+  // A token is taken out before the value is cut, so that no half of it stays.
+  const token = `dbs_abcdefgh1234_${'x'.repeat(43)}`;
+  expect(query(`attributes=${'a'.repeat(190)} ${token}`)).toBe(`attributes=${'a'.repeat(190)} [redacte…`);
 });
 
 test('T113 nor in the server’s own log', async () => {
