@@ -5,6 +5,7 @@ import type { BulkOperation, ReadOperation } from './bulk-message.ts';
 import { type CutUser, cutManager, referencesIn, refersTo, resolveReferences } from './bulk-references.ts';
 import { invalidValue, ScimError } from './errors.ts';
 import type { JsonObject, JsonValue } from './json.ts';
+import { atOnce, type Steps } from './pace.ts';
 
 /** One operation and those that wait for it. */
 export type BulkNode = {
@@ -46,10 +47,10 @@ export const circularReference = (): ScimError =>
   new ScimError(409, null, 'The operation is part of a circle of references that cannot be resolved.');
 
 /**
- * The order of a bulk, before anything of it is tried. An operation that refers to its own bulkId, or to one that no operation creates, is
+ * The order of a bulk, before anything of it is tried, in steps. An operation that refers to its own bulkId, or to one that no operation creates, is
  * refused in it (400 invalidValue). RFC 7644 §3.7.2. Does not look at circles: {@link wayOut} does.
  */
-export function orderBulk(operations: readonly ReadOperation[]): BulkOrder {
+export function* orderBulk(operations: readonly ReadOperation[]): Steps<BulkOrder> {
   const creators = new Map<string, BulkNode>();
   const nodes = operations.map((read, index): BulkNode => {
     const needs: BulkNode['needs'] = [];
@@ -60,39 +61,35 @@ export function orderBulk(operations: readonly ReadOperation[]): BulkOrder {
     if (method === 'POST' && bulkId !== null && !creators.has(bulkId)) creators.set(bulkId, node);
   }
   const last = new Map<string, BulkNode>();
-  const checked = nodes.map((node) =>
-    node.read.kind === 'read' ? connect(node, node.read.operation, creators, last) : node,
-  );
-  return { nodes: checked, ready: checked.filter((node) => node.unmet === 0), soon: new Set(), creators };
+  for (const node of nodes) if (node.read.kind === 'read') yield* connect(node, node.read.operation, creators, last);
+  return { nodes, ready: nodes.filter((node) => node.unmet === 0), soon: new Set(), creators };
 }
 
-function connect(
+function* connect(
   node: BulkNode,
   operation: BulkOperation,
   creators: ReadonlyMap<string, BulkNode>,
   last: Map<string, BulkNode>,
-): BulkNode {
+): Steps<void> {
   const { method, bulkId, resource, target, data, mayRefer } = operation;
-  const refuse = (error: ScimError): BulkNode => {
+  const refuse = (error: ScimError): void => {
     // The node itself stays, since others may wait for it.
     node.read = { kind: 'refused', method, bulkId, path: null, error };
-    return node;
   };
   const named = target === null ? null : refersTo(target);
-  const referred = mayRefer ? referencesIn(data) : new Set<string>();
+  const referred = mayRefer ? yield* referencesIn(data) : new Set<string>();
   for (const name of [...referred, ...(named === null ? [] : [named])]) {
     const creator = creators.get(name);
     if (creator === undefined) return refuse(unknownReference());
     if (creator === node) return refuse(selfReference());
   }
   for (const name of referred) need(node, creators.get(name) as BulkNode, 'id');
-  if (target === null) return node;
+  if (target === null) return;
   if (named !== null) need(node, creators.get(named) as BulkNode, 'end');
   const place = `${resource}/${target}`;
   const before = last.get(place);
   if (before !== undefined) need(node, before, 'end');
   last.set(place, node);
-  return node;
 }
 
 function need(node: BulkNode, on: BulkNode, until: 'id' | 'end'): void {
@@ -101,8 +98,8 @@ function need(node: BulkNode, on: BulkNode, until: 'id' | 'end'): void {
   node.unmet += 1;
 }
 
-/** Data with the ids that its references stand for. Throws the refusal of one that leads to what was not created. */
-export function resolved({ creators }: BulkOrder, data: JsonValue): JsonValue {
+/** Data with the ids that its references stand for, in steps. Throws the refusal of one that leads to what was not created. */
+export function resolved({ creators }: BulkOrder, data: JsonValue): Steps<JsonValue> {
   return resolveReferences(data, (bulkId) => idOf(creators.get(bulkId)));
 }
 
@@ -191,7 +188,7 @@ export function wayOut(order: BulkOrder): Way | null {
   for (const node of circle) {
     const cut = node.cut !== null || node.read.kind !== 'read' ? null : cutOf(node.read.operation);
     if (cut === null) continue;
-    const open = [...referencesIn(cut.without)].some((name) => !isMet(order.creators.get(name)));
+    const open = [...atOnce(referencesIn(cut.without))].some((name) => !isMet(order.creators.get(name)));
     if (!open) return { node, cut };
   }
   return { node: circle[0] ?? first, cut: null };

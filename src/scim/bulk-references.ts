@@ -1,6 +1,7 @@
 // References of one operation of a bulk to what another one creates (RFC 7644 §3.7.2): `bulkId:x` stands for the id that x will have.
 
 import { isArray, isObject, type JsonObject, type JsonValue } from './json.ts';
+import type { Steps } from './pace.ts';
 import { nameKey } from './schema.ts';
 
 const PREFIX = 'bulkId:';
@@ -15,25 +16,66 @@ export function refersTo(text: string): string | null {
 }
 
 /**
- * The value with each reference replaced by what `idOf` says; one for which it says null stays as it is. Only whole texts are
+ * The value with each reference replaced by what `idOf` says, in steps; one for which it says null stays as it is. Only whole texts are
  * references, besides those in a `$ref` and in the value filter of a `path`. The value itself is never changed.
  */
-export function resolveReferences(value: JsonValue, idOf: (bulkId: string) => string | null): JsonValue {
-  return resolve(value, '', idOf);
+export function resolveReferences(value: JsonValue, idOf: (bulkId: string) => string | null): Steps<JsonValue> {
+  return resolve({ idOf, seen: 0 }, value, '');
 }
 
-function resolve(value: JsonValue, name: string, idOf: (bulkId: string) => string | null): JsonValue {
-  if (typeof value === 'string') return resolveText(value, name, idOf);
-  if (isArray(value)) {
-    const items = value.map((item) => resolve(item, name, idOf));
-    return items.some((item, index) => item !== value[index]) ? items : value;
+type Work = { readonly idOf: (bulkId: string) => string | null; seen: number };
+
+/** Values looked through in one step: a group may name 100,000 members. */
+const STEP = 2_000;
+
+function* resolve(work: Work, value: JsonValue, name: string): Steps<JsonValue> {
+  if (!isNested(value)) return resolveFlat(work, value, name);
+  return isArray(value) ? yield* resolveItems(work, value, name) : yield* resolveMembers(work, value as JsonObject);
+}
+
+function* resolveItems(work: Work, value: readonly JsonValue[], name: string): Steps<JsonValue> {
+  let changed: JsonValue[] | null = null;
+  for (const [index, item] of value.entries()) {
+    work.seen += 1;
+    if (work.seen % STEP === 0) yield;
+    const next = isNested(item) ? yield* resolve(work, item, name) : resolveFlat(work, item, name);
+    if (next === item) continue;
+    changed ??= [...value];
+    changed[index] = next;
   }
-  if (!isObject(value)) return value;
+  return changed ?? value;
+}
+
+function* resolveMembers(work: Work, value: JsonObject): Steps<JsonValue> {
   let changed: Record<string, JsonValue> | null = null;
   for (const key of Object.keys(value)) {
     const held = value[key] as JsonValue;
-    const next = resolve(held, key, idOf);
+    const next = yield* resolve(work, held, key);
     if (next === held) continue;
+    changed ??= { ...value };
+    changed[key] = next;
+  }
+  return changed ?? value;
+}
+
+/** False for a text and its like, and for an object of nothing else, as nearly everything in a long list is. */
+function isNested(value: JsonValue): boolean {
+  if (!isObject(value)) return isArray(value);
+  for (const key in value) {
+    const held = value[key];
+    if (typeof held === 'object' && held !== null) return true;
+  }
+  return false;
+}
+
+function resolveFlat({ idOf }: Work, value: JsonValue, name: string): JsonValue {
+  if (typeof value === 'string') return resolveText(value, name, idOf);
+  if (!isObject(value)) return value;
+  let changed: Record<string, JsonValue> | null = null;
+  for (const key in value) {
+    const held = value[key];
+    const next = typeof held === 'string' ? resolveText(held, key, idOf) : held;
+    if (next === held || next === undefined) continue;
     changed ??= { ...value };
     changed[key] = next;
   }
@@ -60,10 +102,10 @@ function resolveText(text: string, name: string, idOf: (bulkId: string) => strin
   }
 }
 
-/** The bulkIds that a value refers to. */
-export function referencesIn(value: JsonValue): ReadonlySet<string> {
+/** The bulkIds that a value refers to, in steps. */
+export function* referencesIn(value: JsonValue): Steps<ReadonlySet<string>> {
   const found = new Set<string>();
-  resolveReferences(value, (bulkId) => {
+  yield* resolveReferences(value, (bulkId) => {
     found.add(bulkId);
     return null;
   });

@@ -31,8 +31,8 @@ import {
 import { CredentialEnded, type Exchange, type Handler } from './exchange.ts';
 import type { GroupPlan } from './group-patch.ts';
 import { changeGroup, deleteGroup, groupPatch, patchGroup, postGroup, putGroup } from './groups.ts';
-import type { JsonObject, JsonValue } from './json.ts';
-import { atOnce, type Pace } from './pace.ts';
+import type { JsonObject } from './json.ts';
+import { atOnce, inTurns, type Pace } from './pace.ts';
 import { errorReply } from './respond.ts';
 import { deleteUser, patchUser, postUser, putUser } from './users.ts';
 
@@ -63,7 +63,7 @@ export async function runBulk(
   pace: Pace,
   since: number,
 ): Promise<readonly BulkResult[]> {
-  const order = orderBulk(request.operations);
+  const order = await inTurns(orderBulk(request.operations), pace);
   const run: Run = {
     exchange,
     order,
@@ -85,6 +85,7 @@ export async function runBulk(
       else if (isOver(run) || !leaveCircle(run)) break;
       continue;
     }
+    if (await readPlan(run, node)) continue;
     const kind = kindOf(run, node);
     const busy = run.flights.size > 0 && (!besideItsKind.has(kind) || kind !== run.flying);
     if (busy || run.flights.size >= (run.failOnErrors === null ? LANES : 1)) {
@@ -102,22 +103,31 @@ export async function runBulk(
 function kindOf(run: Run, node: BulkNode): Kind {
   const { read, cut } = node;
   if (read.kind === 'refused' || cut !== null) return 'alone';
-  const { method, resource, data } = read.operation;
+  const { method, resource } = read.operation;
   if (resource === 'Users') return method === 'POST' ? 'new_user' : 'user_changed';
-  const plan = method === 'PATCH' && run.failOnErrors === null ? planOf(run, node, data) : null;
+  const plan = run.plans.get(node) ?? null;
   return plan !== null && onlyAddsMembers(plan) ? 'members_added' : 'alone';
 }
 
-/** What a PATCH of a group asks, read once however often its turn is thought of; null where it is refused, as whoever tries it says. */
-function planOf({ exchange, order, plans }: Run, node: BulkNode, data: JsonValue): GroupPlan | null {
-  const known = plans.get(node);
-  if (known !== undefined) return known;
+/**
+ * Reads what a PATCH of a group asks, which says of what kind it is, once however often its turn is thought of. It may be megabytes, so
+ * the others have their turns meanwhile, and then it may not be the next one any more. False: there was nothing to read.
+ */
+async function readPlan(run: Run, node: BulkNode): Promise<boolean> {
+  const { exchange, plans, pace, failOnErrors } = run;
+  const { read, cut } = node;
+  if (read.kind === 'refused' || cut !== null || failOnErrors !== null || plans.has(node)) return false;
+  const { method, resource } = read.operation;
+  if (resource !== 'Groups' || method !== 'PATCH') return false;
   let plan: GroupPlan | null = null;
   try {
-    plan = atOnce(groupPatch(exchange, resolved(order, data)));
-  } catch {}
+    const { data } = await inTurns(sent(run, read.operation), pace);
+    plan = await inTurns(groupPatch(exchange, data), pace);
+  } catch {
+    // As whoever tries it says.
+  }
   plans.set(node, plan);
-  return plan;
+  return true;
 }
 
 function onlyAddsMembers({ names, members, attributes }: GroupPlan): boolean {
@@ -143,11 +153,11 @@ async function tryOne(run: Run, node: BulkNode): Promise<void> {
   if (read.kind === 'refused') return fail(run, node, read.error);
   const { method, resource } = read.operation;
   try {
-    const operation = cut === null ? sent(run, read.operation) : managerOf(run, read.operation, cut);
-    const id = node.id ?? targetOf(order, read.operation) ?? '';
-    const asked: Exchange = { ...exchange, query: new URLSearchParams(), operation };
     const plan = run.plans.get(node) ?? null;
     run.plans.delete(node);
+    const operation = await operationOf(run, read.operation, cut, plan);
+    const id = node.id ?? targetOf(order, read.operation) ?? '';
+    const asked: Exchange = { ...exchange, query: new URLSearchParams(), operation };
     const handler = cut === null ? handlers[resource][method] : patchUser;
     const { status, headers = {} } = await (plan === null ? handler(asked, id) : changeGroup(asked, id, plan));
     record(run, node, {
@@ -162,9 +172,20 @@ async function tryOne(run: Run, node: BulkNode): Promise<void> {
   }
 }
 
+/** What a plan was made of is not read once more. */
+async function operationOf(
+  run: Run,
+  operation: BulkOperation,
+  cut: JsonObject | null,
+  plan: GroupPlan | null,
+): Promise<Sent> {
+  if (cut !== null) return managerOf(run, operation, cut);
+  return plan === null ? inTurns(sent(run, operation), run.pace) : operation;
+}
+
 /** The PATCH that gives a user the manager without whom they were created. */
 function managerOf(run: Run, operation: BulkOperation, manager: JsonObject): Sent {
-  const value = resolved(run.order, manager);
+  const value = atOnce(resolved(run.order, manager));
   return { ...operation, version: null, data: { Operations: [{ op: 'add', value }] } };
 }
 

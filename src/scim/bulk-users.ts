@@ -11,6 +11,7 @@ import { scimRefusal } from './errors.ts';
 import { CredentialEnded, dataOf, ifMatch } from './exchange.ts';
 import { userLimits } from './json.ts';
 import { etag } from './meta.ts';
+import { atOnce } from './pace.ts';
 import { readPatch } from './patch-message.ts';
 import { newUser, patching, replacing } from './users.ts';
 
@@ -66,7 +67,7 @@ export async function tryNewUsers(run: Run, isAlike: (node: BulkNode) => boolean
   const { nodes, items } = takeTogether(
     run,
     isAlike,
-    (operation): PushedUser => newUser(run.exchange, dataOf(sent(run, operation), userLimits)),
+    (operation): PushedUser => newUser(run.exchange, dataOf(atOnce(sent(run, operation)), userLimits)),
   );
   if (items.length === 0) return;
   const outcomes = await run.batch.add(items, run.failOnErrors !== null);
@@ -104,7 +105,7 @@ export async function tryChangedUsers(run: Run, isAlike: (node: BulkNode) => boo
 /** What a single request would have read of it. */
 function actOf(run: Run, operation: BulkOperation): UserAct {
   const id = targetOf(run.order, operation) ?? '';
-  const exchange = { ...run.exchange, operation: sent(run, operation) };
+  const exchange = { ...run.exchange, operation: atOnce(sent(run, operation)) };
   if (operation.method === 'DELETE') return { kind: 'remove', id, ifMatch: ifMatch(exchange) };
   const data = dataOf(exchange.operation, userLimits);
   const edit =
@@ -129,7 +130,7 @@ export async function tryCut(run: Run, node: BulkNode, { without, manager }: Cut
   const { order, batch, exchange } = run;
   try {
     const operation = (node.read as Extract<BulkNode['read'], { kind: 'read' }>).operation;
-    const data = dataOf({ ...operation, data: resolved(order, without) }, userLimits);
+    const data = dataOf({ ...operation, data: atOnce(resolved(order, without)) }, userLimits);
     const [outcome] = await batch.add([newUser(exchange, data)], true);
     if (outcome === undefined) return putBack(order, node);
     if (outcome.kind === 'done') endCut(order, node, outcome.id, manager);

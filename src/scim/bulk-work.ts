@@ -7,7 +7,7 @@ import { refersTo } from './bulk-references.ts';
 import { ScimError } from './errors.ts';
 import { CredentialEnded, type Exchange } from './exchange.ts';
 import type { GroupPlan } from './group-patch.ts';
-import type { Pace } from './pace.ts';
+import type { Pace, Steps } from './pace.ts';
 import { errorReply, failureReply, type Reply } from './respond.ts';
 
 /**
@@ -42,10 +42,10 @@ export function isOver(run: Run): boolean {
 
 export type Sent = NonNullable<Exchange['operation']>;
 
-/** The operation as a request of its own. Refuses references to what was not created. */
-export function sent({ order }: Run, operation: BulkOperation): Sent {
+/** The operation as a request of its own, in steps. Refuses references to what was not created. */
+export function* sent({ order }: Run, operation: BulkOperation): Steps<Sent> {
   const { data, bytes, version, mayRefer } = operation;
-  return { data: mayRefer ? resolved(order, data) : data, bytes, version };
+  return { data: mayRefer ? yield* resolved(order, data) : data, bytes, version };
 }
 
 export const addressOf = ({ exchange }: Run, resource: string, id: string): string =>

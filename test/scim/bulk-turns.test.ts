@@ -1,0 +1,51 @@
+import type { IncomingMessage } from 'node:http';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
+import { readBulk } from '../../src/scim/bulk-message.ts';
+import { runBulk } from '../../src/scim/bulk-run.ts';
+import { directorySchemas } from '../../src/scim/directory-schemas.ts';
+import type { Exchange } from '../../src/scim/exchange.ts';
+import { type ScimStage, scimStage } from '../support/scim-stage.ts';
+import { patchUrn } from '../support/urns.ts';
+
+let here: ScimStage;
+beforeAll(async () => {
+  here = await scimStage();
+});
+afterAll(() => here?.close());
+
+const idAt = (n: number) => `01900000-0000-7002-8000-${n.toString(16).padStart(12, '0')}`;
+
+test('T48 T50 a bulk that adds tens of thousands of members gives turns while they are read, not only between its operations', async () => {
+  const ctx = here.world.context();
+  const directory = await authenticateDirectory(ctx, { tenant: 'acme', connection: 'okta' }, here.okta.token);
+  if (directory === null) throw new Error('nobody');
+  const exchange: Exchange = {
+    ctx,
+    directory,
+    schemas: directorySchemas([]),
+    request: { headers: {} } as IncomingMessage,
+    room: { take: () => {}, leave: () => {} } as unknown as Exchange['room'],
+    query: new URLSearchParams(),
+    baseUrl: here.okta.base,
+    notes: [],
+  };
+  const turnsFor = async (members: number): Promise<number> => {
+    const value = Array.from({ length: members }, (_, index) => ({ value: idAt(index) }));
+    const data = { schemas: [patchUrn], Operations: [{ op: 'add', path: 'members', value }] };
+    const body = {
+      schemas: ['urn:ietf:params:scim:api:messages:2.0:BulkRequest'],
+      Operations: [{ method: 'PATCH', path: `/Groups/${idAt(0)}`, data }],
+    };
+    const request = await readBulk(Buffer.from(JSON.stringify(body)), [], () => undefined);
+    let turns = 0;
+    const pace = () => {
+      turns += 1;
+      return undefined;
+    };
+    const [result] = await runBulk(exchange, request, pace, performance.now());
+    expect(result?.status).toBe(404);
+    return turns;
+  };
+  expect((await turnsFor(80_000)) - (await turnsFor(1))).toBeGreaterThanOrEqual(39);
+});
