@@ -130,7 +130,7 @@ async function read(
 ): Promise<Page | undefined> {
   const { parts, keyType, descending, groups } = request;
   const query = { parts, keyType, descending, groups, ...page };
-  const few = lookUpOf(query);
+  const few = lookUpOf(directory.tenantId, query);
   const found = few === null ? 'many' : await lookUp(ctx, directory, few);
   if (found !== 'many') return found && lookedUpPage(query, found);
   // Where a page before led up to this one, nothing is counted off.

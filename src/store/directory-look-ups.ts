@@ -2,7 +2,7 @@
 
 import type { Statement, TenantTx } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
-import type { DirectoryUserId } from '../core/ids.ts';
+import type { DirectoryUserId, TenantId } from '../core/ids.ts';
 import { fewText, MANY_TOGETHER, MOST_ROWS, type PageQuery, togetherText } from './directory-page-text.ts';
 import type { DirectoryUserRow } from './directory-person.ts';
 import { ownGroups, userOf } from './directory-rows.ts';
@@ -21,7 +21,7 @@ export type LookUp = {
 export type LookedUp = readonly string[] | 'many';
 
 /** The look-up that answers a query, or null: then it is a page of many. */
-export function lookUpOf({ parts, groups: wantsGroups }: PageQuery): LookUp | null {
+export function lookUpOf(tenantId: TenantId, { parts, groups: wantsGroups }: PageQuery): LookUp | null {
   const [part, ...more] = parts;
   if (part === undefined || more.length > 0 || part.key !== null || part.filter?.selective !== true) return null;
   const { sql, params } = part.filter;
@@ -29,10 +29,10 @@ export function lookUpOf({ parts, groups: wantsGroups }: PageQuery): LookUp | nu
   const shape = `${part.resource} ${groups} ${sql}`;
   return {
     shape,
-    alone: prepared(`few ${shape}`, () => fewText(part, groups)),
+    alone: prepared(tenantId, `few ${shape}`, () => fewText(part, groups)),
     together:
       params.length === 1 && typeof params[0] === 'string'
-        ? prepared(`few together ${shape}`, () => togetherText(part, groups))
+        ? prepared(tenantId, `few together ${shape}`, () => togetherText(part, groups))
         : null,
     params,
   };

@@ -76,7 +76,7 @@ export async function readPage(
     offset: at !== null || offset === 0 ? null : add(offset),
   };
   const write = () => (plain ? plainText(only, query, place) : sortedText(query, place));
-  const statement = once ? { name: null, text: write() } : prepared(shapeOf(query, place), write);
+  const statement = once ? { name: null, text: write() } : prepared(tx.tenantId, shapeOf(query, place), write);
   const [row] = await tx.run<PageRow>(statement, values);
   if (row === undefined) return undefined;
   const texts = row.page === null ? [] : row.page.split(ROW);
