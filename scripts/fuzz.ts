@@ -2,6 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { atEnd, endOnSignals, endRun } from './bench/ending.ts';
 import { openPlace } from './bench/place.ts';
 import { attack, type Report } from './fuzz/run.ts';
 import { openStage } from './fuzz/stage.ts';
@@ -46,18 +47,16 @@ function number(name: string, text: string): number {
 
 async function run(seed: number, minutes: number, requests: number): Promise<number> {
   say(`seed ${seed}`);
-  const place = await openPlace();
+  endOnSignals();
   try {
+    const place = await openPlace();
     const stage = await openStage(await place.database('fuzz'), place.folder);
-    try {
-      const report = await attack(stage, { seed, requests, milliseconds: minutes * 60_000, onProgress: say });
-      tell(report, seed);
-      return report.findings.length === 0 ? 0 : 1;
-    } finally {
-      await stage.close();
-    }
+    atEnd(() => stage.close());
+    const report = await attack(stage, { seed, requests, milliseconds: minutes * 60_000, onProgress: say });
+    tell(report, seed);
+    return report.findings.length === 0 ? 0 : 1;
   } finally {
-    await place.close();
+    await endRun();
   }
 }
 

@@ -44,5 +44,7 @@ const answers: { readonly [Q in Question]: () => Promise<Answers[Q]> | Answers[Q
 process.on('message', async ({ id, question }: { id: number; question: Question }) => {
   process.send?.({ id, answer: await answers[question]() });
 });
+// The bench was killed outright.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 // Listening must not keep the program from ending.
 process.channel?.unref();

@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { runIsOver } from './ending.ts';
 import { install } from './install.ts';
 import { say } from './progress.ts';
 import { type Traffic, writer } from './traffic.ts';
@@ -55,7 +56,7 @@ function wrk(folder: string): Load {
       writeFileSync(file, asLua(new URL(baseUrl).pathname, token, traffic), { mode: 0o600 });
       const connections = traffic.connections ?? CONNECTIONS;
       const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', '-s', script, baseUrl, '--', file];
-      const { stdout } = await run('wrk', args, { timeout: (seconds + 60) * 1000 });
+      const { stdout } = await run('wrk', args, { timeout: (seconds + 60) * 1000, signal: runIsOver });
       const result = /^RESULT (.*)$/m.exec(stdout)?.[1];
       if (result === undefined) throw new Error(`wrk gave no result:\n${stdout}`);
       return JSON.parse(result) as LoadResult;

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { atEnd, runIsOver } from './ending.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 const inside = new URL('./inside.ts', import.meta.url).href;
@@ -26,7 +27,7 @@ export type MeasuredProcess = {
 };
 
 /**
- * Starts `file` and waits until `isReady` says so; its output goes to a file. Throws, with the end of that output, where it ends
+ * Starts `file` and waits until `isReady` says so; its output goes to a file. Ends with the run. Throws, with the end of that output, where it ends
  * before or is not ready within a minute.
  */
 export async function startMeasured(options: {
@@ -37,6 +38,7 @@ export async function startMeasured(options: {
   readonly logFile: string;
   readonly isReady: () => Promise<boolean>;
 }): Promise<MeasuredProcess> {
+  runIsOver.throwIfAborted();
   const child = spawn(
     process.execPath,
     [...flags, ...(options.nodeFlags ?? []), options.file, ...(options.args ?? [])],
@@ -47,8 +49,16 @@ export async function startMeasured(options: {
     },
   );
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const stop = async () => {
+    child.kill('SIGINT');
+    const forced = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    await exited;
+    clearTimeout(forced);
+  };
+  atEnd(stop);
   const output = collect(child, options.logFile);
   for (const start = Date.now(); !(await options.isReady()); await sleep(50)) {
+    runIsOver.throwIfAborted();
     if (child.exitCode !== null) throw new Error(`${options.file} did not start:\n${output()}`);
     if (Date.now() - start < 60_000) continue;
     child.kill('SIGKILL');
@@ -57,12 +67,7 @@ export async function startMeasured(options: {
   return {
     pid: child.pid ?? 0,
     ask: asker(child, options.file),
-    async stop() {
-      child.kill('SIGINT');
-      const forced = setTimeout(() => child.kill('SIGKILL'), 10_000);
-      await exited;
-      clearTimeout(forced);
-    },
+    stop,
   };
 }
 

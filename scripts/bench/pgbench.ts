@@ -5,6 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { runIsOver } from './ending.ts';
 import { say } from './progress.ts';
 
 const run = promisify(execFile);
@@ -48,7 +49,7 @@ export function openPgbench(): Pgbench {
         databaseUrl,
       ];
       const env = { ...process.env, PGOPTIONS: '-c role=drawbridge_app' };
-      const { stdout, stderr } = await run(program, args, { env, timeout: (seconds + 120) * 1000 });
+      const { stdout, stderr } = await run(program, args, { env, timeout: (seconds + 120) * 1000, signal: runIsOver });
       const tps = /^tps = ([\d.]+)/m.exec(stdout)?.[1];
       if (tps === undefined || /^number of failed transactions: [1-9]/m.test(stdout))
         throw new Error(`pgbench failed on ${script}.sql:\n${stdout}${stderr}`);

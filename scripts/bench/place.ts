@@ -1,10 +1,11 @@
-// Where a run of the bench lives: a temporary folder and a PostgreSQL, gone afterwards.
+// Where a run of the bench lives: a temporary folder and a PostgreSQL, gone when the run ends.
 
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { createDatabase, startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts';
+import { atEnd } from './ending.ts';
 import { say } from './progress.ts';
 
 export type Place = {
@@ -14,7 +15,6 @@ export type Place = {
   database(name: string): Promise<string>;
   /** The same database as a user who may switch off foreign key checks while seeding; null where there is none. */
   superuser(name: string): string | null;
-  close(): Promise<void>;
 };
 
 /**
@@ -25,50 +25,38 @@ export async function openPlace(): Promise<Place> {
   const folder = mkdtempSync(join(tmpdir(), 'drawbridge-bench-'));
   // Started by root, the database runs as another user, who has to pass through here.
   chmodSync(folder, 0o711);
-  const removeFolder = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  atEnd(async () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
   const given = process.env.DATABASE_URL;
-  const open = given === undefined || given === '' ? openEmbedded : () => openGiven(given);
-  try {
-    const { close, ...rest } = await open(folder);
-    return {
-      folder,
-      ...rest,
-      async close() {
-        await close();
-        removeFolder();
-      },
-    };
-  } catch (error) {
-    removeFolder();
-    throw error;
-  }
+  return { folder, ...(await (given === undefined || given === '' ? openEmbedded() : openGiven(given))) };
 }
 
-async function openEmbedded(folder: string): Promise<Omit<Place, 'folder'>> {
+async function openEmbedded(): Promise<Omit<Place, 'folder'>> {
   say('starting a PostgreSQL (fsync on)');
-  const embedded = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
+  // A temporary one: should this process be killed outright, the next that starts one stops and removes it.
+  const starting = startEmbeddedPostgres({ ephemeral: true });
+  atEnd(async () => (await starting).stop());
+  const embedded = await starting;
   return {
     postgres: await facts(embedded.url),
     database: (name) => createDatabase(embedded.url, name),
     superuser: (name) => withDatabase(embedded.url, name),
-    close: () => embedded.stop(),
   };
 }
 
 async function openGiven(url: string): Promise<Omit<Place, 'folder'>> {
   const made: string[] = [];
   const nameOf = (name: string) => `bench_${name}_${process.pid}`;
+  atEnd(async () => {
+    for (const name of made) await sql(url, `drop database if exists ${name} with (force)`);
+  });
   return {
     postgres: await facts(url),
     async database(name) {
-      await sql(url, `create database ${nameOf(name)}`);
       made.push(nameOf(name));
+      await sql(url, `create database ${nameOf(name)}`);
       return withDatabase(url, nameOf(name));
     },
     superuser: () => null,
-    async close() {
-      for (const name of made) await sql(url, `drop database if exists ${name} with (force)`);
-    },
   };
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { openClient } from './client.ts';
 import { asPage, disturbance, machineOf } from './documentation.ts';
 import { startDrawbridge, type Target } from './drawbridge.ts';
+import { atEnd, endOnSignals, endRun } from './ending.ts';
 import { fullSyncRows, measureFullSync } from './full-sync.ts';
 import { GROUP_SIZES, jobsFor, type Stage } from './jobs.ts';
 import { openLoad } from './load.ts';
@@ -23,28 +24,17 @@ import { measureSustained, sustainedRows } from './sustained.ts';
 
 /** Runs what the options ask for and prints the table; the exit code is 0 also where a bar is missed. */
 export async function runBench(options: Options): Promise<number> {
-  const closing: (() => Promise<unknown>)[] = [];
-  let closed: Promise<void> | undefined;
-  const close = () => {
-    closed ??= (async () => {
-      for (const one of closing.reverse()) await one().catch(() => {});
-    })();
-    return closed;
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void close().then(() => process.exit(130)));
+  endOnSignals();
   try {
     const disturbed = disturbance();
     if (disturbed !== null) say(disturbed);
     const pgbench = openPgbench();
     const place = await openPlace();
-    closing.push(() => place.close());
     const load = await openLoad(place.folder);
     const drawbridge = await startDrawbridge(place);
-    closing.push(() => drawbridge.process.stop());
     const target = await drawbridge.directory('d0');
     const seed = await openSeed(drawbridge, target);
-    closing.push(() => seed.close());
+    atEnd(() => seed.close());
     const rows: Row[] = [];
     const bench: Bench = { options, drawbridge, target, load, pgbench, seed };
     // What is known so far is printed also where a later part fails.
@@ -59,7 +49,7 @@ export async function runBench(options: Options): Promise<number> {
     }
     return 0;
   } finally {
-    await close();
+    await endRun();
   }
 }
 

@@ -1,16 +1,20 @@
 // What the bench's figures stand on. That it runs as a whole is seen by running it.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { GROUP_SIZES, jobsFor } from '../../scripts/bench/jobs.ts';
 import { readOptions } from '../../scripts/bench/options.ts';
 import { hottest } from '../../scripts/bench/profile.ts';
 import { judged } from '../../scripts/bench/report.ts';
 import { writer } from '../../scripts/bench/traffic.ts';
 
-const folder = fileURLToPath(new URL('../../scripts/bench/pgbench/', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const scripts = join(root, 'scripts/bench/pgbench');
 const stage = { users: 10_000, groups: new Map(GROUP_SIZES.map((size) => [size, `group-${size}`])), bulkOperations: 3 };
 
 test('a part that nobody knows is refused with the names of those that are', () => {
@@ -71,7 +75,7 @@ test('each limit is a script of one statement, with every variable that it names
   const used = new Set<string>();
   for (const job of jobsFor(stage)) {
     const { script, variables } = job.limit(stage, 1);
-    const text = readFileSync(join(folder, `${script}.sql`), 'utf8');
+    const text = readFileSync(join(scripts, `${script}.sql`), 'utf8');
     const given = new Set(['tenant', 'connection', 'clients', 'client_id', 'i', ...Object.keys(variables)]);
     for (const [, name = ''] of text.matchAll(/^\\set (\w+)/gm)) given.add(name);
     const named = [...text.matchAll(/(?<![:\w]):([a-z_]\w*)/g)].map(([, name = '']) => name);
@@ -82,7 +86,7 @@ test('each limit is a script of one statement, with every variable that it names
     expect(text.match(/;$/gm), script).toHaveLength(1);
     used.add(`${script}.sql`);
   }
-  expect(readdirSync(folder).sort()).toEqual([...used].sort());
+  expect(readdirSync(scripts).sort()).toEqual([...used].sort());
 });
 
 test('a bar is missed by the side that it is on', () => {
@@ -105,3 +109,59 @@ test('a profile’s shares are those of the busy time', () => {
   };
   expect(hottest(JSON.stringify(profile), 5)).toEqual([' 90.0 %  encode  src/scim/meta.ts:5', ' 10.0 %  (anonymous)']);
 });
+
+describe('what a run has started ends with it', () => {
+  const program = `
+    import { writeFileSync } from 'node:fs';
+    import { atEnd, endOnSignals } from './scripts/bench/ending.ts';
+    import { startMeasured } from './scripts/bench/measured-process.ts';
+    const [file, log] = process.argv.slice(1);
+    writeFileSync(file, 'setInterval(() => {}, 1_000)');
+    endOnSignals();
+    atEnd(async () => process.stdout.write('ended '));
+    const { pid } = await startMeasured({ file, env: process.env, logFile: log, isReady: async () => true });
+    process.stdin.once('data', () => { throw new Error('crashed'); });
+    process.stdout.write(pid + ' ');`;
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'drawbridge-ending-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  test.each([
+    ['SIGINT', 130, 'ended '],
+    ['SIGTERM', 143, 'ended '],
+    ['SIGHUP', 129, 'ended '],
+    ['a crash', 1, 'ended '],
+    ['SIGKILL', null, ''],
+  ] as const)(
+    'by %s, to its process alone',
+    async (how, code, said) => {
+      const args = ['--input-type=module', '-e', program, join(folder, 'wait.mjs'), join(folder, 'log')];
+      const run = spawn(process.execPath, args, { cwd: root, stdio: ['pipe', 'pipe', 'ignore'] });
+      const ended = once(run, 'close');
+      let output = '';
+      run.stdout.on('data', (chunk) => (output += chunk));
+      await expect.poll(() => output, { timeout: 20_000 }).toMatch(/^\d+ $/);
+      const pid = Number(output);
+      if (how === 'a crash') run.stdin.write('now');
+      else {
+        run.kill(how);
+        // Told twice, as by npm.
+        if (how !== 'SIGKILL') run.kill(how);
+      }
+      expect((await ended)[0]).toBe(code);
+      expect(output).toBe(`${pid} ${said}`);
+      await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
+    },
+    30_000,
+  );
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
