@@ -28,6 +28,8 @@ export type ConfigurationParts = {
   readonly dpopSecret: Buffer;
   findClient(clientId: string): Promise<ClientRow | undefined>;
   findScimClient(key: ScimClientKey): Promise<AdapterPayload | undefined>;
+  /** Throws where a directory's client may have no more tokens for now. */
+  admitScimToken(clientId: string): void;
   showError(
     ctx: KoaContextWithOIDC,
     out: { error: string; error_description?: string | undefined },
@@ -107,7 +109,9 @@ export function configurationOf(parts: ConfigurationParts): Configuration {
         enabled: true,
         getResourceServerInfo: (ctx, identifier, client) => {
           const scim = scimExtraOf(client);
-          return scim === null ? resourceServerInfo(ctx, identifier) : scimResourceServer(ctx, scim, identifier);
+          if (scim === null) return resourceServerInfo(ctx, identifier);
+          parts.admitScimToken(client.clientId);
+          return scimResourceServer(ctx, scim, identifier);
         },
         defaultResource: (ctx, client, oneOf) => scimExtraOf(client)?.baseUrl ?? defaultResource(ctx, oneOf),
         // What the authorization asked for is what its tokens are for, unless the token request says otherwise (RFC 8707 §2.2).

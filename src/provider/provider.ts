@@ -92,6 +92,7 @@ export async function buildProvider(options: ProviderOptions): Promise<BuiltProv
           throttle.admit();
           return scimClientMetadata(system, publicUrl, key);
         },
+        admitScimToken: throttle.admitToken,
         showError,
         showSignOut: (ctx, view) => show(ctx, (response) => options.renderSignOut(response, view)),
         showSignedOut: (ctx) => show(ctx, (response) => options.renderSignedOut(response)),

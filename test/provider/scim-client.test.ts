@@ -400,6 +400,40 @@ describe('secrets', () => {
     expect((await post('/token', credentials(one, GRANT))).status).toBe(200);
   });
 
+  test('RFC 6749 §5.2 six hundred tokens a minute for one client, then 429 with Retry-After; others go on, and so do its tokens', async () => {
+    const one = await made(here.tenants.acme, 'okta');
+    const other = await made(here.tenants.globex, 'okta');
+    const server = await serve(here.world);
+    const ask = (shown: Made) => post('/token', credentials(shown, GRANT), {}, server);
+    const first = await ask(one);
+    for (let count = 1; count < 600; count += 33) {
+      const answers = await Promise.all(Array.from({ length: Math.min(33, 600 - count) }, () => ask(one)));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    }
+    const issued = 'select count(*)::int as n from oidc_artifacts';
+    const before = await here.world.sql(issued);
+    const refused = await ask(one);
+    expect([refused.status, refused.body]).toEqual([
+      429,
+      {
+        error: 'temporarily_unavailable',
+        error_description: 'too many tokens were asked for: use one until it expires',
+      },
+    ]);
+    expect(refused.headers.get('cache-control')).toBe('no-store');
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
+    expect(await here.world.sql(issued)).toEqual(before);
+    // Who does not know the secret learns nothing of it, and the others have their own count.
+    expect((await ask({ ...one, secret: 'wrong' })).body.error).toBe('invalid_client');
+    expect((await ask(other)).status).toBe(200);
+    expect(await opens(first.body.access_token)).toBe(200);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61_000 });
+    expect((await ask(one)).status).toBe(200);
+    vi.useRealTimers();
+    await server.close();
+  }, 30_000);
+
   test('T51 twenty wrong secrets from an address a minute, then 429 with Retry-After, known client or not; others go on', async () => {
     const one = await made(here.tenants.acme, 'okta');
     const other = await made(here.tenants.globex, 'okta');
