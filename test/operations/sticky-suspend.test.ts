@@ -3,6 +3,7 @@ import type { UpstreamAssertion } from '../../src/core/identity.ts';
 import type { ConnectionId, Instant, Person } from '../../src/core/ids.ts';
 import type { Email } from '../../src/core/profile.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
+import { endRole } from '../../src/operations/end-role.ts';
 import { mapGuest, unmapGuest } from '../../src/operations/map-guest.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { openRequest, requestAccess } from '../../src/operations/request-access.ts';
@@ -119,6 +120,41 @@ describe('sign-in', () => {
     const created = outcomes.find((one) => one.kind === 'signed_in');
     expect(created?.kind === 'signed_in' && (await stateOf(created.person))).toBe('no_access');
     await changeSettings(world, tenants.acme, { provisioningMode: 'invite_only' });
+  });
+
+  test('R78 C1 a first sign-in is given the default role where the tenant sets one; no later sign-in gives it again', async () => {
+    const { who: known, email: knownEmail } = await person();
+    await changeSettings(world, tenants.acme, {
+      provisioningMode: 'jit',
+      initialAccess: 'default_role',
+      defaultRole: 'Analytics: Viewer',
+    });
+    const email = newEmail();
+    const enter = (address: string) =>
+      signIn(world.context(), tenants.acme.tenantId, proof(assertion(address, tenants.okta)));
+    const accessOf = async (who: Person) => {
+      const access = (await readAccess(world.context(), who, null))?.access;
+      return [access?.state, ...(access?.roles.map(({ role }) => role) ?? [])];
+    };
+    const outcome = await enter(email);
+    if (outcome.kind !== 'signed_in') throw new Error(outcome.reason);
+    const who = outcome.person;
+    expect(await accessOf(who)).toEqual(['active', 'Analytics: Viewer']);
+    expect(
+      await world.sql(`select source from role_grants where subject_id = $1 and ended_at is null`, [who.userId]),
+    ).toEqual([{ source: 'default' }]);
+    const subject = { subjectId: who.userId, kind: 'user', person: who } as const;
+    await endRole(world.context(), tenants.acme, subject, 'Analytics: Viewer', operator);
+    expect((await enter(email)).kind).toBe('signed_in');
+    expect(await accessOf(who)).toEqual(['no_access']);
+    // Whom an administrator made has what the administrator gave.
+    expect((await enter(knownEmail)).kind).toBe('signed_in');
+    expect(await accessOf(known)).toEqual(['no_access']);
+    await changeSettings(world, tenants.acme, {
+      provisioningMode: 'invite_only',
+      initialAccess: 'mapped_roles',
+      defaultRole: null,
+    });
   });
 
   test('two first sign-ins at once make one account', async () => {

@@ -87,6 +87,29 @@ function expectScimError(
 }
 
 describe('who calls', () => {
+  test('T52 a wrong secret is looked for and answered alike, whether its prefix is a token’s of this directory, of another or of nobody', async () => {
+    const prefixOf = (token: string) => token.split('_')[1] ?? '';
+    const others = await newScimToken(world, tenants.acme, 'entra');
+    const secret = 'A'.repeat(43);
+    const tried = [prefixOf(okta.token), prefixOf(others), 'a'.repeat(12)].map((prefix) => `dbs_${prefix}_${secret}`);
+    const seen: unknown[] = [];
+    for (const token of tried) {
+      world.takeStatements();
+      const { status, headers, text } = await raw('GET', '/scim/v2/acme/okta/Users', {
+        ...bearer(token),
+        'X-Forwarded-For': '10.0.0.52',
+      });
+      const { 'x-request-id': _, date: __, ...told } = headers;
+      seen.push({ status, told, text, statements: world.takeStatements() });
+    }
+    expect(seen[0]).toMatchObject({ status: 401, statements: ['scim_credential_find'] });
+    expect(seen[1]).toEqual(seen[0]);
+    expect(seen[2]).toEqual(seen[0]);
+    // The failing twin: with its own secret the token opens the directory.
+    expect((await okta.get('/Users?count=1')).status).toBe(200);
+    await world.sql('update scim_credentials set ended_at = now() where prefix = $1', [prefixOf(others)]);
+  });
+
   test('T53 T54 nobody, a wrong token, another tenant’s, another connection’s and a token of another form are the same 401', async () => {
     const entra = await newScimToken(world, tenants.acme, 'entra');
     const globex = await newScimToken(world, tenants.globex, 'okta');
