@@ -53,8 +53,9 @@ How to read it:
 - *ours* is what the server answers over HTTP: a token checked, the body validated, rows and audit row written. *CPU* is the server
   process's own time for one of them. Rates are per second.
 - *limit* is PostgreSQL's own pgbench with 8 clients and prepared statements, one statement that touches the same rows
-  (\`scripts/bench/pgbench/\`). Limit and server take turns, and the medians count. Where two of ours are compared, the *limit* is the
-  one that the other is measured by; against the peer it is the peer.
+  (\`scripts/bench/pgbench/\`). Limit and server take turns, of the small directory and of the large one, each of which has a server and
+  a database of its own; the medians count. Where two of ours are compared, the *limit* is the one that the other is measured by;
+  against the peer it is the peer.
 - The load generator, the server and the database share the cores, so that the ratios are worse than with a core for each.
 - The directory is filled by copying the rows of one pushed user, its audit row included, and the users that a job creates are taken
   out again before the next one. With \`DATABASE_URL\` they stay, for that takes a superuser.

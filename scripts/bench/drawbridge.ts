@@ -33,13 +33,16 @@ export type Drawbridge = {
   statements(): Promise<number>;
 };
 
-export async function startDrawbridge(place: Place): Promise<Drawbridge> {
-  const databaseUrl = await place.database('drawbridge');
-  const { env, publicUrl } = await installationIn(place.folder);
+/** A server with a database of its own, both called `name`. */
+export async function startDrawbridge(place: Place, name = 'drawbridge'): Promise<Drawbridge> {
+  const folder = join(place.folder, name);
+  mkdirSync(folder);
+  const databaseUrl = await place.database(name);
+  const { env, publicUrl } = await installationIn(folder);
   const metricsPort = await freePort();
   const installation = {
     publicUrl,
-    logFile: join(place.folder, 'server.log'),
+    logFile: join(folder, 'server.log'),
     env: {
       ...env,
       DATABASE_URL: databaseUrl,
@@ -49,7 +52,7 @@ export async function startDrawbridge(place: Place): Promise<Drawbridge> {
       DRAWBRIDGE_METRICS_PORT: String(metricsPort),
     },
   };
-  writeConfig(join(place.folder, 'config'));
+  writeConfig(join(folder, 'config'));
   say('starting the server');
   const url = `http://127.0.0.1:${env.PORT}`;
   const server = await startMeasured({
@@ -75,7 +78,7 @@ export async function startDrawbridge(place: Place): Promise<Drawbridge> {
     process: server,
     url,
     databaseUrl,
-    superuserUrl: place.superuser('drawbridge') ?? databaseUrl,
+    superuserUrl: place.superuser(name) ?? databaseUrl,
     tenantId: ids[0]?.tenant_id,
     directory,
     async statements() {

@@ -6,8 +6,8 @@ import { addMember, type BulkOperation, bulk, byUserName, setTitle, user } from 
 import { userPrefix } from './seed.ts';
 import type { Traffic } from './traffic.ts';
 
-/** What a job needs to know of the stage that it runs on. */
-export type Stage = {
+/** What a job needs to know of the directory that it runs on. */
+export type Filled = {
   readonly users: number;
   /** Group ids by size. */
   readonly groups: ReadonlyMap<number, string>;
@@ -17,12 +17,15 @@ export type Stage = {
 export type Job = {
   readonly name: string;
   readonly part: Part;
-  traffic(stage: Stage, from: number): Traffic;
-  limit(stage: Stage, from: number): Omit<Limit, 'variables'> & { readonly variables: Record<string, string | number> };
+  traffic(filled: Filled, from: number): Traffic;
+  limit(
+    filled: Filled,
+    from: number,
+  ): Omit<Limit, 'variables'> & { readonly variables: Record<string, string | number> };
   /** Least share of the limit; null: told without a bar. */
   readonly bar: number | null;
   /** Things done by one request. */
-  perRequest(stage: Stage): number;
+  perRequest(filled: Filled): number;
   /** Adds users that have to go before the next job. */
   readonly creates: boolean;
   /** The group whose new members have to go. */
@@ -48,8 +51,8 @@ const create: Job = {
   ...once,
   name: 'create user',
   part: 'create',
-  traffic: (_stage, from) => created(from, JSON.stringify(user('pushed{n}', 'd0.example')), '/Users', 201),
-  limit: (_stage, from) => ({ script: 'create', variables: { base: from } }),
+  traffic: (_filled, from) => created(from, JSON.stringify(user('pushed{n}', 'd0.example')), '/Users', 201),
+  limit: (_filled, from) => ({ script: 'create', variables: { base: from } }),
   bar: 0.3,
   creates: true,
 };
@@ -135,21 +138,21 @@ const bulkCreate: Job = {
     // Sixteen of a thousand users each would all be under way still when a round ends.
     return { ...created(from, body, '/Bulk', 200), repeat: bulkOperations, connections: 4 };
   },
-  limit: (_stage, from) => ({ script: 'create', variables: { base: from } }),
+  limit: (_filled, from) => ({ script: 'create', variables: { base: from } }),
   bar: 1,
   perRequest: ({ bulkOperations }) => bulkOperations,
   creates: true,
 };
 
 /** In this order: what leaves the tables alone comes first. Bulk only where the server advertises it. */
-export function jobsFor(stage: Stage): readonly Job[] {
+export function jobsFor(filled: Filled): readonly Job[] {
   return [
     get,
     getById,
     list,
-    ...GROUP_SIZES.filter((size) => stage.groups.has(size)).map(memberAdd),
+    ...GROUP_SIZES.filter((size) => filled.groups.has(size)).map(memberAdd),
     patch,
     create,
-    ...(stage.bulkOperations > 0 ? [bulkCreate] : []),
+    ...(filled.bulkOperations > 0 ? [bulkCreate] : []),
   ];
 }

@@ -1,10 +1,11 @@
-// One job, measured: the limit and the server in turns, so that what else the machine does meets both.
+// One job, measured: the limit and the server in turns, and directories of every size in turns, so that what else the machine does
+// meets all of them.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openClient } from './client.ts';
 import type { Drawbridge, Target } from './drawbridge.ts';
-import type { Job, Stage } from './jobs.ts';
+import type { Filled, Job } from './jobs.ts';
 import type { Load, LoadResult } from './load.ts';
 import type { Options } from './options.ts';
 import type { Pgbench } from './pgbench.ts';
@@ -31,12 +32,12 @@ export type Measured = {
 
 export type Bench = {
   readonly options: Options;
-  readonly drawbridge: Drawbridge;
-  readonly target: Target;
   readonly load: Load;
   readonly pgbench: Pgbench;
-  readonly seed: Seed;
 };
+
+/** A directory of one size, and the server that has it. */
+export type Site = Filled & { readonly drawbridge: Drawbridge; readonly target: Target; readonly seed: Seed };
 
 // Numbers never used before, so that every created user is new.
 let next = 1;
@@ -51,69 +52,84 @@ const STILL_WARMING = 1.05;
 /** More additions a second than there can be: each is of somebody who is not yet a member, and of those there are only so many. */
 const MOST_ADDITIONS = 9_500;
 
-function secondsOf({ groupSize }: Job, { users }: Stage, { secondsPerRound }: Options): number {
+function secondsOf({ groupSize }: Job, { users }: Filled, { secondsPerRound }: Options): number {
   if (groupSize === null) return secondsPerRound;
   return Math.min(secondsPerRound, Math.max(1, Math.floor((users - groupSize) / MOST_ADDITIONS)));
 }
 
-/** Throws where answers are not what the job expects: a bench of errors would be quick. */
-export async function measure(bench: Bench, job: Job, stage: Stage): Promise<Measured> {
-  const { options, drawbridge, target, load, pgbench, seed } = bench;
-  const seconds = secondsOf(job, stage, options);
-  await tryOnce(target, job.traffic(stage, fresh()));
-  const shoot = async (length: number): Promise<LoadResult> => {
-    const result = await load.send(target.baseUrl, target.token, job.traffic(stage, fresh()), length);
-    if (result.refused + result.broken > result.requests / 1000)
-      throw new Error(
-        `${job.name}: ${result.refused} of ${result.requests} requests were refused, ${result.broken} broken`,
-      );
-    return result;
-  };
-  const perRequest = job.perRequest(stage);
-  const reset = async (expected: number) => {
-    const done =
-      job.groupSize !== null ? await seed.resetGroup(job.groupSize) : job.creates ? await seed.strangers() : null;
-    if (done !== null && done < expected * 0.98)
-      throw new Error(`${job.name}: ${expected} were acknowledged, ${done} are in the tables`);
-    if (job.creates) await seed.removeStrangers();
-  };
+/** The job on each of the directories. Throws where answers are not what it expects: a bench of errors would be quick. */
+export async function measure(bench: Bench, job: Job, all: readonly Site[]): Promise<readonly Measured[]> {
+  const sites = all.map((site) => ({ site, rounds: [] as Round[] }));
+  for (const { site } of sites) await warmUp(bench, job, site);
+  for (let round = 0; round < bench.options.rounds; round += 1)
+    for (const { site, rounds } of sites) rounds.push(await measureOnce(bench, job, site));
+  return sites.map(({ site, rounds }) => {
+    const of = (value: (round: Round) => number) => median(rounds.map(value));
+    const perRequest = job.perRequest(site);
+    const measured = {
+      job: job.name,
+      users: site.users,
+      ops: of((round) => (round.requests * perRequest) / round.seconds),
+      p50: of((round) => round.p50),
+      p99: of((round) => round.p99),
+      cpuMicros: of((round) => round.cpuMicros / round.requests / perRequest),
+      statements: of((round) => round.statements / round.requests),
+      limit: of((round) => round.limit),
+      bar: job.bar,
+    };
+    const told = `${count(measured.ops)}/s of ${count(measured.limit)}/s, ${measured.statements.toFixed(1)} statements a request`;
+    say(`${job.name}, ${count(site.users)} users: ${told}`);
+    return measured;
+  });
+}
 
-  for (let warmUps = 0, best = 0; warmUps < options.mostWarmUps; warmUps += 1) {
-    const warmed = await shoot(Math.min(seconds, WARM_UP_SECONDS));
-    await reset(warmed.requests * perRequest);
-    const rate = warmed.requests / warmed.seconds;
+type Round = LoadResult & { readonly cpuMicros: number; readonly statements: number; readonly limit: number };
+
+async function warmUp(bench: Bench, job: Job, site: Site): Promise<void> {
+  await tryOnce(site.target, job.traffic(site, fresh()));
+  const seconds = Math.min(WARM_UP_SECONDS, secondsOf(job, site, bench.options));
+  for (let shots = 0, best = 0; shots < bench.options.mostWarmUps; shots += 1) {
+    const { requests, seconds: taken } = await shoot(bench, job, site, seconds);
+    await reset(job, site, requests * job.perRequest(site));
+    const rate = requests / taken;
     if (rate < best * STILL_WARMING) break;
     best = Math.max(best, rate);
   }
-  const limits: number[] = [];
-  const rounds: (LoadResult & { readonly cpuMicros: number; readonly statements: number })[] = [];
-  for (let round = 0; round < options.rounds; round += 1) {
-    const { variables, ...limit } = job.limit(stage, fresh());
-    const whose = { tenant: drawbridge.tenantId, connection: target.connectionId };
-    const given = { ...limit, variables: { ...whose, ...variables } };
-    limits.push(await pgbench.measure(drawbridge.databaseUrl, given, seconds));
-    await reset(0);
-    const [before, statements] = [await drawbridge.process.ask('usage'), await drawbridge.statements()];
-    const result = await profiled(bench, `${job.name} ${stage.users}`, () => shoot(seconds));
-    const cpuMicros = (await drawbridge.process.ask('usage')).cpuMicros - before.cpuMicros;
-    rounds.push({ ...result, cpuMicros, statements: (await drawbridge.statements()) - statements });
-    await reset(result.requests * perRequest);
-  }
-  const of = (value: (round: (typeof rounds)[number]) => number) => median(rounds.map(value));
-  const measured = {
-    job: job.name,
-    users: stage.users,
-    ops: of((round) => (round.requests * perRequest) / round.seconds),
-    p50: of((round) => round.p50),
-    p99: of((round) => round.p99),
-    cpuMicros: of((round) => round.cpuMicros / round.requests / perRequest),
-    statements: of((round) => round.statements / round.requests),
-    limit: median(limits),
-    bar: job.bar,
-  };
-  const told = `${count(measured.ops)}/s of ${count(measured.limit)}/s, ${measured.statements.toFixed(1)} statements a request`;
-  say(`${job.name}, ${count(stage.users)} users: ${told}`);
-  return measured;
+}
+
+/** The limit, and then the server. */
+async function measureOnce(bench: Bench, job: Job, site: Site): Promise<Round> {
+  const { drawbridge, target } = site;
+  const seconds = secondsOf(job, site, bench.options);
+  const { variables, ...limit } = job.limit(site, fresh());
+  const whose = { tenant: drawbridge.tenantId, connection: target.connectionId };
+  const given = { ...limit, variables: { ...whose, ...variables } };
+  const most = await bench.pgbench.measure(drawbridge.databaseUrl, given, seconds);
+  await reset(job, site, 0);
+  const [before, statements] = [await drawbridge.process.ask('usage'), await drawbridge.statements()];
+  const result = await profiled(bench, job, site, () => shoot(bench, job, site, seconds));
+  const cpuMicros = (await drawbridge.process.ask('usage')).cpuMicros - before.cpuMicros;
+  const sent = (await drawbridge.statements()) - statements;
+  await reset(job, site, result.requests * job.perRequest(site));
+  return { ...result, cpuMicros, statements: sent, limit: most };
+}
+
+async function shoot({ load }: Bench, job: Job, site: Site, seconds: number): Promise<LoadResult> {
+  const { baseUrl, token } = site.target;
+  const result = await load.send(baseUrl, token, job.traffic(site, fresh()), seconds);
+  if (result.refused + result.broken > result.requests / 1000)
+    throw new Error(
+      `${job.name}: ${result.refused} of ${result.requests} requests were refused, ${result.broken} broken`,
+    );
+  return result;
+}
+
+/** Puts the tables back to what they were. Throws where less is in them than was acknowledged. */
+async function reset({ name, groupSize, creates }: Job, { seed }: Site, expected: number): Promise<void> {
+  const done = groupSize !== null ? await seed.resetGroup(groupSize) : creates ? await seed.strangers() : null;
+  if (done !== null && done < expected * 0.98)
+    throw new Error(`${name}: ${expected} were acknowledged, ${done} are in the tables`);
+  if (creates) await seed.removeStrangers();
 }
 
 async function tryOnce(target: Target, traffic: Traffic): Promise<void> {
@@ -126,13 +142,14 @@ async function tryOnce(target: Target, traffic: Traffic): Promise<void> {
     throw new Error(`${traffic.method} ${path} was answered with ${answer.status}: ${answer.body.slice(0, 500)}`);
 }
 
-async function profiled<T>({ options, drawbridge }: Bench, name: string, act: () => Promise<T>): Promise<T> {
+async function profiled<T>({ options }: Bench, job: Job, site: Site, act: () => Promise<T>): Promise<T> {
+  const { drawbridge, users } = site;
   if (options.profile === null) return act();
   await drawbridge.process.ask('startProfile');
   const result = await act();
   mkdirSync(options.profile, { recursive: true });
   const profile = await drawbridge.process.ask('endProfile');
-  writeFileSync(join(options.profile, `${name.replaceAll(' ', '-')}.cpuprofile`), profile);
+  writeFileSync(join(options.profile, `${job.name.replaceAll(' ', '-')}-${users}.cpuprofile`), profile);
   for (const line of hottest(profile, 15)) say(`  ${line}`);
   return result;
 }

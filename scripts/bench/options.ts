@@ -26,8 +26,8 @@ export type Options = {
   /** Folder for a CPU profile of the server per job; null: none. */
   readonly profile: string | null;
   readonly wants: (part: Part) => boolean;
-  /** Users in the directory, stage by stage. */
-  readonly stages: readonly number[];
+  /** Users in the directories, one of each size. */
+  readonly sizes: readonly number[];
   /** Of each job, against the limit in turns; the medians count. */
   readonly rounds: number;
   readonly secondsPerRound: number;
@@ -43,7 +43,7 @@ export const usage = `usage: npm run bench -- [options]
 
   --quick            10 k users only and short rounds: a few minutes, and rough
   --only a,b         of ${parts.join(', ')}
-  --users N          the size to grow to (default 1000000)
+  --users N          the size of the large directory (default 1000000)
   --minutes N        how long the sustained load lasts (default 5)
   --profile FOLDER   a CPU profile of the server for each job
   --json             the result as JSON on standard output
@@ -78,7 +78,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     write,
     profile: values.profile ?? null,
     wants: (part) => only === undefined || only.includes(part),
-    stages: quick ? [10_000] : [10_000, users],
+    sizes: quick ? [10_000] : [10_000, users],
     rounds: quick ? 1 : 3,
     secondsPerRound: quick ? 3 : 5,
     mostWarmUps: quick ? 4 : 8,

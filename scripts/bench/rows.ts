@@ -14,7 +14,7 @@ export function jobRow(one: Measured): Row {
   };
 }
 
-/** The largest group against the smallest, of one stage. */
+/** The largest group against the smallest, of one directory. */
 export function memberRow(measured: readonly Measured[]): readonly Row[] {
   const added = measured.filter(({ job }) => job.startsWith('add 1 member'));
   const [smallest, largest] = [added[0], added.at(-1)];
@@ -31,7 +31,7 @@ export function memberRow(measured: readonly Measured[]): readonly Row[] {
   ];
 }
 
-/** How many times slower each job is at the last size than at the first. */
+/** How many times slower each job is at the last size than at the first: both were asked in turns. */
 export function growthRows(all: readonly Measured[]): readonly Row[] {
   const last = all.at(-1)?.users;
   return all.flatMap((small) => {

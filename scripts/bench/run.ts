@@ -7,9 +7,9 @@ import { asPage, disturbance, machineOf } from './documentation.ts';
 import { startDrawbridge, type Target } from './drawbridge.ts';
 import { atEnd, endOnSignals, endRun } from './ending.ts';
 import { fullSyncRows, measureFullSync } from './full-sync.ts';
-import { GROUP_SIZES, jobsFor, type Stage } from './jobs.ts';
+import { GROUP_SIZES, jobsFor } from './jobs.ts';
 import { openLoad } from './load.ts';
-import { type Bench, type Measured, measure } from './measure.ts';
+import { type Bench, type Measured, measure, type Site } from './measure.ts';
 import { root } from './measured-process.ts';
 import type { Options } from './options.ts';
 import { measurePeer, peerRows } from './peer.ts';
@@ -31,14 +31,12 @@ export async function runBench(options: Options): Promise<number> {
     const pgbench = openPgbench();
     const place = await openPlace();
     const load = await openLoad(place.folder);
-    const drawbridge = await startDrawbridge(place);
-    const target = await drawbridge.directory('d0');
-    const seed = await openSeed(drawbridge, target);
-    atEnd(() => seed.close());
     const rows: Row[] = [];
-    const bench: Bench = { options, drawbridge, target, load, pgbench, seed };
+    const bench: Bench = { options, load, pgbench };
+    const sites: Site[] = [];
+    for (const users of options.sizes) sites.push(await openSite(bench, place, users));
     // What is known so far is printed also where a later part fails.
-    const failure = await measureAll(bench, place, (more) => rows.push(...more)).catch((error: Error) => error);
+    const failure = await measureAll(bench, place, sites, (more) => rows.push(...more)).catch((error: Error) => error);
     const machine = machineOf(place, load, pgbench);
     if (options.json) process.stdout.write(`${JSON.stringify({ machine, rows }, null, 2)}\n`);
     else process.stdout.write(`${asText(rows)}\n`);
@@ -53,36 +51,43 @@ export async function runBench(options: Options): Promise<number> {
   }
 }
 
-async function measureAll(bench: Bench, place: Place, tell: (rows: readonly Row[]) => unknown): Promise<void> {
-  const { options, drawbridge, target, load } = bench;
-  const all: Measured[] = [];
-  for (const [index, users] of options.stages.entries()) {
-    const measured: Measured[] = [];
-    await measureStage(bench, users, (one) => {
-      measured.push(one);
-      tell([jobRow(one)]);
-    });
-    all.push(...measured);
-    tell(memberRow(measured));
-    // At its own size: the peer reads a whole directory to list a page of it.
-    if (index === 0 && options.wants('peer')) tell(peerRows(await measurePeer(place, load, options), measured));
-  }
-  tell(growthRows(all));
-  if (options.wants('stall')) tell(stallRows(await measureStalls(drawbridge, target, options.quick ? 10 : 60)));
-  if (options.wants('sustained')) tell(sustainedRows(await measureSustained(drawbridge, options.sustainedSeconds)));
-  if (options.wants('sync'))
-    tell(fullSyncRows(await measureFullSync(drawbridge, options, await bulkOperations(target))));
-  tell([memoryRow((await drawbridge.process.ask('usage')).rssBytes)]);
-}
-
-async function measureStage(bench: Bench, users: number, tell: (one: Measured) => void): Promise<void> {
-  const { seed, options, target } = bench;
+/** A server with a directory of so many users. */
+async function openSite({ options }: Bench, place: Place, users: number): Promise<Site> {
+  const drawbridge = await startDrawbridge(place, `drawbridge_${users}`);
+  const target = await drawbridge.directory('d0');
+  const seed = await openSeed(drawbridge, target);
+  atEnd(() => seed.close());
   await seed.growTo(users);
   const sizes = options.wants('member') ? GROUP_SIZES.filter((size) => size * 2 <= users) : [];
   const groups = new Map<number, string>();
   for (const size of sizes) groups.set(size, await seed.group(size));
-  const stage: Stage = { users, groups, bulkOperations: await bulkOperations(target) };
-  for (const job of jobsFor(stage)) if (options.wants(job.part)) tell(await measure(bench, job, stage));
+  return { users, groups, bulkOperations: await bulkOperations(target), drawbridge, target, seed };
+}
+
+type Tell = (rows: readonly Row[]) => unknown;
+
+async function measureAll(bench: Bench, place: Place, sites: readonly Site[], tell: Tell): Promise<void> {
+  const { options, load } = bench;
+  const [smallest, largest] = [sites[0], sites.at(-1)];
+  if (smallest === undefined || largest === undefined) return;
+  const measured: Measured[] = [];
+  for (const job of jobsFor(largest)) {
+    if (!options.wants(job.part)) continue;
+    const fitting = sites.filter((site) => jobsFor(site).some(({ name }) => name === job.name));
+    const done = await measure(bench, job, fitting);
+    measured.push(...done);
+    tell(done.map(jobRow));
+  }
+  const of = ({ users }: Site) => measured.filter((one) => one.users === users);
+  tell(sites.flatMap((site) => memberRow(of(site))));
+  tell(growthRows(measured));
+  // At its own size: the peer reads a whole directory to list a page of it.
+  if (options.wants('peer')) tell(peerRows(await measurePeer(place, load, options), of(smallest)));
+  const { drawbridge, target, bulkOperations } = largest;
+  if (options.wants('stall')) tell(stallRows(await measureStalls(drawbridge, target, options.quick ? 10 : 60)));
+  if (options.wants('sustained')) tell(sustainedRows(await measureSustained(drawbridge, options.sustainedSeconds)));
+  if (options.wants('sync')) tell(fullSyncRows(await measureFullSync(drawbridge, options, bulkOperations)));
+  tell([memoryRow((await drawbridge.process.ask('usage')).rssBytes)]);
 }
 
 /** How many operations a bulk request of ours has; 0 where the server does not advertise bulk. */

@@ -15,7 +15,11 @@ import { writer } from '../../scripts/bench/traffic.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const scripts = join(root, 'scripts/bench/pgbench');
-const stage = { users: 10_000, groups: new Map(GROUP_SIZES.map((size) => [size, `group-${size}`])), bulkOperations: 3 };
+const filled = {
+  users: 10_000,
+  groups: new Map(GROUP_SIZES.map((size) => [size, `group-${size}`])),
+  bulkOperations: 3,
+};
 
 test('a part that nobody knows is refused with the names of those that are', () => {
   expect(() => readOptions(['--only', 'create,gte'])).toThrow(/"gte"; it knows create, get/);
@@ -23,12 +27,12 @@ test('a part that nobody knows is refused with the names of those that are', () 
 });
 
 test('a quick run stays at ten thousand users, a full one grows to a million', () => {
-  const stagesOf = (args: readonly string[]) => {
+  const sizesOf = (args: readonly string[]) => {
     const options = readOptions(args);
-    return options === 'help' ? [] : options.stages;
+    return options === 'help' ? [] : options.sizes;
   };
-  expect(stagesOf(['--quick'])).toEqual([10_000]);
-  expect(stagesOf([])).toEqual([10_000, 1_000_000]);
+  expect(sizesOf(['--quick'])).toEqual([10_000]);
+  expect(sizesOf([])).toEqual([10_000, 1_000_000]);
 });
 
 test('no two requests that create carry the same number, and path and body of one carry the same', () => {
@@ -53,12 +57,12 @@ test('numbers that are drawn stay within the pool', () => {
 });
 
 test('every job sends what JSON can hold, also a bulk request with numbers of its own in each operation', () => {
-  for (const job of jobsFor(stage)) {
-    const { body } = writer(job.traffic(stage, 1))();
+  for (const job of jobsFor(filled)) {
+    const { body } = writer(job.traffic(filled, 1))();
     if (body !== null) expect(() => JSON.parse(body), job.name).not.toThrow();
   }
-  const bulk = jobsFor(stage).find((job) => job.part === 'bulk');
-  const { Operations } = JSON.parse((bulk && writer(bulk.traffic(stage, 1))().body) ?? '{}') as {
+  const bulk = jobsFor(filled).find((job) => job.part === 'bulk');
+  const { Operations } = JSON.parse((bulk && writer(bulk.traffic(filled, 1))().body) ?? '{}') as {
     Operations: { bulkId: string; data: { userName: string } }[];
   };
   expect(Operations.map(({ bulkId }) => bulkId)).toEqual(['b1', 'b2', 'b3']);
@@ -66,15 +70,15 @@ test('every job sends what JSON can hold, also a bulk request with numbers of it
 });
 
 test('bulk is measured only where the server advertises it', () => {
-  const parts = (bulkOperations: number) => jobsFor({ ...stage, bulkOperations }).map(({ part }) => part);
+  const parts = (bulkOperations: number) => jobsFor({ ...filled, bulkOperations }).map(({ part }) => part);
   expect(parts(0)).not.toContain('bulk');
   expect(parts(100)).toContain('bulk');
 });
 
 test('each limit is a script of one statement, with every variable that it names', () => {
   const used = new Set<string>();
-  for (const job of jobsFor(stage)) {
-    const { script, variables } = job.limit(stage, 1);
+  for (const job of jobsFor(filled)) {
+    const { script, variables } = job.limit(filled, 1);
     const text = readFileSync(join(scripts, `${script}.sql`), 'utf8');
     const given = new Set(['tenant', 'connection', 'clients', 'client_id', 'i', ...Object.keys(variables)]);
     for (const [, name = ''] of text.matchAll(/^\\set (\w+)/gm)) given.add(name);
