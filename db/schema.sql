@@ -296,6 +296,7 @@ create table directory_users (
   last_modified_at timestamp with time zone not null default now(),
   ended_at timestamp with time zone,
   ended_by text,
+  withheld boolean not null default false,
   PRIMARY KEY (tenant_id, directory_user_id),
   FOREIGN KEY (tenant_id, connection_id) REFERENCES connections(tenant_id, connection_id),
   FOREIGN KEY (tenant_id, user_id) REFERENCES users(tenant_id, user_id),

@@ -46,7 +46,7 @@ function stateText({ access, barredAtHome, suspension }: Explanation): string {
     case 'pending':
       return `waiting for an administrator’s approval${where}`;
     case 'deactivated':
-      return `deactivated${where}: Is Active is off, or no directory that knows them has them active`;
+      return `deactivated${where}: Is Active is off, or no directory that knows them has them active; whom one switches on while it is held waits for its activation`;
   }
 }
 

@@ -23,10 +23,13 @@ export type AccessPolicy = Pick<TenantSettings, 'authorization' | 'initialAccess
 
 /** What a directory says of a person. */
 export type DirectoryWord = {
+  /** As it was pushed. Whether it counts: {@link hasActive}. */
   readonly active: boolean;
   readonly ended: boolean;
   /** Of a held directory: it may bar, and else says nothing yet. */
   readonly held?: boolean;
+  /** Made active by a push while the directory was held: that waits for its activation. */
+  readonly withheld?: boolean;
 };
 
 export type AccessFacts = {
@@ -73,7 +76,12 @@ export function bar(
 export function directoriesBar(words: readonly DirectoryWord[]): boolean {
   const speaking = words.filter((word) => word.held !== true);
   const heard = speaking.length > 0 ? speaking : words;
-  return heard.length > 0 && !heard.some((word) => word.active && !word.ended);
+  return heard.length > 0 && !heard.some(hasActive);
+}
+
+/** Whether a directory has the person active, as far as that counts: whom it switched on while it was held it has not. */
+export function hasActive({ active, ended, held, withheld }: DirectoryWord): boolean {
+  return active && !ended && !(held === true && withheld === true);
 }
 
 /**

@@ -78,6 +78,8 @@ export type CreateDirectoryUser = {
   readonly connectionId: ConnectionId;
   readonly userId: UserId;
   readonly resource: PushedUser;
+  /** That the user is active waits for the activation of the held directory. Never so of somebody new. */
+  readonly withheld: boolean;
 };
 
 /**
@@ -164,6 +166,8 @@ export type Change =
       readonly directoryUserId: DirectoryUserId;
       readonly version: number;
       readonly resource: PushedUser;
+      /** It makes the user active, and that waits for the activation of the held directory. Whoever is waiting so, goes on. */
+      readonly withheld: boolean;
     }
   | {
       readonly kind: 'end_directory_user';

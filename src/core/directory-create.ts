@@ -1,6 +1,14 @@
 // A user whom a directory pushes for the first time.
 
-import { type AuditEvent, type Change, type Decision, denied, done, type PushedUser } from './change.ts';
+import {
+  type AuditEvent,
+  type Change,
+  type CreateDirectoryUser,
+  type Decision,
+  denied,
+  done,
+  type PushedUser,
+} from './change.ts';
 import {
   barsByAdopting,
   type DirectoryFacts,
@@ -18,6 +26,7 @@ import {
   refuseLastOwner,
   refuseProtected,
   type SuspendedOthers,
+  waitsForActivation,
 } from './directory.ts';
 import { type Refusal, refused } from './errors.ts';
 import type { DirectoryUserId, UserId } from './ids.ts';
@@ -48,7 +57,8 @@ export type CreateOutcome =
 /**
  * A user whom a directory pushes for the first time: the person who left it under this externalId; or a person of the tenant with
  * the same address, adopted if the connection owns its domain; else somebody new. Whoever meets the keys of a suspended person
- * begins suspended (I3); a person who left for good gives up the address to a newcomer.
+ * begins suspended (I3); a person who left for good gives up the address to a newcomer. A held directory lets in nobody whom
+ * directories kept out: that waits for its activation.
  *
  * Refuses what the directory has already (`user_name_taken`, `external_id_taken`), an address whose holder may not be adopted
  * (`email_taken`), and to take back an administrator whom it did not make (`protected_user`).
@@ -68,7 +78,7 @@ export function decideCreate(pushed: PushedUser, facts: CreateFacts, means: Mean
 
 function takeBack(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, means: Means): Decision<CreateOutcome> {
   if (isProtected(person)) return refuseProtected('user.create', person);
-  const created = link(pushed, person.userId, facts, means);
+  const created = link(pushed, person.userId, facts, means, waitsForActivation(person, facts.directory));
   const addressFree = facts.byEmail === null || facts.byEmail.userId === person.userId;
   const followed = follow(pushed, person, facts.directory, pushed.email !== person.profile.email, addressFree);
   const known = knownBy(pushed, facts.directory.connectionKey);
@@ -85,7 +95,7 @@ function takeBack(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, m
     outcome: { kind: 'created', directoryUserId: created.directoryUserId, userId: person.userId, as: 'returned' },
     changes: [created, ...followed.changes, ...hold(person.userId, left, means), ...inherited.changes],
     events: [
-      done('user.returned', 'user', person.userId, { directoryUserId: created.directoryUserId }),
+      done('user.returned', 'user', person.userId, eventDetail(created)),
       ...followed.events,
       ...inherited.events,
     ],
@@ -126,7 +136,7 @@ function adopt(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, mean
   // Adopted as inactive: the directory's word bars from now on.
   const bars = !pushed.active && barsByAdopting(person, directory);
   if (bars && person.lastOwner) return refuseLastOwner('user.adopt', person);
-  const created = link(pushed, person.userId, facts, means);
+  const created = link(pushed, person.userId, facts, means, waitsForActivation(person, directory));
   const { userId } = person;
   // Nobody proved the address before: what was set up under it may be a squatter's (T29, T31). The domain's directory proves it now.
   const proved: readonly Change[] = person.emailVerified
@@ -144,12 +154,7 @@ function adopt(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, mean
   return {
     outcome: { kind: 'created', directoryUserId: created.directoryUserId, userId, as: 'adopted' },
     changes: [created, ...proved, ...barred, ...hold(userId, held, means)],
-    events: [
-      done('user.adopted', 'user', userId, {
-        directoryUserId: created.directoryUserId,
-        addressWasProved: person.emailVerified,
-      }),
-    ],
+    events: [done('user.adopted', 'user', userId, { ...eventDetail(created), addressWasProved: person.emailVerified })],
   };
 }
 
@@ -162,7 +167,7 @@ function admit(
 ): Decision<CreateOutcome> {
   const { directory } = facts;
   const userId = means.newId<UserId>();
-  const created = link(pushed, userId, facts, means);
+  const created = link(pushed, userId, facts, means, false);
   const changes: Change[] = [];
   const events: AuditEvent[] = [];
   if (former !== null && pushed.email !== null) {
@@ -191,8 +196,18 @@ function admit(
   return { outcome: { kind: 'created', directoryUserId: created.directoryUserId, userId, as: 'new' }, changes, events };
 }
 
-function link(pushed: PushedUser, userId: UserId, facts: CreateFacts, means: Means) {
+function link(
+  pushed: PushedUser,
+  userId: UserId,
+  { directory: { connectionId } }: CreateFacts,
+  means: Means,
+  waits: boolean,
+): CreateDirectoryUser {
   const directoryUserId = means.newId<DirectoryUserId>();
-  const { connectionId } = facts.directory;
-  return { kind: 'create_directory_user', directoryUserId, connectionId, userId, resource: pushed } as const;
+  const withheld = waits && pushed.active;
+  return { kind: 'create_directory_user', directoryUserId, connectionId, userId, resource: pushed, withheld };
+}
+
+function eventDetail({ directoryUserId, withheld }: CreateDirectoryUser): Readonly<Record<string, unknown>> {
+  return { directoryUserId, ...(withheld ? { withheld } : {}) };
 }

@@ -34,8 +34,9 @@ export type UpdateOutcome = { readonly kind: 'updated'; readonly changed: boolea
 
 /**
  * A push of a user whom the directory has. `active` is this directory's own switch: it ends sessions where no directory has the
- * person active any more, and never touches a suspension or an administrator's Is Active. A person who is given a suspended one's
- * keys is suspended with them (I3). Nothing changed means nothing written (I6). Refuses `protected_user` and `last_owner`.
+ * person active any more, and never touches a suspension or an administrator's Is Active; switched on by a held directory, it waits
+ * for the activation. A person who is given a suspended one's keys is suspended with them (I3). Nothing changed means nothing written
+ * (I6). Refuses `protected_user` and `last_owner`.
  */
 export function decideUpdate(next: PushedUser, facts: UpdateFacts, means: Means): Decision<UpdateOutcome> {
   const { person, stored, directory } = facts;
@@ -53,16 +54,18 @@ export function decideUpdate(next: PushedUser, facts: UpdateFacts, means: Means)
       ? { changes: [], events: [] }
       : inherit(person.userId, other.suspensionId, knownBy(next, directory.connectionKey), directory, means);
   const followed = follow(next, person, directory, next.email !== stored.email, facts.addressFree);
+  const withheld = directory.held && next.active && !stored.active;
   const events = [
     done('user.updated', 'user', person.userId, { directoryUserId, changed }),
     ...followed.events,
     ...inherited.events,
   ];
-  if (switched !== null) events.push(done(switched, 'user', person.userId, { directoryUserId, barred: bars }));
+  const detail = { directoryUserId, barred: bars, ...(withheld ? { withheld } : {}) };
+  if (switched !== null) events.push(done(switched, 'user', person.userId, detail));
   return {
     outcome: { kind: 'updated', changed: true },
     changes: [
-      { kind: 'update_directory_user', directoryUserId, version: stored.version, resource: next },
+      { kind: 'update_directory_user', directoryUserId, version: stored.version, resource: next, withheld },
       ...followed.changes,
       ...hold(person.userId, keysToHold(next, facts), means),
       ...inherited.changes,

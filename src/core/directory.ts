@@ -202,6 +202,18 @@ export function barsByAdopting(
   return !directoriesBar(directoryUsers) && directoriesBar([...directoryUsers, { active: false, ended: false, held }]);
 }
 
+/**
+ * Whether it waits for the directory's activation that it has the person active: a held one brings back nobody whom directories keep
+ * out, nor whom it removed itself.
+ */
+export function waitsForActivation(
+  { directoryUsers }: Pick<PersonFacts, 'directoryUsers'>,
+  { connectionId, held }: Pick<DirectoryFacts, 'connectionId' | 'held'>,
+): boolean {
+  const removedHere = directoryUsers.some((one) => one.connectionId === connectionId && one.ended);
+  return held && (removedHere || directoriesBar(directoryUsers));
+}
+
 /** A directory never touches an administrator whom it did not make (T105, D12). */
 export function isProtected(person: PersonFacts): boolean {
   return person.administers && !person.madeHere;

@@ -148,7 +148,11 @@ export function accessUnder(subject: SubjectRecord, view: AccessView, around: Su
   const said = (entries: AccessFacts['directory']) =>
     entries
       .filter((entry) => !around.goneConnections.has(entry.connectionId))
-      .map((entry) => ({ ...entry, held: around.heldConnections.get(entry.connectionId) ?? entry.held ?? false }));
+      .map((entry) => {
+        const held = around.heldConnections.get(entry.connectionId);
+        // What waits for an activation waits no longer once it comes; nobody waits in a directory that is held from now on.
+        return held === undefined ? entry : { ...entry, held, withheld: false };
+      });
   const counts = (group: GroupRef) => {
     if (group.kind === 'local') return true;
     const connection = view.connections.find((one) => one.connectionId === group.connectionId);

@@ -1,5 +1,5 @@
 import type { Context, TenantTx } from '../context.ts';
-import { bar, effectiveAccess, effectiveRights } from '../core/access.ts';
+import { bar, effectiveAccess, effectiveRights, hasActive } from '../core/access.ts';
 import { denied } from '../core/change.ts';
 import {
   type Candidate,
@@ -140,7 +140,7 @@ async function loadFacts(
     return {
       userId,
       bar: bar(read.homeFacts),
-      directoryInactive: here.length > 0 && !here.some((entry) => entry.active && !entry.ended),
+      directoryInactive: here.length > 0 && !here.some(hasActive),
     };
   };
   const byEmail = ids.byEmail.flatMap(({ userId, linkedOnConnection, fromElsewhere }) => {

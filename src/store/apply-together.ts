@@ -16,10 +16,10 @@ const CREATE: Statement = {
   text: `
 with made as (
   insert into directory_users (tenant_id, directory_user_id, connection_id, user_id, external_id, user_name, user_name_key, email,
-    active, attributes)
-  select $1, a.id, a.connection_id, a.user_id, a.external_id, a.user_name, a.user_name_key, a.email, a.active, a.attributes
+    active, attributes, withheld)
+  select $1, a.id, a.connection_id, a.user_id, a.external_id, a.user_name, a.user_name_key, a.email, a.active, a.attributes, a.withheld
   from json_to_recordset($2) as a (id uuid, connection_id uuid, user_id uuid, external_id text, user_name text, user_name_key text,
-    email text, active boolean, attributes jsonb)
+    email text, active boolean, attributes jsonb, withheld boolean)
   returning connection_id
 ) ${countInSlot('users', '(select connection_id, count(*) as added from made group by connection_id)')}`,
 };
@@ -28,9 +28,10 @@ const UPDATE: Statement = {
   name: 'directory_users_update',
   text: `
 update directory_users d set external_id = a.external_id, user_name = a.user_name, user_name_key = a.user_name_key, email = a.email,
-  active = a.active, attributes = a.attributes, version = d.version + 1, last_modified_at = clock_timestamp()
+  active = a.active, attributes = a.attributes, withheld = a.active and (d.withheld or a.withheld), version = d.version + 1,
+  last_modified_at = clock_timestamp()
 from json_to_recordset($2) as a (id uuid, version bigint, external_id text, user_name text, user_name_key text, email text,
-  active boolean, attributes jsonb)
+  active boolean, attributes jsonb, withheld boolean)
 where d.tenant_id = $1 and d.directory_user_id = a.id and d.version = a.version and d.ended_at is null
 returning 1 as hit`,
 };
@@ -148,16 +149,18 @@ export async function applyTogether(ctx: Context, tx: TenantTx, decisions: reado
     END,
     of('end_directory_user').map(({ directoryUserId }) => directoryUserId),
   );
-  await run(CREATE, of('create_directory_user'), ({ directoryUserId, connectionId, userId, resource }) => ({
+  await run(CREATE, of('create_directory_user'), ({ directoryUserId, connectionId, userId, resource, withheld }) => ({
     id: directoryUserId,
     connection_id: connectionId,
     user_id: userId,
+    withheld,
     ...columnsOf(resource),
   }));
   const updates = of('update_directory_user');
-  const written = await run(UPDATE, updates, ({ directoryUserId, version, resource }) => ({
+  const written = await run(UPDATE, updates, ({ directoryUserId, version, resource, withheld }) => ({
     id: directoryUserId,
     version,
+    withheld,
     ...columnsOf(resource),
   }));
   if (written.length !== updates.length) throw new LostRace('a directory user changed while it was being updated');

@@ -43,6 +43,7 @@ export async function writeConfigSteps(
   await writeTenants(tx, of('take_over_tenant', 'change_tenant', 'change_setting'));
   await writeRoles(tx, of('add_role', 'change_role'));
   await writeConnections(tx, connections);
+  await endWaiting(tx, of('change_connection'));
   await writeDomains(tx, connections, of('add_allowed_domain'));
   await writeRules(tx, of('add_rule', 'change_rule'));
   await writeBindings(tx, bindings);
@@ -224,6 +225,19 @@ async function writeConnections(
     `insert into connections (tenant_id, connection_id, key, display_name, protocol, issuer, settings, scim, scim_held, directory, enabled, managed_by)
      select x."tenantId", x."connectionId", x.key, x."displayName", x.protocol, x.issuer, x.settings, x.scim, x."scimHeld", x.directory, x.enabled, 'config'
      from ${columns}`,
+  );
+}
+
+/**
+ * What a held directory switched on waited for its activation, and begins to count with it. Written too where one is put on hold: a
+ * push that was decided before an activation and written after it may have left somebody waiting, who is in by now.
+ */
+async function endWaiting(tx: TenantTx, steps: readonly Of<'change_connection'>[]): Promise<void> {
+  await each(
+    tx,
+    steps.filter((step) => step.from.scimHeld !== step.to.scimHeld),
+    `update directory_users d set withheld = false from jsonb_to_recordset($1) as x ("tenantId" uuid, "connectionId" uuid)
+     where d.tenant_id = x."tenantId" and d.connection_id = x."connectionId" and d.withheld`,
   );
 }
 

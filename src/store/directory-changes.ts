@@ -44,8 +44,8 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
       await run(
         `with made as (
            insert into directory_users (tenant_id, directory_user_id, connection_id, user_id, external_id, user_name, user_name_key, email,
-             active, attributes)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning connection_id, 1 as added
+             active, attributes, withheld)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning connection_id, 1 as added
          ) ${countInSlot('users', 'made')}`,
         [
           t,
@@ -58,6 +58,7 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
           resource.email,
           resource.active,
           resource.json,
+          change.withheld,
         ],
       );
       return;
@@ -66,7 +67,7 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
       const { resource } = change;
       const written = await run(
         `update directory_users set external_id = $4, user_name = $5, user_name_key = $6, email = $7, active = $8, attributes = $9,
-           version = version + 1, last_modified_at = clock_timestamp()
+           withheld = $8 and (withheld or $10), version = version + 1, last_modified_at = clock_timestamp()
          where tenant_id = $1 and directory_user_id = $2 and version = $3 and ended_at is null returning 1 as hit`,
         [
           t,
@@ -78,6 +79,7 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
           resource.email,
           resource.active,
           resource.json,
+          change.withheld,
         ],
       );
       if (written.length === 0) throw new LostRace('a directory user changed while it was being updated');

@@ -74,7 +74,7 @@ export const PERSON = `json_build_object(
   'madeHere', u.origin = 'scim' and l.connection_id = (select f.connection_id from directory_users f
     where f.tenant_id = u.tenant_id and f.user_id = u.user_id order by f.created_at, f.directory_user_id limit 1),
   'directoryUsers', coalesce((select json_agg(json_build_object('directoryUserId', f.directory_user_id, 'connectionId', f.connection_id,
-      'active', f.active, 'ended', f.ended_at is not null,
+      'active', f.active, 'ended', f.ended_at is not null, 'withheld', f.withheld,
       'held', (select h.scim_held from connections h where h.tenant_id = f.tenant_id and h.connection_id = f.connection_id)))
     from directory_users f where f.tenant_id = u.tenant_id and f.user_id = u.user_id and f.ended_by is distinct from 'admin'), '[]'::json))`;
 

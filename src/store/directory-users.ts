@@ -98,7 +98,7 @@ with subject as (
   select subject_id from subjects where tenant_id = $1 and subject_id = $4 and access_epoch = $5 for ${bars ? 'update' : 'share'}
 ), written as (
   update directory_users d set external_id = $6, user_name = $7, user_name_key = $8, email = $9, active = $10, attributes = $11,
-    version = d.version + 1, last_modified_at = clock_timestamp()
+    withheld = $10 and (d.withheld or $17), version = d.version + 1, last_modified_at = clock_timestamp()
   from subject where d.tenant_id = $1 and d.directory_user_id = $2 and d.version = $3 and d.ended_at is null
   returning d.version, d.created_at, d.last_modified_at
 ), person as (
@@ -168,6 +168,7 @@ export async function writeUserUpdate(
     actorConnection(ctx),
     ctx.caller.requestId,
     eventRows(ctx, events),
+    update.withheld,
   ]);
   return row;
 }

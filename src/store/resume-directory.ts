@@ -171,7 +171,7 @@ export async function deactivateRecorded(
       name: null,
       text: `
 with written as (
-  update directory_users d set active = false, attributes = jsonb_set(d.attributes, '{active}', 'false'), version = d.version + 1,
+  update directory_users d set active = false, withheld = false, attributes = jsonb_set(d.attributes, '{active}', 'false'), version = d.version + 1,
     last_modified_at = clock_timestamp()
   where d.tenant_id = $1 and d.connection_id = $2 and d.active and d.ended_at is null and ${NOT_KEPT}
     and d.directory_user_id = any (array(select a.object_id ${ACTS} and a.act = 'deactivate_user'))

@@ -32,7 +32,7 @@ select
   (select d.user_id from directory_users d
    where d.tenant_id = $1 and d.connection_id = $2 and d.ended_by is distinct from 'admin'
      and (d.external_id = any ($5) or ($6::text is not null and d.user_name_key = $6))
-     and (d.ended_at is not null or not d.active or ${MADE_HERE}
+     and (d.ended_at is not null or not d.active or d.withheld or ${MADE_HERE}
        or not exists (select 1 from connections h where h.tenant_id = $1 and h.connection_id = $2 and h.scim_held))
    order by d.ended_at is null desc, d.external_id = any ($5) desc nulls last, d.ended_at desc limit 1) as by_directory,
   coalesce((select json_agg(json_build_object('userId', u.user_id, 'linkedOnConnection',

@@ -89,7 +89,7 @@ export const assertedGroupsOf = (
   where a.tenant_id = ${tenant} and a.user_id = ${user}), '[]'::json)`;
 
 export const directoryOf = (tenant: string, user: string) => `coalesce((
-  select json_agg(json_build_object('connectionId', d.connection_id, 'active', d.active, 'ended', d.ended_at is not null,
+  select json_agg(json_build_object('connectionId', d.connection_id, 'active', d.active, 'ended', d.ended_at is not null, 'withheld', d.withheld,
     'held', (select c.scim_held from connections c where c.tenant_id = d.tenant_id and c.connection_id = d.connection_id)))
   from directory_users d
   where d.tenant_id = ${tenant} and d.user_id = ${user} and d.ended_by is distinct from 'admin'), '[]'::json)`;
@@ -99,7 +99,7 @@ export const letInByDirectories = (tenant: string, user: string, said = 'true') 
   select 1 from directory_users w
   join connections c on c.tenant_id = w.tenant_id and c.connection_id = w.connection_id
   where w.tenant_id = ${tenant} and w.user_id = ${user} and w.active and w.ended_at is null and ${said}
-    and (not c.scim_held or not exists (
+    and (not c.scim_held or not w.withheld and not exists (
       select 1 from directory_users o
       join connections x on x.tenant_id = o.tenant_id and x.connection_id = o.connection_id and not x.scim_held
       where o.tenant_id = w.tenant_id and o.user_id = w.user_id and o.ended_by is distinct from 'admin')))`;

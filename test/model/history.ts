@@ -40,6 +40,7 @@ export type Step =
       readonly to: number;
     }
   | { readonly act: 'reconnect'; readonly connection: ConnectionKey }
+  | { readonly act: 'setHeld'; readonly connection: ConnectionKey; readonly on: boolean }
   | { readonly act: 'setInitialAccess'; readonly access: InitialAccess }
   | {
       readonly act: 'suspend' | 'assignRole' | 'requestAccess' | 'map' | 'unmap' | 'suspendGuest' | 'assignGuest';
@@ -90,6 +91,7 @@ export const steps: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ act: of('reconnect'), connection }) },
+  { weight: 2, arbitrary: fc.record({ act: of('setHeld'), connection, on: fc.boolean() }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -161,6 +163,10 @@ async function perform(system: System, memory: Memory, step: Step, before: Pictu
   }
   if (step.act === 'reconnect') {
     await system.reconnect(step.connection);
+    return {};
+  }
+  if (step.act === 'setHeld') {
+    await system.setHeld(step.connection, step.on);
     return {};
   }
   if (step.act === 'push') {
@@ -292,9 +298,35 @@ async function check(system: System, memory: Memory, step: Step, before: Picture
     must(row.admin_active === memory.adminActive.get(id), 'I2', () => ({ step, id, admin: row.admin_active }));
   }
 
+  checkHeld(system, step, before, all);
   checkHumans(memory, step, all, outcome);
   checkLinks(memory, step, before, all);
   checkLiveness(system, step, before, all, outcome);
+}
+
+const PUSHES: ReadonlySet<Step['act']> = new Set(['push', 'pushFresh', 'pushActive', 'setMember', 'remove', 'rename']);
+
+/** What a held directory pushes gives nobody anything: no role, no tenant, no way back in (T117). */
+function checkHeld(system: System, step: Step, before: Picture, all: Picture): void {
+  if (!PUSHES.has(step.act) || !('connection' in step)) return;
+  const connectionId = system.connectionId(step.connection);
+  if (!isHeld(before, connectionId)) return;
+  const home = system.tenants.acme.tenantId;
+  for (const row of (all.users ?? []).filter((one) => one.tenant_id === home)) {
+    const id = String(row.user_id);
+    const isNew = !(before.users ?? []).some((one) => one.user_id === id);
+    const views = [
+      (picture: Picture) => expectedAtHome(picture, home, id),
+      (picture: Picture) => expectedAsGuest(picture, home, id, 'acme-labs'),
+    ];
+    for (const view of views) {
+      const after = view(all);
+      const had = isNew ? { state: 'no_access', roles: [], allowed: after.allowed } : view(before);
+      const gained = [...after.roles, ...after.allowed].filter((one) => ![...had.roles, ...had.allowed].includes(one));
+      const letIn = had.state === 'deactivated' && after.state !== 'deactivated';
+      must(gained.length === 0 && !letIn, 'T117 held', () => ({ step, id, had, after }));
+    }
+  }
 }
 
 /**
@@ -350,8 +382,13 @@ function checkLiveness(system: System, step: Step, before: Picture, all: Picture
     (before.identities ?? []).find(
       (row) => row.connection_id === connectionId && row.subject === subject && row.ended_at === null,
     ) ??
+    // Of a held directory it is no way into an account that it did not make.
     (before.directory_users ?? []).find(
-      (row) => row.connection_id === connectionId && row.external_id === subject && row.ended_at === null,
+      (row) =>
+        row.connection_id === connectionId &&
+        row.external_id === subject &&
+        row.ended_at === null &&
+        !isHeld(before, connectionId),
     );
   if (known === undefined) return;
   const home = system.tenants.acme.tenantId;
@@ -360,6 +397,10 @@ function checkLiveness(system: System, step: Step, before: Picture, all: Picture
     step,
     outcome: outcome.signIn,
   }));
+}
+
+function isHeld(all: Picture, connectionId: string): boolean {
+  return (all.connections ?? []).some((row) => row.connection_id === connectionId && row.scim_held === true);
 }
 
 function isSuspended(all: Picture, subjectId: string): boolean {

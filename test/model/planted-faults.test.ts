@@ -16,13 +16,21 @@ const rowsOf = (system: System, person: number) =>
     [emailOf(person)],
   );
 
+const suspendedOf = (system: System, person: number) =>
+  system.world.sql<{ userId: never; email: string | null }>(
+    `select user_id as "userId", email from users u where email = $1
+       and exists (select 1 from suspensions s where s.subject_id = u.user_id and s.lifted_at is null)`,
+    [emailOf(person)],
+  );
+
 const faults: Record<string, { readonly caughtBy: RegExp; readonly fault: Fault }> = {
   'T117 SCIM active:true clears the suspension': {
     caughtBy: /^I1/,
     fault: (system) => ({
       async pushActive(connection, person, active) {
         await system.pushActive(connection, person, active);
-        for (const row of active ? await rowsOf(system, person) : []) await system.assignRole(row, 'Analytics: Viewer');
+        for (const row of active ? await suspendedOf(system, person) : [])
+          await system.assignRole(row, 'Analytics: Viewer');
       },
     }),
   },
@@ -115,7 +123,7 @@ const faults: Record<string, { readonly caughtBy: RegExp; readonly fault: Fault 
         await system.world.sql(`delete from held_keys`);
         const known = await rowsOf(system, person);
         const outcome = await system.push(connection, person, externalId);
-        for (const row of await rowsOf(system, person)) {
+        for (const row of await suspendedOf(system, person)) {
           if (!known.some((before) => before.userId === row.userId)) await system.assignRole(row, 'Analytics: Viewer');
         }
         return outcome;
@@ -200,5 +208,39 @@ describe('what is too rare for chance is found by a history of its own', () => {
     });
     expect(await played(renamed, forgets)).toMatch(/I1 I3 human/);
     expect(await played(renamed, () => ({}))).toBe('holds');
+  });
+
+  test.each<[string, readonly Step[]]>([
+    ['switched on', [{ act: 'pushActive', connection: 'okta', person: 0, on: true }]],
+    [
+      'removed and pushed again',
+      [
+        { act: 'remove', connection: 'okta', person: 0 },
+        { act: 'push', connection: 'okta', person: 0 },
+      ],
+    ],
+  ])('T117 a held directory lets back in who was out and is %s', async (_, back) => {
+    const history: readonly Step[] = [
+      { act: 'push', connection: 'okta', person: 0 },
+      { act: 'assignRole', person: 0 },
+      { act: 'pushActive', connection: 'okta', person: 0, on: false },
+      { act: 'setHeld', connection: 'okta', on: true },
+      ...back,
+      { act: 'setHeld', connection: 'okta', on: false },
+    ];
+    const counts = (system: System) => system.world.sql('update directory_users set withheld = false');
+    const letsIn: Fault = (system) => ({
+      async pushActive(connection, person, active) {
+        await system.pushActive(connection, person, active);
+        await counts(system);
+      },
+      async push(connection, person, externalId) {
+        const outcome = await system.push(connection, person, externalId);
+        await counts(system);
+        return outcome;
+      },
+    });
+    expect(await played(history, letsIn)).toMatch(/^Error: T117 held/);
+    expect(await played(history, () => ({}))).toBe('holds');
   });
 });

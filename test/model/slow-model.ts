@@ -43,16 +43,25 @@ function stateOf(all: Picture, tenantId: unknown, userId: unknown): 'deactivated
   const user = rows(all, 'users').find((row) => row.tenant_id === tenantId && row.user_id === userId);
   if (user === undefined) throw new Error('no such user');
   if (user.admin_active === false) return 'deactivated';
-  let known = false;
+  const words = rows(all, 'directory_users').filter((row) => row.user_id === userId && row.ended_by !== 'admin');
+  // Held ones are heard only where no other speaks.
+  const speaking = words.filter((row) => !isHeld(all, row.connection_id));
+  const heard = speaking.length > 0 ? speaking : words;
   let active = false;
-  for (const row of rows(all, 'directory_users')) {
-    if (row.user_id !== userId || row.ended_by === 'admin') continue;
-    known = true;
-    if (row.active === true && row.ended_at === null) active = true;
-  }
-  if (known && !active) return 'deactivated';
+  for (const row of heard) if (isIn(all, row)) active = true;
+  if (words.length > 0 && !active) return 'deactivated';
   if (user.approval !== 'approved') return 'pending';
   return isSuspended(all, tenantId, userId) ? 'suspended' : null;
+}
+
+function isHeld(all: Picture, connectionId: unknown): boolean {
+  return rows(all, 'connections').find((row) => row.connection_id === connectionId)?.scim_held === true;
+}
+
+/** Whether a directory user is active as far as that counts: not where a held directory switched it on. */
+function isIn(all: Picture, row: Row): boolean {
+  if (row.active !== true || row.ended_at !== null) return false;
+  return !(row.withheld === true && isHeld(all, row.connection_id));
 }
 
 function isSuspended(all: Picture, tenantId: unknown, subjectId: unknown): boolean {
@@ -179,6 +188,6 @@ export function mayComeIn(all: Picture, tenantId: string, userId: string, connec
   const here = rows(all, 'directory_users').filter(
     (row) => row.user_id === userId && row.connection_id === connectionId && row.ended_by !== 'admin',
   );
-  const inactiveHere = here.length > 0 && !here.some((row) => row.active === true && row.ended_at === null);
+  const inactiveHere = here.length > 0 && !here.some((row) => isIn(all, row));
   return stateOf(all, tenantId, userId) !== 'deactivated' && !inactiveHere;
 }

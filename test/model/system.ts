@@ -56,6 +56,8 @@ export type System = {
   remove(connection: ConnectionKey, person: number): Promise<void>;
   /** The connection goes and comes back, as when the files lose it: under another id, with its rule, its group and a fresh token. */
   reconnect(connection: ConnectionKey): Promise<void>;
+  /** As `directory hold` and `directory activate` write it. */
+  setHeld(connection: ConnectionKey, held: boolean): Promise<void>;
   connectionId(connection: ConnectionKey): ConnectionId;
   setMember(connection: ConnectionKey, person: number, member: boolean): Promise<void>;
   signIn(
@@ -193,6 +195,20 @@ export async function realSystem(world: TestWorld): Promise<System> {
       );
       connectionIds[key] = fresh;
       await connect(key);
+    },
+    async setHeld(key, held) {
+      const { tenantId } = tenants.acme;
+      const { connectionId } = directoryOf(key);
+      const [row] = await world.sql<{ held: boolean }>(
+        'select scim_held as held from connections where connection_id = $1',
+        [connectionId],
+      );
+      if (row?.held === held) return;
+      const [from, to] = [!held, held].map((scimHeld) => ({ ...settingsOf(key), scimHeld }));
+      if (from === undefined || to === undefined) return;
+      await ctx.transaction(tenantId, (tx) =>
+        writeConfigSteps(tx, [{ tenantId, kind: 'change_connection', connectionId, from, to }], [], operator),
+      );
     },
     connectionId: (key) => connectionIds[key],
     async remove(key, who) {

@@ -668,3 +668,27 @@ describe('what the console or the API manages is left alone', () => {
     expect(await configDrift(world.context(), await folder.read())).toEqual({ changes: 0, faults: [] });
   });
 });
+
+test('T117 files that activate a directory let in who waited for it, as their plan says; files that hold it again put nobody out', async () => {
+  const [live, held] = [acme(), acme('    scimHeld: true')];
+  folder.write({ acme: held });
+  await bringIntoForce(world, folder);
+  const viewers = await pushGroup(world, 'acme', 'okta', 'Viewers');
+  const one = await person('acme', await pushUser(world, 'acme', 'okta', 'one@acme.example', [viewers]));
+  await world.sql(
+    `insert into rule_bindings (tenant_id, rule_id, group_id, state) select tenant_id, rule_id, $1, 'bound' from mapping_rules`,
+    [viewers],
+  );
+  await world.sql(`update directory_users set withheld = true`);
+  expect((await access(one))?.state).toBe('deactivated');
+  folder.write({ acme: live });
+  expect((await planned(world, folder)).differences).toMatchObject([
+    { subject: { id: one.userId }, before: 'deactivated', after: 'active', gains: [{ role: 'Analytics: Viewer' }] },
+  ]);
+  expect(await bringIntoForce(world, folder)).toMatchObject({ kind: 'applied' });
+  expect(await world.sql('select 1 from directory_users where withheld')).toEqual([]);
+  expect(await rolesOf(one)).toEqual(['Analytics: Viewer']);
+  folder.write({ acme: held });
+  await bringIntoForce(world, folder);
+  expect((await access(one))?.state).toBe('no_access');
+});

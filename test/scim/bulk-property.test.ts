@@ -100,17 +100,25 @@ function written(
   }
 }
 
-/** People of the run whom every operation may meet: one of the directory, one who left it, one who is suspended, one made by hand. */
-async function settle({ okta, world, tenants }: ScimStage, run: string): Promise<readonly string[]> {
+/**
+ * People of the run whom every operation may meet: two of the directory, one of them inactive, one who left it, one who is suspended,
+ * one made by hand; and whether the directory is held from then on.
+ */
+async function settle({ okta, world, tenants }: ScimStage, run: string, held: boolean): Promise<readonly string[]> {
+  const hold = (on: boolean) =>
+    world.sql('update connections set scim_held = $2 where connection_id = $1', [tenants.okta, on]);
+  await hold(false);
   const user = async (name: string) =>
     (await okta.post('/Users', userBody(`${run}-${name}`, { externalId: `${run}-${name}` }))).body.id as string;
-  const ids = [await user('here'), await user('gone'), await user('held')];
+  const ids = [await user('here'), await user('gone'), await user('held'), await user('off')];
   const person = await personOf(world, ids[2] as string);
   const subject = { subjectId: person.userId, kind: 'user', person } as const;
   await suspend(world.context(operator), tenants.acme, subject, null);
   await okta.delete(`/Users/${ids[1]}`);
+  await okta.patch(`/Users/${ids[3]}`, { op: 'replace', path: 'active', value: false });
   if (run.length % 2 === 0) await okta.delete(`/Users/${ids[2]}`);
   await addUser(world, tenants.acme, `${run}-made@acme.example`);
+  await hold(held);
   return ids;
 }
 
@@ -167,7 +175,7 @@ async function together({ okta }: ScimStage, operations: readonly Body[], most: 
 async function left({ world, tenants }: ScimStage, run: string, names: ReadonlyMap<string, string>): Promise<string> {
   const like = [`%${run}-%`];
   const users = await world.sql(
-    `select d.directory_user_id, d.external_id, d.user_name, d.email, d.active, d.version, d.ended_by, d.attributes, u.email as person_email,
+    `select d.directory_user_id, d.external_id, d.user_name, d.email, d.active, d.withheld, d.version, d.ended_by, d.attributes, u.email as person_email,
        u.email_verified_at is not null as verified, u.origin, s.access_epoch,
        (select count(*)::int from suspensions p where p.subject_id = d.user_id and p.lifted_at is null) as suspended,
        (select count(*)::int from held_keys k where k.subject_id = d.user_id) as held,
@@ -223,10 +231,11 @@ test('I5 RFC 7644 §3.7 a bulk of any operations ends as they do one by one', as
     fc.asyncProperty(
       fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' }),
       most,
-      async (planned, errors) => {
+      fc.boolean(),
+      async (planned, errors, held) => {
         const run = `r${++runs}`;
         const outcome = async (side: ScimStage, send: typeof alone) => {
-          const there = await settle(side, run);
+          const there = await settle(side, run, held);
           const operations = planned.map((one, index) => written(run, one, index, planned.slice(0, index), there));
           const answers = await send(side, operations, errors);
           const names = namesOf(there, operations, answers);
