@@ -2,7 +2,7 @@
 // their number.
 
 import type { Context, TenantTx } from '../context.ts';
-import { isMapped, losesMapping, refusePaused } from '../core/blast-guard.ts';
+import { isMapped, losesMapping } from '../core/blast-guard.ts';
 import type { Directory } from '../core/directory.ts';
 import {
   changedParts,
@@ -15,7 +15,7 @@ import {
 import type { Refusal } from '../core/errors.ts';
 import { type DirectoryGroupId, type DirectoryUserId, isUuid } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
-import type { Leaving } from '../store/blast-guard.ts';
+import type { Leaving, Restored } from '../store/blast-guard.ts';
 import {
   type DirectoryGroupRow,
   type LoadedGroup,
@@ -61,14 +61,22 @@ export async function updateDirectoryGroup(
   const additions = plainAdditions(edit, ifMatch);
   if (additions !== null) {
     const added = await addTogether(ctx, directory, groupId, additions);
-    if (added.kind !== 'lost_race') return added;
+    if (added.kind !== 'lost_race' && added.kind !== 'paused') return added;
   }
   return ctx.inTurn(directory.tenantId, id, async () => {
     const once = await updateOnce(ctx, directory, groupId, edit, ifMatch).catch(raced);
+    if (once.kind !== 'lost_race' && once.kind !== 'paused') return once;
     // Somebody else is at this group, its names change, or the guard has a say: under its lock.
-    return once.kind === 'lost_race' ? untilWon(() => updateTogether(ctx, directory, groupId, edit, ifMatch)) : once;
+    const seemsPaused = once.kind === 'paused';
+    return untilWon(() => updateTogether(ctx, directory, groupId, edit, ifMatch, seemsPaused));
   });
 }
+
+/** Nothing was done: what the push would take or give back is to be noted with its refusal. */
+const paused = { kind: 'paused' } as const;
+
+/** What a statement that holds no lock came to. */
+type Tried = UpdateGroupResult | typeof lostRace | typeof paused;
 
 /** So many that to wait for them holds nobody up. */
 const FEW = 100;
@@ -89,7 +97,7 @@ async function addTogether(
   directory: Directory,
   groupId: DirectoryGroupId,
   ids: readonly DirectoryUserId[],
-): Promise<UpdateGroupResult | typeof lostRace> {
+): Promise<Tried> {
   const write = (additions: readonly Addition[]) =>
     writeAdditions(ctx.hot(directory.tenantId), directory, groupId, additions);
   const alike = `additions ${directory.credentialId}`;
@@ -103,7 +111,7 @@ async function updateOnce(
   groupId: DirectoryGroupId,
   edit: GroupEdit,
   ifMatch: IfMatch,
-): Promise<UpdateGroupResult | typeof lostRace> {
+): Promise<Tried> {
   const { names, members } = edit;
   const tx = ctx.hot(directory.tenantId);
   const adds = (ifMatch === null || ifMatch === '*') && onlyAdds(members);
@@ -114,7 +122,8 @@ async function updateOnce(
   if (loaded === undefined) return unauthenticated;
   if (loaded.group === null) return unknownGroup();
   if (!meets(ifMatch, loaded.group.version)) return versionMismatch();
-  if (loaded.paused || namesAs(loaded.group, edit) !== null) return lostRace;
+  if (loaded.paused) return paused;
+  if (namesAs(loaded.group, edit) !== null) return lostRace;
   if (!adds && directory.settings.guard !== null && (await mapsNow(tx, directory, loaded, loaded.group)))
     return lostRace;
   if (!editsMembers(members)) return { kind: 'done', changed: false, version: loaded.group.version };
@@ -128,11 +137,11 @@ async function editMembers(
   groupId: DirectoryGroupId,
   version: number | null,
   members: MemberEdit,
-): Promise<UpdateGroupResult | typeof lostRace> {
+): Promise<Tried> {
   return resultOf(await writeMembers(ctx, tx, directory, groupId, version, members));
 }
 
-function resultOf(written: MembersWritten): UpdateGroupResult | typeof lostRace {
+function resultOf(written: MembersWritten): Tried {
   switch (written.kind) {
     case 'unauthenticated':
       return unauthenticated;
@@ -141,7 +150,7 @@ function resultOf(written: MembersWritten): UpdateGroupResult | typeof lostRace 
     case 'unknown_member':
       return unknownMember();
     case 'paused':
-      return refusePaused();
+      return paused;
     case 'lost_race':
       return lostRace;
     case 'unchanged':
@@ -170,10 +179,11 @@ function updateTogether(
   groupId: DirectoryGroupId,
   edit: GroupEdit,
   ifMatch: IfMatch,
+  seemsPaused: boolean,
 ): Promise<UpdateGroupResult> {
   const { names, members } = edit;
   return ctx.transaction(directory.tenantId, async (tx): Promise<UpdateGroupResult> => {
-    const guard = await enterGuard(tx, directory, false);
+    const guard = await enterGuard(tx, directory, seemsPaused);
     if (Object.keys(names).length > 0) await lockConfig(tx);
     await lockGroup(tx, groupId);
     const loaded = await readGroupFacts(tx, directory, groupId, asked(names));
@@ -182,7 +192,8 @@ function updateTogether(
     if (!meets(ifMatch, loaded.group.version)) return versionMismatch();
     const next = namesAs(loaded.group, edit);
     const harm = await harmOf(tx, directory, loaded, loaded.group, next, members);
-    if (guard.paused || loaded.paused) return refuseWhilePaused(tx, directory, harm?.asked ?? null);
+    if (guard.paused || loaded.paused)
+      return refuseWhilePaused(tx, directory, harm?.asked ?? null, restoredBy(groupId, members));
     const decision =
       next === null ? null : decideUpdateGroup(next, storedOf(loaded.group), await factsOf(tx, directory, loaded));
     if (decision?.outcome.kind === 'refused') return decision.outcome;
@@ -222,4 +233,9 @@ async function harmOf(
 function leavingBy(members: MemberEdit): Leaving | null {
   if (members.kind === 'replace') return { kind: 'others', ids: members.to };
   return members.remove.length === 0 ? null : { kind: 'these', ids: members.remove };
+}
+
+function restoredBy(groupId: DirectoryGroupId, members: MemberEdit): Restored | null {
+  const ids = members.kind === 'replace' ? members.to : members.add;
+  return ids.length === 0 ? null : { kind: 'members', groupId, ids };
 }

@@ -13,8 +13,10 @@ import {
   countTouched,
   type Harmed,
   lockGuard,
+  type Restored,
   recordAsked,
   rememberTouched,
+  withdrawAsked,
 } from '../store/blast-guard.ts';
 import { administratorsToTell } from './tell-administrators.ts';
 
@@ -34,9 +36,18 @@ export async function enterGuard(
   return lockGuard(tx, directory.connectionId);
 }
 
-/** The answer to a write of a paused directory. What it asked for is recorded; `asked` null: nothing that takes or gives. */
-export async function refuseWhilePaused(tx: TenantTx, directory: Directory, asked: Asked | null): Promise<Refusal> {
-  if (asked !== null) await recordAsked(tx, directory.connectionId, asked);
+/**
+ * The answer to a write of a paused directory. What it would take is recorded, and of what was recorded it withdraws whom it would
+ * give it back to; null: nothing of the kind.
+ */
+export async function refuseWhilePaused(
+  tx: TenantTx,
+  { connectionId }: Directory,
+  asked: Asked | null,
+  restored: Restored | null = null,
+): Promise<Refusal> {
+  if (restored !== null) await withdrawAsked(tx, connectionId, restored);
+  if (asked !== null) await recordAsked(tx, connectionId, asked);
   return refusePaused();
 }
 

@@ -11,6 +11,7 @@ import { changesKeys, decideEnd, decideUpdate, keysBrought, type UpdateFacts } f
 import { type Refusal, refused } from '../core/errors.ts';
 import { type DirectoryUserId, isUuid, type KeyHash, type SubjectId } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
+import type { Restored } from '../store/blast-guard.ts';
 import { LostRace } from '../store/database.ts';
 import { readCreateFacts } from '../store/directory-newcomers.ts';
 import { type DirectoryUserRow, isAddressFree, readWritten, type WrittenRow } from '../store/directory-person.ts';
@@ -233,7 +234,8 @@ function updateTogether(
     const decision = decideUpdate(next, { ...loaded, person, stored, addressFree, suspended }, ctx);
     if (decision.outcome.kind === 'updated') {
       const harm = harmOf(stored, next, person, decision.changes);
-      if (guard.paused || loaded.paused) return refuseWhilePaused(tx, directory, harm?.asked ?? null);
+      if (guard.paused || loaded.paused)
+        return refuseWhilePaused(tx, directory, harm?.asked ?? null, restoredBy(edit, loaded, stored));
       const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
       if (stopped !== null) return stopped;
     }
@@ -255,6 +257,16 @@ function harmOf(
   const { directoryUserId } = stored;
   if (stored.active && !next.active) return { harmed, asked: { kind: 'deactivate_user', directoryUserId } };
   return changes.some((change) => change.kind === 'suspend') ? { harmed, asked: null } : null;
+}
+
+/** Whether the push says that the user is active, and not only leaves them so: it would make an inactive one active. */
+function restoredBy(
+  edit: (current: CurrentUser) => PushedUser,
+  { row }: LoadedUser,
+  { directoryUserId, attributes }: StoredUser,
+): Restored | null {
+  const { active } = edit({ row, attributes: { ...attributes, active: false } });
+  return active ? { kind: 'user', directoryUserId } : null;
 }
 
 function updated({ row }: LoadedUser, next: PushedUser, written: WrittenRow): ProvisionOutcome {

@@ -146,6 +146,27 @@ export async function recordAsked(tx: TenantTx, connectionId: ConnectionId, aske
   }
 }
 
+/** Who is to stay after all, by a push that was refused as well: a user is active, or users are members of a group. */
+export type Restored =
+  | { readonly kind: 'user'; readonly directoryUserId: DirectoryUserId }
+  | { readonly kind: 'members'; readonly groupId: DirectoryGroupId; readonly ids: readonly DirectoryUserId[] };
+
+/** Withdraws what was recorded against them: the last word of the identity provider counts. */
+export async function withdrawAsked(tx: TenantTx, connectionId: ConnectionId, restored: Restored): Promise<void> {
+  const of = [tx.tenantId, connectionId];
+  const { text, values }: Part =
+    restored.kind === 'user'
+      ? { text: `act in ('deactivate_user', 'remove_user') and object_id = $3`, values: [restored.directoryUserId] }
+      : {
+          text: `(act = 'leave_group' and member_id in (select unnest($4::uuid[])) or act = 'remove_group') and object_id = $3`,
+          values: [restored.groupId, idList(restored.ids)],
+        };
+  await tx.run(
+    { name: null, text: `delete from directory_guard_acts where tenant_id = $1 and connection_id = $2 and ${text}` },
+    [...of, ...values],
+  );
+}
+
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 async function record(tx: TenantTx, connectionId: ConnectionId, act: string, acts: Part): Promise<void> {
