@@ -6,7 +6,7 @@ import { refusePaused } from '../core/blast-guard.ts';
 import type { Directory } from '../core/directory.ts';
 import { decideCreate } from '../core/directory-create.ts';
 import type { Refusal } from '../core/errors.ts';
-import type { DirectoryUserId, SubjectId } from '../core/ids.ts';
+import type { DirectoryUserId, SubjectId, UserId } from '../core/ids.ts';
 import { applyTogether } from '../store/apply-together.ts';
 import { LostRace } from '../store/database.ts';
 import { type Newcomer, readCreateFactsOfAll } from '../store/directory-batch.ts';
@@ -14,6 +14,7 @@ import type { ReadCreateFacts } from '../store/directory-newcomers.ts';
 import { lockSubjects, readSuspendedByKeys } from '../store/directory-user-sets.ts';
 import { type Unauthenticated, unauthenticated } from './precondition.ts';
 import { touched } from './provision-user.ts';
+import { peopleOf, silencedBy } from './silenced-groups.ts';
 
 export type MetOutcome =
   | { readonly kind: 'done'; readonly id: DirectoryUserId; readonly version: number }
@@ -30,19 +31,25 @@ export type Meeting = { readonly met: readonly Newcomer[]; readonly people: Read
  */
 export async function meetingOf(tx: TenantTx, directory: Directory, met: readonly Newcomer[]): Promise<Meeting> {
   const people = new Set<SubjectId>();
-  const facts = met.length === 0 ? undefined : await readCreateFactsOfAll(tx, directory, met);
-  for (const [index, one] of (facts ?? []).entries()) {
+  const facts = (met.length === 0 ? undefined : await readCreateFactsOfAll(tx, directory, met)) ?? [];
+  const silenced = await silencedBy(tx, directory, facts);
+  for (const [index, one] of facts.entries()) {
     const ids = touched(one);
-    if (isAlone(directory, met[index] as Newcomer, one) || ids.some((id) => people.has(id)))
+    if (isAlone(directory, met[index] as Newcomer, one, silenced) || ids.some((id) => people.has(id)))
       return { met: met.slice(0, index), people };
     for (const id of ids) people.add(id);
   }
   return { met, people };
 }
 
-function isAlone({ settings }: Directory, { pushed }: Newcomer, facts: ReadCreateFacts): boolean {
-  const { byExternalId, byEmail, suspended } = facts;
-  if (byExternalId?.administers || byEmail?.administers) return true;
+function isAlone(
+  { settings }: Directory,
+  { pushed }: Newcomer,
+  facts: ReadCreateFacts,
+  silenced: ReadonlySet<UserId>,
+): boolean {
+  const { byExternalId, suspended } = facts;
+  if (peopleOf(facts).some(({ administers, userId }) => administers || silenced.has(userId))) return true;
   if (settings.guard !== null && !pushed.active) return true;
   return byExternalId !== null && suspended.some(({ subjectId }) => subjectId !== byExternalId.userId);
 }
@@ -61,13 +68,14 @@ export function createMet(
     await lockSubjects(tx, [...locked]);
     const facts = await readCreateFactsOfAll(tx, directory, met);
     if (facts === undefined) return met.map(() => unauthenticated);
+    const silenced = await silencedBy(tx, directory, facts);
     const outcomes: MetOutcome[] = [];
     const decisions: ReturnType<typeof decideCreate>[] = [];
     const people = new Set<string>();
     for (const [index, one] of facts.entries()) {
       const newcomer = met[index] as Newcomer;
       const ids = touched(one);
-      if (isAlone(directory, newcomer, one) || ids.some((id) => !locked.has(id) || people.has(id))) break;
+      if (isAlone(directory, newcomer, one, silenced) || ids.some((id) => !locked.has(id) || people.has(id))) break;
       for (const id of ids) people.add(id);
       const decision = one.paused ? null : decideCreate(newcomer.pushed, one, ctx);
       if (decision !== null) decisions.push(decision);

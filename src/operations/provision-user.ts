@@ -9,7 +9,7 @@ import { barsByAdopting, type Directory, type PersonFacts, type StoredUser } fro
 import { type CreateFacts, type CreateOutcome, decideCreate } from '../core/directory-create.ts';
 import { changesKeys, decideEnd, decideUpdate, keysBrought, type UpdateFacts } from '../core/directory-update.ts';
 import { type Refusal, refused } from '../core/errors.ts';
-import { type DirectoryUserId, isUuid, type KeyHash, type SubjectId } from '../core/ids.ts';
+import { type DirectoryUserId, isUuid, type KeyHash, type SubjectId, type UserId } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
 import type { Restored } from '../store/blast-guard.ts';
 import { LostRace } from '../store/database.ts';
@@ -23,6 +23,7 @@ import { enterGuard, guarded, type Harm, refuseWhilePaused } from './guard-direc
 import { lostRace, untilWon } from './lost-race.ts';
 import { type Arrival, type Arrived, know, makeArrival, makeArrivals } from './newcomers.ts';
 import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
+import { silencedBy } from './silenced-groups.ts';
 
 export type ProvisionOutcome =
   | { readonly kind: 'done'; readonly user: DirectoryUserRow; readonly changed: boolean }
@@ -71,7 +72,8 @@ function createTogether(
   return ctx.transaction(directory.tenantId, async (tx): Promise<ProvisionOutcome> => {
     const seen = await readCreateFacts(tx, directory, pushed, hashes);
     if (seen === undefined) return unauthenticated;
-    if (!pushed.active || seen.suspended.length > 0) await enterGuard(tx, directory, seen.paused);
+    const mayTake = !pushed.active || seen.suspended.length > 0 || (await silencedBy(tx, directory, [seen])).size > 0;
+    if (mayTake) await enterGuard(tx, directory, seen.paused);
     const locked = touched(seen);
     for (const subjectId of locked) await lockSubject(tx, subjectId);
     const facts = await readCreateFacts(tx, directory, pushed, hashes);
@@ -81,7 +83,8 @@ function createTogether(
       throw new LostRace('somebody else came to have the keys of a pushed user');
     }
     const decision = decideCreate(pushed, await withOwners(tx, facts), ctx);
-    const harm = harmOfMeeting(pushed, facts, decision);
+    const harm = harmOfMeeting(pushed, facts, decision, await silencedBy(tx, directory, [facts]));
+    if (harm !== null && !mayTake) throw new LostRace('somebody came to have groups by a sign-in meanwhile');
     const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
     if (stopped !== null) return stopped;
     await apply(ctx, tx, decision);
@@ -92,22 +95,25 @@ function createTogether(
 }
 
 /**
- * Somebody is adopted as inactive, or comes back under a suspended person's names while another directory has them active. Nothing of it
- * is recorded: there is no directory user yet, and the identity provider sends a refused creation again.
+ * Somebody is adopted as inactive, or comes back under a suspended person's names while another directory has them active, or their
+ * groups of sign-ins count no more. Nothing of it is recorded: there is no directory user yet, and the identity provider sends a refused
+ * creation again.
  */
 function harmOfMeeting(
   pushed: PushedUser,
   { byEmail, byExternalId, directory }: CreateFacts,
   { outcome, changes }: Decision<CreateOutcome>,
+  silenced: ReadonlySet<UserId>,
 ): Harm | null {
   if (outcome.kind === 'refused') return null;
   const takes =
-    outcome.as === 'adopted'
+    silenced.has(outcome.userId) ||
+    (outcome.as === 'adopted'
       ? !pushed.active && byEmail !== null && barsByAdopting(byEmail, directory)
       : outcome.as === 'returned' &&
         byExternalId !== null &&
         !directoriesBar(byExternalId.directoryUsers) &&
-        changes.some((change) => change.kind === 'suspend');
+        changes.some((change) => change.kind === 'suspend'));
   return takes ? { harmed: { kind: 'user', userId: outcome.userId }, asked: null } : null;
 }
 
