@@ -18,7 +18,7 @@ import {
   rememberTouched,
   withdrawAsked,
 } from '../store/blast-guard.ts';
-import { administratorsToTell } from './tell-administrators.ts';
+import { whomToTell } from './tell-administrators.ts';
 
 /** What a request would take from people, and how that is kept where it is refused. Null in `asked`: nothing that could be done later. */
 export type Harm = { readonly harmed: Harmed; readonly asked: Asked | null };
@@ -69,7 +69,7 @@ export async function guarded(ctx: Context, tx: TenantTx, directory: Directory, 
     return null;
   }
   const { connectionKey, tenant } = directory;
-  const administrators = await administratorsToTell(tx);
+  const administrators = await whomToTell(tx);
   const decision = decidePause({ tenant, connectionId, connectionKey, guard, line, people, administrators });
   await apply(ctx, tx, decision);
   if (harm.asked !== null) await recordAsked(tx, connectionId, harm.asked);
@@ -78,7 +78,7 @@ export async function guarded(ctx: Context, tx: TenantTx, directory: Directory, 
     { requestId: ctx.caller.requestId, tenant, connection: connectionKey, people, line, told: administrators.length },
     administrators.length > 0
       ? 'A directory is paused by its guard: see `drawbridge directory plan`.'
-      : 'A directory is paused by its guard, and no administrator has an address to be told at: see `drawbridge directory plan`.',
+      : 'A directory is paused by its guard, and there is no address to tell anybody at: see `drawbridge directory plan`.',
   );
   return decision.outcome;
 }

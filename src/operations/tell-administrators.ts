@@ -3,18 +3,28 @@
 import type { TenantTx } from '../context.ts';
 import { type EffectiveAccess, effectiveRights } from '../core/access.ts';
 import { accessUnder, asItIs, type SubjectRecord } from '../core/plan-access.ts';
-import type { Email } from '../core/profile.ts';
+import { type Email, parseEmail } from '../core/profile.ts';
 import { ownersGroup } from '../core/tenant.ts';
 import { findAdministratorCandidates, type OptionalNotice } from '../store/administrators.ts';
 import { type ConfigInForce, configInForce } from '../store/config-in-force.ts';
 import { readPlanSubjects } from '../store/plan-subjects.ts';
 import { readConfigVersion } from '../store/sign-in-facts.ts';
+import { readContacts } from '../store/tenants.ts';
 
 /**
  * Addresses of those who run the tenant now: holders of `CreateUser`, and owners. For what nobody may opt out of. Never somebody who
- * is barred.
+ * is barred. Where there is nobody, the administrators' contact of the tenant, or of the nearest one above it that has an address as
+ * its contact. None: nobody is known.
  */
-export async function administratorsToTell(tx: TenantTx): Promise<readonly Email[]> {
+export async function whomToTell(tx: TenantTx): Promise<readonly Email[]> {
+  const administrators = await administratorsToTell(tx);
+  if (administrators.length > 0) return administrators;
+  // A contact may be a web page as well.
+  const contacts = (await readContacts(tx)).map(parseEmail).filter((email) => email !== null);
+  return contacts.slice(0, 1);
+}
+
+async function administratorsToTell(tx: TenantTx): Promise<readonly Email[]> {
   const version = await readConfigVersion(tx);
   if (version === undefined) return [];
   const config = await configInForce(tx, version);

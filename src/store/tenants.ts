@@ -34,3 +34,18 @@ export async function isStrictAncestor(tx: TenantTx, ancestor: TenantId): Promis
   );
   return rows.length === 1;
 }
+
+/** What the tenant that `tx` holds, and those above it, name as contact of their administrators: the nearest first. */
+export async function readContacts(tx: TenantTx): Promise<readonly string[]> {
+  const rows = await tx.run<{ contact: string }>(
+    {
+      name: null,
+      text: `
+with up as (select $1::uuid as tenant_id, 0 as depth union all select ancestor_id, depth from tenant_ancestors where tenant_id = $1)
+select t.settings ->> 'adminContact' as contact from up join tenants t using (tenant_id)
+where t.settings ->> 'adminContact' is not null and t.ended_at is null order by up.depth`,
+    },
+    [tx.tenantId],
+  );
+  return rows.map((row) => row.contact);
+}
