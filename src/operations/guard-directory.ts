@@ -78,7 +78,7 @@ export async function guarded(ctx: Context, tx: TenantTx, directory: Directory, 
     { requestId: ctx.caller.requestId, tenant, connection: connectionKey, people, line, told: administrators.length },
     administrators.length > 0
       ? 'A directory is paused by its guard: see `drawbridge directory plan`.'
-      : 'A directory is paused by its guard, and there is no address to tell anybody at: see `drawbridge directory plan`.',
+      : 'A directory is paused by its guard, and no administrator or contact has an address to be told at: see `drawbridge directory plan`.',
   );
   return decision.outcome;
 }

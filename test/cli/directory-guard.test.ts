@@ -178,7 +178,7 @@ test('a paused directory is planned, resumed by that plan, and discarded', async
   for (const name of ['bob', 'cid', 'dan']) await pushUser(world, 'acme', 'okta', `${name}@acme.example`, []);
   expect((await deactivate('bob')).kind).toBe('done');
   expect(await deactivate('cid')).toMatchObject({ kind: 'refused', code: 'directory_paused' });
-  // The tenant has no administrator: a letter reaches nobody, and whoever watches the log has to know.
+  // The tenant has no administrator and no contact: a letter reaches nobody, and whoever watches the log has to know.
   expect(warned).toEqual([
     [
       { requestId: ctx.caller.requestId, tenant: 'acme', connection: 'okta', people: 2, line: 'people', told: 0 },
