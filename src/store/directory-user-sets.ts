@@ -24,7 +24,7 @@ export async function lockSubjects(tx: TenantTx, ids: readonly SubjectId[]): Pro
 }
 
 const SUSPENDED: Statement = {
-  name: 'held_keys_suspended',
+  name: 'held_keys_suspended_of_many',
   text: `
 select distinct s.subject_id as id from json_to_recordset($2) as b (hash text, of uuid)
 cross join lateral (

@@ -85,7 +85,7 @@ describe('a hundred operations on different users cost a few statements', () => 
       'users_follow',
       'held_keys_hold',
       'audit_record',
-      'held_keys_suspended',
+      'held_keys_suspended_of_many',
     ]);
     const off = users.map(({ id }) => patch(`/Users/${id}`, { op: 'replace', path: 'active', value: false }));
     expect(await statementsOf(off, '200')).toEqual([
