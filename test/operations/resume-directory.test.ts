@@ -93,7 +93,8 @@ describe('a plan of a paused directory', () => {
   });
 
   test('is not there for a directory that is not paused, nor for one that is none', async () => {
-    expect(await planResume(world.context(), tenants.acme, 'okta')).toEqual({ kind: 'not_paused', held: false });
+    const standing = { kind: 'not_paused', held: false, enabled: true };
+    expect(await planResume(world.context(), tenants.acme, 'okta')).toEqual(standing);
     expect(await planResume(world.context(), tenants.acme, 'nobody')).toMatchObject({ code: 'unknown_connection' });
     expect(await resume('x')).toMatchObject({ kind: 'refused', code: 'invalid' });
     expect(await discardPaused(world.context(), tenants.acme, 'okta')).toMatchObject({ code: 'invalid' });
