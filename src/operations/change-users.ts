@@ -83,6 +83,7 @@ export async function changeDirectoryUsers(
       size = Math.min(2 * size, MOST_TOGETHER);
       continue;
     }
+    if (!options.goesOn()) break;
     // What was read of those behind it is in vain, so fewer are read the next time.
     size = next.length === 1 ? 2 : Math.max(1, done.length);
     outcomes.push(await alone(ctx, directory, left));

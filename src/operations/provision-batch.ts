@@ -4,10 +4,9 @@
 import type { Context, TenantTx } from '../context.ts';
 import type { PushedUser } from '../core/change.ts';
 import type { Directory } from '../core/directory.ts';
-import type { Refusal } from '../core/errors.ts';
+import { BridgeError, type Refusal } from '../core/errors.ts';
 import type { DirectoryUserId } from '../core/ids.ts';
 import { type NewUser, readNewcomers, type SeenNewcomer, writeNewUsers } from '../store/directory-batch.ts';
-import { raced } from './lost-race.ts';
 import { createMet, type Meeting, meetingOf } from './meet-users.ts';
 import { type Known, know, type Step, stepOf } from './newcomers.ts';
 import { type Unauthenticated, unauthenticated } from './precondition.ts';
@@ -23,14 +22,17 @@ export type BatchOutcome =
 export type UserBatch = {
   /**
    * The users become what {@link createDirectoryUser} would have made of them one after the other, after all that were added before.
-   * Outcomes come in the users' order and may be fewer: the rest was not begun, since `goesOn` said no or, with `stopAtRefusal`, since
-   * one of the outcomes is another than `done`. Never throws.
+   * Outcomes come in the users' order. Whoever has none was not begun, since `goesOn` said no or, with `stopAtRefusal`, since one of
+   * the outcomes is another than `done`. Never throws.
    */
-  add(users: readonly PushedUser[], stopAtRefusal: boolean): Promise<readonly BatchOutcome[]>;
+  add(users: readonly PushedUser[], stopAtRefusal: boolean): Promise<Outcomes>;
 };
 
-type Fresh = Known & NewUser & { readonly at: number };
-type Met = Known & { readonly at: number };
+type Outcomes = readonly (BatchOutcome | undefined)[];
+
+/** `at`: their place among the users of an `add`. */
+type Placed = Known & { readonly at: number };
+type Fresh = Placed & NewUser;
 
 type Batch = {
   readonly ctx: Context;
@@ -50,7 +52,7 @@ const MOST_LOOKED_AT = 200;
 type Added = {
   readonly users: readonly Known[];
   readonly stopAtRefusal: boolean;
-  readonly outcomes: BatchOutcome[];
+  readonly outcomes: (BatchOutcome | undefined)[];
   readonly writes: Promise<void>[];
 };
 
@@ -64,26 +66,25 @@ export function userBatch(ctx: Context, directory: Directory, goesOn: () => bool
   let turn: Promise<void> = Promise.resolve();
   return {
     async add(pushed, stopAtRefusal) {
+      const users = pushed.map((user) => know(ctx, directory, user));
+      const added: Added = { users, stopAtRefusal, outcomes: users.map(() => undefined), writes: [] };
       const before = turn;
       const { promise, resolve } = Promise.withResolvers<void>();
       turn = promise;
-      const users = pushed.map((user) => know(ctx, directory, user));
-      const added: Added = { users, stopAtRefusal, outcomes: [], writes: [] };
       try {
         await before;
-        const tried = await work(batch, added);
-        resolve();
-        await Promise.all(added.writes);
-        return added.outcomes.slice(0, tried);
+        await work(batch, added);
       } finally {
         resolve();
       }
+      await Promise.all(added.writes);
+      return added.outcomes;
     },
   };
 }
 
-/** Decides users until all are, or it has to stop. The number of those who were. */
-async function work(batch: Batch, added: Added): Promise<number> {
+/** Decides users until all are, or it has to stop. */
+async function work(batch: Batch, added: Added): Promise<void> {
   const { users } = added;
   let at = 0;
   while (at < users.length && batch.goesOn()) {
@@ -95,9 +96,8 @@ async function work(batch: Batch, added: Added): Promise<number> {
     const { decided, stops } = await together(batch, added, part, at);
     batch.look = decided === part.length ? Math.min(2 * batch.look, MOST_LOOKED_AT) : Math.max(1, decided);
     at += decided;
-    if (stops) break;
+    if (stops) return;
   }
-  return at;
 }
 
 /** Users from `from` on who share no key with each other, nor with anybody who is being written. */
@@ -118,24 +118,22 @@ type Decided = { readonly decided: number; readonly stops: boolean };
 async function together(batch: Batch, added: Added, part: readonly Known[], from: number): Promise<Decided> {
   const { outcomes, stopAtRefusal } = added;
   let steps: readonly (Step | Unauthenticated)[];
-  let met: readonly Met[];
+  let met: readonly Placed[];
   let meeting: Meeting;
   try {
     steps = await stepsOf(batch, part, stopAtRefusal);
     met = steps.flatMap(({ kind }, index) => (kind === 'met' ? [{ ...(part[index] as Known), at: from + index }] : []));
     meeting = await meetingOf(batch.tx, batch.directory, met);
   } catch (error) {
-    part.forEach((_, index) => {
-      outcomes[from + index] = { kind: 'failed', error };
-    });
-    return { decided: part.length, stops: stopAtRefusal };
+    const decided = stopAtRefusal ? 1 : part.length;
+    outcomes.fill({ kind: 'failed', error }, from, from + decided);
+    return { decided, stops: stopAtRefusal };
   }
   const cut = met[meeting.met.length];
   if (cut !== undefined && cut.at === from) {
     await Promise.all(batch.writing);
-    const outcome = await alone(batch, cut);
-    outcomes[from] = outcome;
-    return { decided: 1, stops: stopAtRefusal && outcome.kind !== 'done' };
+    await eachAlone(batch, added, [cut]);
+    return { decided: 1, stops: mustStop(added, from, 1) };
   }
   const decided = cut === undefined ? steps.length : cut.at - from;
   const fresh: Fresh[] = [];
@@ -145,16 +143,19 @@ async function together(batch: Batch, added: Added, part: readonly Known[], from
   }
   begin(batch, added, fresh);
   await meet(batch, added, meeting, met);
-  if (!stopAtRefusal) return { decided, stops: false };
-  await Promise.all(batch.writing);
-  const tried = outcomes.slice(from, from + decided);
-  const stopped = Array.from({ length: decided }, (_, index) => tried[index]?.kind !== 'done').indexOf(true);
-  return stopped === -1
-    ? { decided, stops: false }
-    : { decided: stopped + (tried[stopped] === undefined ? 0 : 1), stops: true };
+  if (stopAtRefusal) await Promise.all(batch.writing);
+  return { decided, stops: mustStop(added, from, decided) };
 }
 
-/** What {@link createDirectoryUser} does after its first look. `onlyAlike`: of those alone who are like the first of them. */
+/** Whether nobody is to be begun after these. Asked when they are through. */
+function mustStop({ stopAtRefusal, outcomes }: Added, from: number, decided: number): boolean {
+  return stopAtRefusal && outcomes.slice(from, from + decided).some((outcome) => outcome?.kind !== 'done');
+}
+
+/**
+ * What {@link createDirectoryUser} does after its first look. `onlyAlike`: of those alone who are to be tried like the first of them,
+ * and of the first alone where it is refused.
+ */
 async function stepsOf(
   batch: Batch,
   part: readonly Known[],
@@ -163,29 +164,33 @@ async function stepsOf(
   const seen = await readNewcomers(batch.tx, batch.directory, part);
   if (seen === undefined) return part.map(() => unauthenticated);
   const steps = part.map((known, index) => stepOf(known, seen[index] as SeenNewcomer, batch.ctx));
-  const other = onlyAlike ? steps.findIndex(({ kind }) => kind !== steps[0]?.kind) : -1;
-  return other === -1 ? steps : steps.slice(0, other);
+  if (!onlyAlike) return steps;
+  const other = steps.findIndex(({ kind }) => kind !== steps[0]?.kind || kind === 'refused');
+  return other === -1 ? steps : steps.slice(0, Math.max(1, other));
 }
 
 /** Whoever cannot be written with the others, since somebody came between, is tried alone. */
-async function meet(
-  batch: Batch,
-  { outcomes, stopAtRefusal }: Added,
-  meeting: Meeting,
-  met: readonly Met[],
-): Promise<void> {
-  const many = meeting.met.length;
-  if (many === 0) return;
+async function meet(batch: Batch, added: Added, meeting: Meeting, met: readonly Placed[]): Promise<void> {
+  const { outcomes, stopAtRefusal } = added;
+  const together = met.slice(0, meeting.met.length);
+  if (together.length === 0) return;
   const done = await createMet(batch.ctx, batch.directory, meeting, stopAtRefusal).catch(() => []);
-  for (const [index, known] of met.slice(0, many).entries()) {
-    const outcome = done[index] ?? (batch.goesOn() ? await alone(batch, known) : undefined);
-    if (outcome === undefined) return;
-    outcomes[known.at] = outcome;
+  for (const [index, outcome] of done.entries()) outcomes[(together[index] as Placed).at] = outcome;
+  if (done.every(({ kind }) => kind === 'done') || !stopAtRefusal)
+    await eachAlone(batch, added, together.slice(done.length));
+}
+
+/** One after the other, as long as it goes on. */
+async function eachAlone(batch: Batch, { outcomes, stopAtRefusal }: Added, users: readonly Placed[]): Promise<void> {
+  for (const { pushed, at } of users) {
+    if (!batch.goesOn()) return;
+    const outcome = await alone(batch, pushed);
+    outcomes[at] = outcome;
     if (stopAtRefusal && outcome.kind !== 'done') return;
   }
 }
 
-async function alone({ ctx, directory }: Batch, { pushed }: Known): Promise<BatchOutcome> {
+async function alone({ ctx, directory }: Batch, pushed: PushedUser): Promise<BatchOutcome> {
   try {
     const outcome = await createDirectoryUser(ctx, directory, pushed);
     return outcome.kind === 'done' ? { kind: 'done', id: outcome.user.id, version: outcome.user.version } : outcome;
@@ -198,7 +203,7 @@ function begin(batch: Batch, added: Added, users: readonly Fresh[]): void {
   const [first] = users;
   if (first === undefined) return;
   for (const { keys } of users) for (const key of keys) batch.inFlight.add(key);
-  const written = write(batch, added.outcomes, users, first).finally(() => {
+  const written = write(batch, added, users, first).finally(() => {
     batch.writing.delete(written);
     for (const { keys } of users) for (const key of keys) batch.inFlight.delete(key);
   });
@@ -207,20 +212,25 @@ function begin(batch: Batch, added: Added, users: readonly Fresh[]): void {
 }
 
 /** Whoever cannot be written with the others, since somebody came between, is tried alone. */
-async function write(batch: Batch, outcomes: BatchOutcome[], users: readonly Fresh[], first: Fresh): Promise<void> {
+async function write(batch: Batch, added: Added, users: readonly Fresh[], first: Fresh): Promise<void> {
+  const { outcomes, stopAtRefusal } = added;
   let again: ReadonlySet<number>;
   try {
-    const written = await writeNewUsers(batch.ctx, batch.tx, first.plain[1].connectionId, users).catch(raced);
-    again = new Set('kind' in written ? users.keys() : written.met);
+    again = new Set((await writeNewUsers(batch.ctx, batch.tx, first.plain[1].connectionId, users)).met);
   } catch (error) {
-    for (const { at } of users) outcomes[at] = { kind: 'failed', error };
-    return;
+    // Nothing of them was done. Where the database is away, it is so for each; anything else may be the matter of one.
+    if (error instanceof BridgeError) {
+      for (const { at } of stopAtRefusal ? [first] : users) outcomes[at] = { kind: 'failed', error };
+      return;
+    }
+    again = new Set(users.keys());
   }
   for (const [index, { at, plain }] of users.entries()) {
     if (!again.has(index)) outcomes[at] = { kind: 'done', id: plain[1].directoryUserId, version: 1 };
   }
-  for (const index of again) {
-    const user = users[index] as Fresh;
-    outcomes[user.at] = await alone(batch, user);
-  }
+  await eachAlone(
+    batch,
+    added,
+    users.filter((_, index) => again.has(index)),
+  );
 }

@@ -52,7 +52,7 @@ function takeTogether<T>(
 function land<T>(
   run: Run,
   nodes: readonly BulkNode[],
-  outcomes: readonly T[],
+  outcomes: readonly (T | undefined)[],
   one: (node: BulkNode, outcome: T, index: number) => void,
 ): void {
   for (const [index, node] of nodes.entries()) {

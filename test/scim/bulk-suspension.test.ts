@@ -1,71 +1,53 @@
-// A bulk is no way around a suspension: new users who are written together meet the same wall as those who come alone.
+// A bulk is no way around a suspension: users who are looked at and written together meet the same wall as those who come alone.
 
-import { beforeAll, expect, test } from 'vitest';
-import type { Context, TenantTx } from '../../src/context.ts';
-import type { Person, TenantId } from '../../src/core/ids.ts';
-import { suspend } from '../../src/operations/suspend.ts';
-import type { Acme } from '../support/acme.ts';
-import { bulk, create, group, idOf, statuses } from '../support/bulk.ts';
-import { accessState, personOf } from '../support/people.ts';
-import {
-  type Body,
-  type DirectoryClient,
-  directory,
-  directoryClient,
-  type ScimServer,
-  scimServer,
-  userBody,
-} from '../support/scim.ts';
-import { editorsOf, scimStage } from '../support/scim-stage.ts';
-import { operator, type TestWorld } from '../support/world.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { addUser } from '../support/acme.ts';
+import { bulk, create, idOf, patch, statuses } from '../support/bulk.ts';
+import { type BulkStage, bulkStage, type Made } from '../support/bulk-stage.ts';
+import { personOf } from '../support/people.ts';
+import { type Body, type DirectoryClient, directoryClient, userBody } from '../support/scim.ts';
+import { interruptedServer } from '../support/watched-server.ts';
+import type { TestWorld } from '../support/world.ts';
 
+let stage: BulkStage;
 let world: TestWorld;
-let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
-let editors: Body;
 beforeAll(async () => {
-  const stage = await scimStage();
-  ({ world, tenants, server, okta } = stage);
-  editors = await editorsOf(stage);
+  stage = await bulkStage('wall');
+  ({ world, okta } = stage);
   return stage.close;
 });
 
-let serial = 0;
-const fresh = () => `wall${++serial}`;
+const fresh = () => stage.fresh();
+const made = (count: number) => stage.made(count);
+const join = (ids: readonly string[]) => stage.join(ids);
+const suspendNow = (id: string) => stage.suspendNow(id);
+const stateOf = (id: string) => stage.stateOf(id);
+const stateOfResult = (result: Body) => stage.stateOf(idOf(result));
+const pushed = async (body: Body): Promise<string> => (await okta.post('/Users', body)).body.id;
+const put = ({ id }: Made, data: Body): Body => ({ method: 'PUT', path: `/Users/${id}`, data });
+const remove = ({ id }: Made): Body => ({ method: 'DELETE', path: `/Users/${id}` });
+const all = (status: string, count: number) => Array.from({ length: count }, () => status);
 
-const suspendNow = ({ tenantId, userId }: Person) =>
-  suspend(
-    world.context(operator),
-    tenants.acme,
-    { subjectId: userId, kind: 'user', person: { tenantId, userId } },
-    null,
-  );
-const stateOf = async (result: Body) => accessState(world, await personOf(world, idOf(result)));
-const pushed = async (body: Body): Promise<Person> => personOf(world, (await okta.post('/Users', body)).body.id);
 /** New users who become editors, in one bulk. */
 const asEditors = (bodies: readonly Body[]) => [
   ...bodies.map((body, index) => create(`u${index}`, body)),
-  {
-    method: 'PATCH',
-    path: `/Groups/${editors.id}`,
-    data: {
-      Operations: [{ op: 'add', path: 'members', value: bodies.map((_, index) => ({ value: `bulkId:u${index}` })) }],
-    },
-  },
+  patch(`/Groups/${stage.editors.id}`, {
+    op: 'add',
+    path: 'members',
+    value: bodies.map((_, index) => ({ value: `bulkId:u${index}` })),
+  }),
 ];
 
 test('I3 whoever has a key of a suspended person begins suspended in the middle of a run of new users', async () => {
   const name = fresh();
-  const person = await pushed(userBody(name));
-  await okta.delete(
-    `/Users/${(await okta.get(`/Users?filter=${encodeURIComponent(`externalId eq "ext-${name}"`)}`)).body.Resources[0].id}`,
-  );
-  await suspendNow(person);
+  const id = await pushed(userBody(name));
+  await okta.delete(`/Users/${id}`);
+  await suspendNow(id);
   const others = Array.from({ length: 6 }, () => userBody(fresh()));
   const address = userBody(fresh(), { emails: [{ value: `${name}@acme.example` }] });
   const tagged = userBody(fresh(), {
-    emails: [{ value: `x${serial}@acme.example`, primary: true }, { value: `${name}+tag@acme.example` }],
+    emails: [{ value: `x-${name}@acme.example`, primary: true }, { value: `${name}+tag@acme.example` }],
   });
   const namesake = userBody(fresh(), { userName: `${name}@acme.example` });
   const results = await bulk(
@@ -77,7 +59,7 @@ test('I3 whoever has a key of a suspended person begins suspended in the middle 
       .slice(0, -1)
       .every((status) => status === '201'),
   ).toBe(true);
-  const states = await Promise.all(results.slice(0, -1).map(stateOf));
+  const states = await Promise.all(results.slice(0, -1).map(stateOfResult));
   expect(states).toEqual([
     ...['active', 'active'],
     ...['suspended', 'suspended'],
@@ -89,13 +71,12 @@ test('I3 whoever has a key of a suspended person begins suspended in the middle 
 
 test('I3 the same externalId is the same person again, suspended as they were', async () => {
   const name = fresh();
-  const made = (await okta.post('/Users', userBody(name))).body;
-  const person = await personOf(world, made.id);
-  await suspendNow(person);
-  await okta.delete(`/Users/${made.id}`);
+  const id = await pushed(userBody(name));
+  await suspendNow(id);
+  await okta.delete(`/Users/${id}`);
   const results = await bulk(okta, asEditors([userBody(fresh()), userBody(name), userBody(fresh())]));
-  expect(await personOf(world, idOf(results[1]))).toEqual(person);
-  expect(await Promise.all(results.slice(0, 3).map(stateOf))).toEqual(['active', 'suspended', 'active']);
+  expect(await personOf(world, idOf(results[1]))).toEqual(await personOf(world, id));
+  expect(await Promise.all(results.slice(0, 3).map(stateOfResult))).toEqual(['active', 'suspended', 'active']);
 });
 
 test('T118 I3 who begins suspended in a bulk passes it on to who shares a key with them later in it', async () => {
@@ -108,38 +89,107 @@ test('T118 I3 who begins suspended in a bulk passes it on to who shares a key wi
   const next = userBody(fresh(), { emails: [{ value: `next-${name}@acme.example`, primary: true }, shared] });
   const before = userBody(fresh());
   const results = await bulk(okta, asEditors([before, heir, userBody(fresh()), next]));
-  expect(await Promise.all(results.slice(0, 4).map(stateOf))).toEqual(['active', 'suspended', 'active', 'suspended']);
+  expect(await Promise.all(results.slice(0, 4).map(stateOfResult))).toEqual([
+    'active',
+    'suspended',
+    'active',
+    'suspended',
+  ]);
 });
 
-/** A server on which something happens between the look at new users and their writing. */
-async function interrupted(statement: string, act: () => Promise<unknown>): Promise<ScimServer> {
-  let acted = false;
-  const contextFor = ({ actor }: Context['caller']): Context => {
-    const ctx = world.context(actor);
-    const hot = (tenantId: TenantId): TenantTx => {
-      const tx = ctx.hot(tenantId);
-      const run: TenantTx['run'] = async (asked, values) => {
-        const rows = await tx.run<never>(asked, values);
-        if (asked.name === statement && !acted) {
-          acted = true;
-          await act();
-        }
-        return rows;
-      };
-      return { ...tx, run };
-    };
-    return { ...ctx, hot };
-  };
-  return scimServer(world, { contextFor });
-}
+describe('I3 a suspension is no less sticky among many', () => {
+  test('who is reactivated, replaced, removed and pushed again stays suspended, and the others are as they were', async () => {
+    const users = await made(6);
+    await join(users.map(({ id }) => id));
+    const held = users.slice(2, 4);
+    for (const { id } of held) await suspendNow(id);
+    const states = async (ids: readonly string[]) => Promise.all(ids.map(stateOf));
+    const expected = [...all('active', 2), ...all('suspended', 2), ...all('active', 2)];
+    for (const value of [false, true])
+      await bulk(
+        okta,
+        users.map(({ id }) => patch(`/Users/${id}`, { op: 'replace', path: 'active', value })),
+      );
+    expect(await states(users.map(({ id }) => id))).toEqual(expected);
+    await bulk(
+      okta,
+      users.map((user) => put(user, userBody(`${user.name}x`, { externalId: `ext-${user.name}` }))),
+    );
+    expect(await states(users.map(({ id }) => id))).toEqual(expected);
+    expect(statuses(await bulk(okta, users.map(remove)))).toEqual(all('204', 6));
+    const back = await bulk(
+      okta,
+      users.map(({ name }) => create(name, userBody(`${name}y`, { externalId: `ext-${name}` }))),
+    );
+    expect(statuses(back)).toEqual(all('201', 6));
+    await join(back.map(idOf));
+    expect(await states(back.map(idOf))).toEqual(expected);
+  });
+
+  test('T118 who is given a suspended person’s address in the middle of many is suspended, and passes it on to the next', async () => {
+    const users = await made(5);
+    await join(users.map(({ id }) => id));
+    const [held] = (await made(1)) as [Made];
+    await suspendNow(held.id);
+    const address = (value: string) => ({ value: `${value}@acme.example` });
+    const shared = fresh();
+    const results = await bulk(
+      okta,
+      users.map((user, index) => {
+        const more =
+          index === 1 ? [address(`${held.name}+tag`), address(shared)] : index === 3 ? [address(shared)] : [];
+        return put(user, userBody(user.name, { emails: [{ ...address(user.name), primary: true }, ...more] }));
+      }),
+    );
+    expect(statuses(results)).toEqual(all('200', 5));
+    const states = await Promise.all(users.map(({ id }) => stateOf(id)));
+    expect(states).toEqual(['active', 'suspended', 'active', 'suspended', 'active']);
+  });
+});
+
+test('I3 T118 who comes back under a suspended person’s keys passes it on to the next, by what they were ever known by', async () => {
+  const [held, returning] = (await made(2)) as [Made, Made];
+  const old = { value: `${returning.name}@acme.example` };
+  const moved = userBody(fresh(), { externalId: `ext-${returning.name}` });
+  await okta.put(`/Users/${returning.id}`, moved);
+  await okta.delete(`/Users/${returning.id}`);
+  await suspendNow(held.id);
+  const results = await bulk(okta, [
+    create('before', userBody(fresh())),
+    create('returns', { ...moved, emails: [...moved.emails, { value: `${held.name}+x@acme.example` }] }),
+    create('next', userBody(fresh(), { emails: [{ value: `${fresh()}@acme.example`, primary: true }, old] })),
+    create('after', userBody(fresh())),
+  ]);
+  expect(statuses(results)).toEqual(all('201', 4));
+  await join(results.map(idOf));
+  const states = await Promise.all(results.map((result) => stateOf(idOf(result))));
+  expect(states).toEqual(['active', 'suspended', 'suspended', 'active']);
+});
+
+test('I3 who is given the userName under which a suspended person left is suspended, in the middle of many', async () => {
+  const users = await made(3);
+  await join(users.map(({ id }) => id));
+  const [name, left] = [fresh(), fresh()];
+  const named = (user: Made, userName: string) => put(user, { ...userBody(user.name), userName });
+  const held = (await okta.post('/Users', { ...userBody(left), userName: name })).body.id;
+  await suspendNow(held);
+  await okta.delete(`/Users/${held}`);
+  const names = [fresh(), name, fresh()];
+  const results = await bulk(
+    okta,
+    users.map((user, index) => named(user, names[index] as string)),
+  );
+  expect(statuses(results)).toEqual(all('200', 3));
+  expect(await Promise.all(users.map(({ id }) => stateOf(id)))).toEqual(['active', 'suspended', 'active']);
+});
 
 test('T130 a suspension between the look at many and their writing is met by the one whom it concerns, and by nobody else', async () => {
   const name = fresh();
-  const person = await pushed(userBody(name));
+  const id = await pushed(userBody(name));
   const heir = userBody(fresh(), {
     emails: [{ value: `heir-${name}@acme.example`, primary: true }, { value: `${name}@acme.example` }],
   });
-  const between = await interrupted('directory_newcomers', () => suspendNow(person));
+  const between = await interruptedServer(world, 'directory_newcomers', () => suspendNow(id));
   try {
     const client = directoryClient(between, 'acme', 'okta', okta.token);
     world.takeStatements();
@@ -151,49 +201,51 @@ test('T130 a suspension between the look at many and their writing is met by the
       .filter((statement) => statement.startsWith('directory_') && statement.includes('user'));
     expect(sent).toContain('directory_users_create');
     expect(sent).not.toContain('directory_user_create');
-    expect(await Promise.all(results.slice(0, 3).map(stateOf))).toEqual(['active', 'suspended', 'active']);
+    expect(await Promise.all(results.slice(0, 3).map(stateOfResult))).toEqual(['active', 'suspended', 'active']);
   } finally {
     await between.close();
   }
 });
 
-test('I12 a name that somebody else takes between the look and the writing is 409, and the others are written', async () => {
-  const taken = userBody(fresh());
-  const between = await interrupted('directory_newcomers', () => okta.post('/Users', taken));
+test('I3 a suspension is met by who is given the suspended person’s key, by a PUT and by a POST', async () => {
+  const users = await made(3);
+  await join(users.map(({ id }) => id));
+  const [held, account] = [(await made(1))[0] as Made, fresh()];
+  await addUser(world, stage.tenants.acme, `${account}@acme.example`);
+  const key = { value: `${held.name}+x@acme.example` };
+  const putKey = await interruptedServer(world, 'directory_users_clashes', () => suspendNow(held.id));
   try {
-    const client = directoryClient(between, 'acme', 'okta', okta.token);
-    const results = await bulk(client, [
-      create('a', userBody(fresh())),
-      create('b', taken),
-      create('c', userBody(fresh())),
-    ]);
-    expect(statuses(results)).toEqual(['201', '409', '201']);
+    const client = directoryClient(putKey, 'acme', 'okta', okta.token);
+    const results = await bulk(
+      client,
+      users.map((user, index) =>
+        put(
+          user,
+          userBody(user.name, {
+            emails: [{ value: `${user.name}@acme.example`, primary: true }, ...(index === 1 ? [key] : [])],
+            title: 'x',
+          }),
+        ),
+      ),
+    );
+    expect(statuses(results)).toEqual(all('200', 3));
+    expect(await Promise.all(users.map(({ id }) => stateOf(id)))).toEqual(['active', 'suspended', 'active']);
   } finally {
-    await between.close();
+    await putKey.close();
   }
-});
-
-test('a token that is ended between the look and the next is 401 for what is left, and nothing of it is done', async () => {
-  const token = await directory(world, server, tenants.acme, 'entra');
-  const end = () => world.sql(`update scim_credentials set ended_at = now() where connection_id = $1`, [tenants.entra]);
-  const between = await interrupted('directory_users_create', end);
+  const other = (await made(1))[0] as Made;
+  const linking = userBody(account, {
+    emails: [{ value: `${account}@acme.example`, primary: true }, { value: `${other.name}+x@acme.example` }],
+  });
+  const postKey = await interruptedServer(world, 'directory_users_create_facts', () => suspendNow(other.id), 2);
   try {
-    const client = directoryClient(between, 'acme', 'entra', token.token);
-    const [left, none] = [userBody(fresh(), { emails: [] }), userBody(fresh(), { emails: [] })];
-    const results = await bulk(client, [
-      create('a', userBody(fresh(), { emails: [] })),
-      group('g', fresh()),
-      create('b', left),
+    const client = directoryClient(postKey, 'acme', 'okta', okta.token);
+    // An account is not linked to a suspended person's keys.
+    expect(statuses(await bulk(client, [create('a', linking), create('b', userBody(fresh()))]))).toEqual([
+      '409',
+      '201',
     ]);
-    expect(statuses(results)).toEqual(['201', '401', '401']);
-    expect(results[2].response.status).toBe('401');
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
-    expect((await client.post('/Bulk', { Operations: [create('c', none)] })).status).toBe(401);
-    const rows = await world.sql('select 1 from directory_users where user_name = any ($1)', [
-      [left.userName, none.userName],
-    ]);
-    expect(rows).toEqual([]);
   } finally {
-    await between.close();
+    await postKey.close();
   }
 });

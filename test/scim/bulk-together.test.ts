@@ -1,66 +1,33 @@
 // Users whom a bulk changes, removes, links and takes back are looked at and written together; that changes nothing but the time it takes.
 
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Context, TenantTx } from '../../src/context.ts';
-import type { Person, TenantId, UserId } from '../../src/core/ids.ts';
+import type { UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
-import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, addUser } from '../support/acme.ts';
-import { bulk, create, idOf, patch, statuses } from '../support/bulk.ts';
-import { accessState, personOf } from '../support/people.ts';
-import {
-  type Body,
-  type DirectoryClient,
-  directory,
-  directoryClient,
-  type ScimServer,
-  scimServer,
-  userBody,
-} from '../support/scim.ts';
-import { editorsOf, scimStage } from '../support/scim-stage.ts';
+import { bulk, create, patch, statuses } from '../support/bulk.ts';
+import { type BulkStage, bulkStage, type Made } from '../support/bulk-stage.ts';
+import { personOf } from '../support/people.ts';
+import { type Body, type DirectoryClient, directoryClient, scimServer, userBody } from '../support/scim.ts';
 import { operator, type TestWorld } from '../support/world.ts';
 
+let stage: BulkStage;
 let world: TestWorld;
 let tenants: Acme;
-let server: ScimServer;
 let okta: DirectoryClient;
-let editors: Body;
 beforeAll(async () => {
-  const stage = await scimStage();
-  ({ world, tenants, server, okta } = stage);
-  editors = await editorsOf(stage);
+  stage = await bulkStage('joint');
+  ({ world, tenants, okta } = stage);
   return stage.close;
 });
 
-let serial = 0;
-const fresh = () => `joint${++serial}`;
+const fresh = () => stage.fresh();
+const made = (count: number) => stage.made(count);
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 const title = (value: string) => ({ op: 'replace', path: 'title', value });
-
-type Made = { readonly id: string; readonly name: string };
-async function made(count: number): Promise<readonly Made[]> {
-  const names = range(count).map(fresh);
-  const results = await bulk(
-    okta,
-    names.map((name) => create(name, userBody(name))),
-  );
-  return results.map((result, index) => ({ id: idOf(result), name: names[index] as string }));
-}
 const put = ({ id }: Made, data: Body): Body => ({ method: 'PUT', path: `/Users/${id}`, data });
 const remove = ({ id }: Made): Body => ({ method: 'DELETE', path: `/Users/${id}` });
 const titleOf = async ({ id }: Made): Promise<unknown> => (await okta.get(`/Users/${id}`)).body.title;
 const all = (status: string, count: number) => range(count).map(() => status);
-
-const suspendNow = ({ tenantId, userId }: Person) =>
-  suspend(
-    world.context(operator),
-    tenants.acme,
-    { subjectId: userId, kind: 'user', person: { tenantId, userId } },
-    null,
-  );
-const stateOf = async (id: string) => accessState(world, await personOf(world, id));
-const join = (ids: readonly string[]) =>
-  okta.patch(`/Groups/${editors.id}`, { op: 'add', path: 'members', value: ids.map((value) => ({ value })) });
 
 /** What was sent to the database, but for what the request asks once. */
 async function statementsOf(operations: readonly Body[], status: string): Promise<readonly string[]> {
@@ -243,205 +210,6 @@ describe('RFC 7644 §3.7 what order means holds among them', () => {
       { kind: 'user.update', outcome: 'refused', reason: 'protected_user', id: null },
       { kind: 'user.updated', outcome: 'done', reason: null, id: first.id },
     ]);
-  });
-});
-
-describe('I3 a suspension is no less sticky among many', () => {
-  test('who is reactivated, replaced, removed and pushed again stays suspended, and the others are as they were', async () => {
-    const users = await made(6);
-    await join(users.map(({ id }) => id));
-    const held = users.slice(2, 4);
-    for (const { id } of held) await suspendNow(await personOf(world, id));
-    const states = async (ids: readonly string[]) => Promise.all(ids.map(stateOf));
-    const expected = [...all('active', 2), ...all('suspended', 2), ...all('active', 2)];
-    for (const value of [false, true])
-      await bulk(
-        okta,
-        users.map(({ id }) => patch(`/Users/${id}`, { op: 'replace', path: 'active', value })),
-      );
-    expect(await states(users.map(({ id }) => id))).toEqual(expected);
-    await bulk(
-      okta,
-      users.map((user) => put(user, userBody(`${user.name}x`, { externalId: `ext-${user.name}` }))),
-    );
-    expect(await states(users.map(({ id }) => id))).toEqual(expected);
-    expect(statuses(await bulk(okta, users.map(remove)))).toEqual(all('204', 6));
-    const back = await bulk(
-      okta,
-      users.map(({ name }) => create(name, userBody(`${name}y`, { externalId: `ext-${name}` }))),
-    );
-    expect(statuses(back)).toEqual(all('201', 6));
-    await join(back.map(idOf));
-    expect(await states(back.map(idOf))).toEqual(expected);
-  });
-
-  test('T118 who is given a suspended person’s address in the middle of many is suspended, and passes it on to the next', async () => {
-    const users = await made(5);
-    await join(users.map(({ id }) => id));
-    const [held] = (await made(1)) as [Made];
-    await suspendNow(await personOf(world, held.id));
-    const address = (value: string) => ({ value: `${value}@acme.example` });
-    const shared = fresh();
-    const results = await bulk(
-      okta,
-      users.map((user, index) => {
-        const more =
-          index === 1 ? [address(`${held.name}+tag`), address(shared)] : index === 3 ? [address(shared)] : [];
-        return put(user, userBody(user.name, { emails: [{ ...address(user.name), primary: true }, ...more] }));
-      }),
-    );
-    expect(statuses(results)).toEqual(all('200', 5));
-    const states = await Promise.all(users.map(({ id }) => stateOf(id)));
-    expect(states).toEqual(['active', 'suspended', 'active', 'suspended', 'active']);
-  });
-});
-
-test('I3 T118 who comes back under a suspended person’s keys passes it on to the next, by what they were ever known by', async () => {
-  const [held, returning] = (await made(2)) as [Made, Made];
-  const old = { value: `${returning.name}@acme.example` };
-  const moved = userBody(fresh(), { externalId: `ext-${returning.name}` });
-  await okta.put(`/Users/${returning.id}`, moved);
-  await okta.delete(`/Users/${returning.id}`);
-  await suspendNow(await personOf(world, held.id));
-  const results = await bulk(okta, [
-    create('before', userBody(fresh())),
-    create('returns', { ...moved, emails: [...moved.emails, { value: `${held.name}+x@acme.example` }] }),
-    create('next', userBody(fresh(), { emails: [{ value: `${fresh()}@acme.example`, primary: true }, old] })),
-    create('after', userBody(fresh())),
-  ]);
-  expect(statuses(results)).toEqual(all('201', 4));
-  await join(results.map(idOf));
-  const states = await Promise.all(results.map((result) => stateOf(idOf(result))));
-  expect(states).toEqual(['active', 'suspended', 'suspended', 'active']);
-});
-
-test('I3 who is given the userName under which a suspended person left is suspended, in the middle of many', async () => {
-  const users = await made(3);
-  await join(users.map(({ id }) => id));
-  const [name, left] = [fresh(), fresh()];
-  const named = (user: Made, userName: string) => put(user, { ...userBody(user.name), userName });
-  const held = (await okta.post('/Users', { ...userBody(left), userName: name })).body.id;
-  await suspendNow(await personOf(world, held));
-  await okta.delete(`/Users/${held}`);
-  const names = [fresh(), name, fresh()];
-  const results = await bulk(
-    okta,
-    users.map((user, index) => named(user, names[index] as string)),
-  );
-  expect(statuses(results)).toEqual(all('200', 3));
-  expect(await Promise.all(users.map(({ id }) => stateOf(id)))).toEqual(['active', 'suspended', 'active']);
-});
-
-/** A server on which something happens once, right after a statement of a bulk was answered for the `nth` time. */
-async function interrupted(name: string, nth: number, act: () => Promise<unknown>): Promise<ScimServer> {
-  let left = nth;
-  const watched = (tx: TenantTx): TenantTx => {
-    const run: TenantTx['run'] = async (asked, values) => {
-      const rows = await tx.run<never>(asked, values);
-      if (asked.name === name) left -= 1;
-      if (asked.name === name && left === 0) await act();
-      return rows;
-    };
-    return { ...tx, run };
-  };
-  const contextFor = ({ actor }: Context['caller']): Context => {
-    const ctx = world.context(actor);
-    return {
-      ...ctx,
-      hot: (tenantId: TenantId) => watched(ctx.hot(tenantId)),
-      transaction: (tenantId, work) => ctx.transaction(tenantId, (tx) => work(watched(tx))),
-    };
-  };
-  return scimServer(world, { contextFor });
-}
-
-describe('what happens between the look at many and their writing', () => {
-  test('a change by somebody else is lost on nobody', async () => {
-    const users = await made(4);
-    const second = users[1] as Made;
-    const nick = { op: 'replace', path: 'nickName', value: 'Nick' };
-    const between = await interrupted('directory_users_facts', 1, () => okta.patch(`/Users/${second.id}`, nick));
-    try {
-      const client = directoryClient(between, 'acme', 'okta', okta.token);
-      const results = await bulk(
-        client,
-        users.map(({ id }) => patch(`/Users/${id}`, title('x'))),
-      );
-      expect(results.map(({ version }) => version)).toEqual(['W/"2"', 'W/"3"', 'W/"2"', 'W/"2"']);
-      expect((await okta.get(`/Users/${second.id}`)).body).toMatchObject({ nickName: 'Nick', title: 'x' });
-    } finally {
-      await between.close();
-    }
-  });
-
-  test('I3 a suspension is met by who is given the suspended person’s key, by a PUT and by a POST', async () => {
-    const users = await made(3);
-    await join(users.map(({ id }) => id));
-    const [held, account] = [(await made(1))[0] as Made, fresh()];
-    await addUser(world, tenants.acme, `${account}@acme.example`);
-    const person = await personOf(world, held.id);
-    const key = { value: `${held.name}+x@acme.example` };
-    const putKey = await interrupted('directory_users_clashes', 1, () => suspendNow(person));
-    try {
-      const client = directoryClient(putKey, 'acme', 'okta', okta.token);
-      const results = await bulk(
-        client,
-        users.map((user, index) =>
-          put(
-            user,
-            userBody(user.name, {
-              emails: [{ value: `${user.name}@acme.example`, primary: true }, ...(index === 1 ? [key] : [])],
-              title: 'x',
-            }),
-          ),
-        ),
-      );
-      expect(statuses(results)).toEqual(all('200', 3));
-      expect(await Promise.all(users.map(({ id }) => stateOf(id)))).toEqual(['active', 'suspended', 'active']);
-    } finally {
-      await putKey.close();
-    }
-    const other = (await made(1))[0] as Made;
-    const linking = userBody(account, {
-      emails: [{ value: `${account}@acme.example`, primary: true }, { value: `${other.name}+x@acme.example` }],
-    });
-    const postKey = await interrupted('directory_users_create_facts', 2, async () =>
-      suspendNow(await personOf(world, other.id)),
-    );
-    try {
-      const client = directoryClient(postKey, 'acme', 'okta', okta.token);
-      // An account is not linked to a suspended person's keys.
-      expect(statuses(await bulk(client, [create('a', linking), create('b', userBody(fresh()))]))).toEqual([
-        '409',
-        '201',
-      ]);
-    } finally {
-      await postKey.close();
-    }
-  });
-
-  test('a token that is ended is 401 for all of them, and nothing of them is done', async () => {
-    const entra = await directory(world, server, tenants.acme, 'entra');
-    const ids = (
-      await bulk(
-        entra,
-        range(3).map((index) => create(`e${index}`, userBody(fresh(), { emails: [] }))),
-      )
-    ).map(idOf);
-    const end = () =>
-      world.sql(`update scim_credentials set ended_at = now() where connection_id = $1`, [tenants.entra]);
-    const between = await interrupted('directory_users_facts', 1, end);
-    try {
-      const client = directoryClient(between, 'acme', 'entra', entra.token);
-      const answer = await client.post('/Bulk', { Operations: ids.map((id) => patch(`/Users/${id}`, title('x'))) });
-      expect(answer.status).toBe(401);
-      const rows = await world.sql('select distinct version from directory_users where directory_user_id = any ($1)', [
-        ids,
-      ]);
-      expect(rows).toEqual([{ version: 1 }]);
-    } finally {
-      await between.close();
-    }
   });
 });
 

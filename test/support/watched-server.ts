@@ -1,0 +1,52 @@
+// Servers on which something happens in the middle of a request: right after the database answered one of its statements.
+
+import { vi } from 'vitest';
+import type { Context, TenantTx } from '../../src/context.ts';
+import { type ScimServer, scimServer } from './scim.ts';
+import type { TestWorld } from './world.ts';
+
+/** Calls back with the name of each statement that the requests of a tenant were answered, before they go on. */
+export async function watchedServer(
+  world: TestWorld,
+  after: (statement: string | null) => unknown,
+): Promise<ScimServer> {
+  const watched = (tx: TenantTx): TenantTx => {
+    const run: TenantTx['run'] = async (statement, values) => {
+      const rows = await tx.run<never>(statement, values);
+      await after(statement.name);
+      return rows;
+    };
+    return { ...tx, run };
+  };
+  const contextFor = ({ actor }: Context['caller']): Context => {
+    const ctx = world.context(actor);
+    return {
+      ...ctx,
+      hot: (tenantId) => watched(ctx.hot(tenantId)),
+      transaction: (tenantId, act) => ctx.transaction(tenantId, (tx) => act(watched(tx))),
+    };
+  };
+  return scimServer(world, { contextFor });
+}
+
+/** Something happens once, when the statement was answered for the `nth` time. */
+export function interruptedServer(
+  world: TestWorld,
+  statement: string,
+  act: () => unknown,
+  nth = 1,
+): Promise<ScimServer> {
+  let left = nth;
+  return watchedServer(world, async (name) => {
+    if (name !== statement) return;
+    left -= 1;
+    if (left === 0) await act();
+  });
+}
+
+/** Whatever waits for a moment of the process's own clock has waited long enough, until the returned function is called. */
+export function muchLater(): () => void {
+  const later = performance.now() + 31_000;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => later);
+  return () => clock.mockRestore();
+}
