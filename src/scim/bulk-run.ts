@@ -27,6 +27,7 @@ import {
   type Sent,
   sent,
   tooLate,
+  withoutManager,
 } from './bulk-work.ts';
 import { CredentialEnded, type Exchange, type Handler } from './exchange.ts';
 import type { GroupPlan } from './group-patch.ts';
@@ -54,8 +55,8 @@ const handlers: Readonly<Record<BulkOperation['resource'], Readonly<Record<BulkO
 /**
  * Tries the operations of a bulk and says what became of each: in the order in which they were sent, as far as references allow. Those
  * that are not tried because of `failOnErrors` have no result; those that come too late have 503, and once the credential has ended,
- * 401. `since`: when the request was there, as `performance.now` tells it. Throws {@link CredentialEnded} where that was so from the
- * start, or what no request is to meet.
+ * 401. Who was created and was still to be given a manager then is an error with an address. `since`: when the request was there, as
+ * `performance.now` tells it. Throws {@link CredentialEnded} where that was so from the start, or what no request is to meet.
  */
 export async function runBulk(
   exchange: Exchange,
@@ -208,10 +209,13 @@ function leaveCircle(run: Run): boolean {
 
 function conclude(run: Run): readonly BulkResult[] {
   const { results, order } = run;
-  if (run.credentialEnded && results.every((result) => result === null)) throw new CredentialEnded();
-  if (!hasFailed(run)) {
-    const error = run.credentialEnded ? credentialEnded() : tooLate();
-    for (const node of order.nodes) if (results[node.index] === null) recordError(run, node, errorReply(error));
+  const nothingDone = order.nodes.every(({ index, id }) => results[index] === null && id === null);
+  if (run.credentialEnded && nothingDone) throw new CredentialEnded();
+  const notBegun = run.credentialEnded ? credentialEnded() : tooLate();
+  for (const node of order.nodes) {
+    if (results[node.index] !== null) continue;
+    if (node.cut !== null) recordError(run, node, errorReply(withoutManager()));
+    else if (!hasFailed(run)) recordError(run, node, errorReply(notBegun));
   }
   return results.filter((result) => result !== null);
 }

@@ -84,5 +84,12 @@ function placeOf(run: Run, { read, id }: BulkNode): string | null {
 
 export const tooLate = (): ScimError =>
   new ScimError(503, null, 'The bulk took too long, and this operation was not begun. Send it again.');
+/** Of the two halves of a creation only one was done; RFC 7644 has no status for that. */
+export const withoutManager = (): ScimError =>
+  new ScimError(
+    503,
+    null,
+    'The user was created, but the bulk ended before their manager was given. Send a PATCH with the manager.',
+  );
 export const credentialEnded = (): ScimError =>
   new ScimError(401, null, 'The request needs a token of this directory.');

@@ -6,17 +6,23 @@ import { suspend } from '../../src/operations/suspend.ts';
 import { addUser } from '../support/acme.ts';
 import { bulk, create, group, patch } from '../support/bulk.ts';
 import { personOf } from '../support/people.ts';
-import { type Body, userBody } from '../support/scim.ts';
+import { type Body, type DirectoryClient, directoryClient, type ScimServer, userBody } from '../support/scim.ts';
 import { type ScimStage, scimStage } from '../support/scim-stage.ts';
 import { enterpriseUrn } from '../support/urns.ts';
+import { muchLater, watchedServer } from '../support/watched-server.ts';
 import { operator } from '../support/world.ts';
 
 /** Two installations that began alike: one takes bulks, the other single requests. */
 let sides: readonly [together: ScimStage, alone: ScimStage];
+/** The first installation, which calls `afterStatement` as its requests go on. */
+let watched: ScimServer;
+let afterStatement = () => {};
 beforeAll(async () => {
   sides = [await scimStage(), await scimStage()];
+  watched = await watchedServer(sides[0].world, () => afterStatement());
 });
 afterAll(async () => {
+  await watched?.close();
   for (const side of sides ?? []) await side.close();
 });
 
@@ -129,13 +135,24 @@ type Answer = {
   readonly location: unknown;
 };
 
-/** The operations one by one; what refers to what was not created is not sent. */
-async function alone({ okta }: ScimStage, operations: readonly Body[], most: number): Promise<readonly Answer[]> {
+const NOT_BEGUN: Answer = { status: 'not begun', response: undefined, version: undefined, location: undefined };
+
+/** The operations one by one; what refers to what was not created is not sent, nor what a bulk did not begin. */
+async function alone(
+  okta: DirectoryClient,
+  operations: readonly Body[],
+  most: number,
+  left: readonly Answer[] = [],
+): Promise<readonly Answer[]> {
   const ids = new Map<string, string>();
   const answers: Answer[] = [];
   let errors = 0;
-  for (const { method, path, bulkId, data, version } of operations) {
+  for (const [index, { method, path, bulkId, data, version }] of operations.entries()) {
     if (errors >= most) break;
+    if (left[index]?.status === NOT_BEGUN.status) {
+      answers.push(NOT_BEGUN);
+      continue;
+    }
     const text = JSON.stringify({ path, data: data ?? null });
     const named = [...text.matchAll(/bulkId:(op\d+)/g)].map(([, name]) => name as string);
     const plain = JSON.parse(text.replaceAll(/bulkId:(op\d+)/g, (all, name) => ids.get(name) ?? all));
@@ -160,15 +177,15 @@ async function alone({ okta }: ScimStage, operations: readonly Body[], most: num
   return answers;
 }
 
-async function together({ okta }: ScimStage, operations: readonly Body[], most: number): Promise<readonly Answer[]> {
+async function together(okta: DirectoryClient, operations: readonly Body[], most: number): Promise<readonly Answer[]> {
   const results = await bulk(okta, operations, most === Number.POSITIVE_INFINITY ? {} : { failOnErrors: most });
-  return results.map(({ status, response, version, location }) => ({
-    status,
-    response: response?.detail?.includes('was not created') ? 'lost' : response,
-    version,
+  return results.map(({ status, response, version, location }) => {
+    if (response?.detail?.includes('was not begun')) return NOT_BEGUN;
     // An address is known of a resource that was created, even where the operation on it was lost.
-    location: response?.detail?.includes('was not created') ? undefined : location,
-  }));
+    return response?.detail?.includes('was not created')
+      ? { status, response: 'lost', version, location: undefined }
+      : { status, response, version, location };
+  });
 }
 
 /** All that a run left, its ids by the names that the operations gave them. */
@@ -225,25 +242,67 @@ function namesOf(
 
 let runs = 0;
 
+/** `held`: whether the directory is. */
+const history = fc.record({
+  planned: fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' }),
+  held: fc.boolean(),
+});
+type History = typeof history extends fc.Arbitrary<infer T> ? T : never;
+
+/** What a history comes to on a side: its answers, and all that it left. */
+async function outcomeOf(
+  side: ScimStage,
+  run: string,
+  { planned, held }: History,
+  send: (operations: readonly Body[]) => Promise<readonly Answer[]>,
+): Promise<{ readonly answers: readonly Answer[]; readonly told: readonly string[]; readonly left: string }> {
+  const there = await settle(side, run, held);
+  const operations = planned.map((one, index) => written(run, one, index, planned.slice(0, index), there));
+  const answers = await send(operations);
+  const names = namesOf(there, operations, answers);
+  const told = answers.map((answer) => named(JSON.stringify(answer), names));
+  return { answers, told, left: await left(side, run, names) };
+}
+
 test('I5 RFC 7644 §3.7 a bulk of any operations ends as they do one by one', async () => {
   const most = fc.constantFrom(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 1, 3);
   await fc.assert(
-    fc.asyncProperty(
-      fc.array(operation, { minLength: 1, maxLength: 40, size: 'max' }),
-      most,
-      fc.boolean(),
-      async (planned, errors, held) => {
-        const run = `r${++runs}`;
-        const outcome = async (side: ScimStage, send: typeof alone) => {
-          const there = await settle(side, run, held);
-          const operations = planned.map((one, index) => written(run, one, index, planned.slice(0, index), there));
-          const answers = await send(side, operations, errors);
-          const names = namesOf(there, operations, answers);
-          return [answers.map((answer) => named(JSON.stringify(answer), names)), await left(side, run, names)];
+    fc.asyncProperty(history, most, async (past, errors) => {
+      const run = `r${++runs}`;
+      const [bulked, single] = sides;
+      const one = await outcomeOf(bulked, run, past, (operations) => together(bulked.okta, operations, errors));
+      const other = await outcomeOf(single, run, past, (operations) => alone(single.okta, operations, errors));
+      expect([one.told, one.left]).toEqual([other.told, other.left]);
+    }),
+    { numRuns: 40, seed: 7644, endOnFailure: true },
+  );
+}, 240_000);
+
+test('T48 I5 a bulk that runs out of time ends as those of its operations do one by one that it says were begun', async () => {
+  await fc.assert(
+    fc.asyncProperty(history, fc.integer({ min: 1, max: 60 }), async (past, statements) => {
+      const run = `late${++runs}`;
+      const [bulked, single] = sides;
+      const client = directoryClient(watched, 'acme', 'okta', bulked.okta.token);
+      const one = await outcomeOf(bulked, run, past, async (operations) => {
+        let answered = 0;
+        let restore = () => {};
+        afterStatement = () => {
+          answered += 1;
+          if (answered === statements) restore = muchLater();
         };
-        expect(await outcome(sides[0], together)).toEqual(await outcome(sides[1], alone));
-      },
-    ),
+        try {
+          return await together(client, operations, Number.POSITIVE_INFINITY);
+        } finally {
+          afterStatement = () => {};
+          restore();
+        }
+      });
+      const other = await outcomeOf(single, run, past, (operations) =>
+        alone(single.okta, operations, Number.POSITIVE_INFINITY, one.answers),
+      );
+      expect([one.told, one.left]).toEqual([other.told, other.left]);
+    }),
     { numRuns: 40, seed: 7644, endOnFailure: true },
   );
 }, 240_000);
