@@ -47,8 +47,8 @@ export const circularReference = (): ScimError =>
   new ScimError(409, null, 'The operation is part of a circle of references that cannot be resolved.');
 
 /**
- * The order of a bulk, before anything of it is tried, in steps. An operation that refers to its own bulkId, or to one that no operation creates, is
- * refused in it (400 invalidValue). RFC 7644 §3.7.2. Does not look at circles: {@link wayOut} does.
+ * The order of a bulk, before anything of it is tried, in steps. An operation that refers to its own bulkId, or to one that no operation
+ * creates, is refused in it (400 invalidValue). RFC 7644 §3.7.2. Does not look at circles: {@link wayOut} does.
  */
 export function* orderBulk(operations: readonly ReadOperation[]): Steps<BulkOrder> {
   const creators = new Map<string, BulkNode>();
@@ -72,11 +72,12 @@ function* connect(
   last: Map<string, BulkNode>,
 ): Steps<void> {
   const { method, bulkId, resource, target, data, mayRefer } = operation;
-  const refuse = (error: ScimError): void => {
-    // The node itself stays, since others may wait for it.
-    node.read = { kind: 'refused', method, bulkId, path: null, error };
-  };
   const named = target === null ? null : refersTo(target);
+  const refuse = (error: ScimError): void => {
+    const path = target === null || named !== null ? null : `/${resource}/${encodeURIComponent(target)}`;
+    // The node itself stays, since others may wait for it.
+    node.read = { kind: 'refused', method, bulkId, path, error };
+  };
   const referred = mayRefer ? yield* referencesIn(data) : new Set<string>();
   for (const name of [...referred, ...(named === null ? [] : [named])]) {
     const creator = creators.get(name);

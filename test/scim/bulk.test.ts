@@ -160,6 +160,15 @@ describe('RFC 7644 §3.7.2 a bulkId', () => {
     ]);
   });
 
+  test('that nobody claims is refused with the address of the resource that the operation is about (§3.7.3)', async () => {
+    const user = (await okta.post('/Users', userBody(fresh()))).body;
+    const by = { op: 'add', path: `${enterpriseUrn}:manager`, value: 'bulkId:nobody' };
+    const results = await push([patch(`/Users/${user.id}`, by), patch('/Users/what is this', by)]);
+    expect(results).toEqual([failure('400', 'invalidValue'), failure('400', 'invalidValue')]);
+    expect(results[0].location).toBe(`${okta.base}/Users/${user.id}`);
+    expect(results[1].location).toBe(`${okta.base}/Users/what%20is%20this`);
+  });
+
   test('of what was not created takes its referrers with it: 409', async () => {
     const taken = userBody(fresh());
     await okta.post('/Users', taken);
