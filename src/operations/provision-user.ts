@@ -34,7 +34,7 @@ export const unknownUser = (): Refusal => refused('unknown_user', 'This director
 
 /**
  * A user whom the directory pushes for the first time; see {@link decideCreate}. At most two statements if they are plainly new, which
- * are those of others as well who come at the same moment.
+ * are those of others as well who come at the same moment; the largest users go by themselves.
  */
 export async function createDirectoryUser(
   ctx: Context,
@@ -45,7 +45,10 @@ export async function createDirectoryUser(
   const arrival: Arrival = { ctx, ...know(ctx, directory, pushed) };
   const make = (arrivals: readonly Arrival[]) => makeArrivals(directory, arrivals);
   const alike = `newcomers ${credentialId}`;
-  let first: Arrived | null = await ctx.together(tenantId, `newcomers ${connectionId}`, alike, arrival, make);
+  let first: Arrived | null =
+    pushed.json.length > FEW_CHARACTERS
+      ? null
+      : await ctx.together(tenantId, `newcomers ${connectionId}`, alike, arrival, make);
   return untilWon(async () => {
     const arrived = first ?? (await makeArrival(directory, arrival));
     first = null;
@@ -61,6 +64,9 @@ export async function createDirectoryUser(
     }
   });
 }
+
+/** Of a user as JSON: sixty-four of the longest would be one statement of sixteen megabytes, written in one piece. */
+const FEW_CHARACTERS = 16 * 1024;
 
 /** Under the locks of everybody whom the push may touch. */
 function createTogether(

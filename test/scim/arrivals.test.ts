@@ -41,6 +41,15 @@ test('many at the same moment are few statements, each with its answer and its a
   expect((await okta.get('/Users?count=0')).body.totalResults).toBe(count);
 });
 
+test('FT18 the largest go by themselves: of many at the same moment no one statement is made', async () => {
+  const long = (name: string) => userBody(name, { title: 'x'.repeat(20_000) });
+  world.takeStatements();
+  const answers = await Promise.all([...named('large', 6)].map((name) => okta.post('/Users', long(name))));
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
+  const written = world.takeStatements().filter((statement) => /^directory_users?_create$/.test(statement));
+  expect(written).toEqual(answers.map(() => 'directory_user_create'));
+});
+
 test('I12 of those who share a name one is made, and the others are 409 among all the rest', async () => {
   const names = named('double', 12);
   const answers = await push([...names, ...names, 'DOUBLE3']);
