@@ -11,6 +11,7 @@ import {
   type LookUp,
   lookedUpUser,
   lookUpOf,
+  readLookUp,
   readLookUps,
   userLookUp,
 } from '../store/directory-look-ups.ts';
@@ -45,10 +46,16 @@ export async function readDirectoryUser(
 /** Look-ups that wait meanwhile for those under way go together: asking for many costs little more than asking for one. */
 async function lookUp(ctx: Context, directory: Directory, asked: LookUp): Promise<LookedUp | undefined> {
   const { tenantId, connectionId, credentialId } = directory;
-  const read = async (all: readonly LookUp[]): Promise<readonly (LookedUp | undefined)[]> =>
-    (await readLookUps(ctx.hot(tenantId), directory, all)) ?? all.map(() => undefined);
-  if (asked.together === null) return (await read([asked]))[0];
-  return ctx.together(tenantId, `look-ups ${connectionId}`, `${credentialId} ${asked.shape}`, asked, read);
+  const { together } = asked;
+  const tx = ctx.hot(tenantId);
+  if (together === null) return readLookUp(tx, directory, asked);
+  const read = async (all: readonly LookUp[]) =>
+    (await readLookUps(tx, directory, together, all)) ?? all.map(() => undefined);
+  // Not the text itself, which a client may make long: it is kept for a while.
+  const alike = `${credentialId} ${together.name ?? ctx.keyHash(together.text)}`;
+  const found = await ctx.together(tenantId, `look-ups ${connectionId}`, alike, asked, read);
+  // Behind the turn, so that who asks for many keeps nobody waiting who asks for one.
+  return found === 'cut' ? readLookUp(tx, directory, asked) : found;
 }
 
 /** One group of the directory, without its members: {@link membersOf}. Refuses `unknown_group`. */

@@ -9,10 +9,8 @@ import { ownGroups, userOf } from './directory-rows.ts';
 import { prepared } from './prepared.ts';
 
 export type LookUp = {
-  /** What is alike of two look-ups that one statement can answer. */
-  readonly shape: string;
   readonly alone: Statement;
-  /** Null: it has to be asked by itself. */
+  /** Answers all that have the same one. Null: it has to be asked by itself. */
   readonly together: Statement | null;
   readonly params: readonly unknown[];
 };
@@ -28,7 +26,6 @@ export function lookUpOf(tenantId: TenantId, { parts, groups: wantsGroups }: Pag
   const groups = wantsGroups && part.resource === 'users';
   const shape = `${part.resource} ${groups} ${sql}`;
   return {
-    shape,
     alone: prepared(tenantId, `few ${shape}`, () => fewText(part, groups)),
     together:
       params.length === 1 && typeof params[0] === 'string'
@@ -42,7 +39,7 @@ const byId = (name: string, groups: boolean): Omit<LookUp, 'params'> => {
   const filter = { sql: 'd.directory_user_id = $4::uuid', params: [], selective: true };
   const part = { resource: 'users', key: null, filter } as const;
   const together = { name: `${name}_together`, text: togetherText(part, groups) };
-  return { shape: name, alone: { name, text: fewText(part, groups) }, together };
+  return { alone: { name, text: fewText(part, groups) }, together };
 };
 const USER_WITH_GROUPS = byId('directory_user_read', true);
 const USER_ALONE = byId('directory_user_read_alone', false);
@@ -58,40 +55,37 @@ export function lookedUpUser(texts: LookedUp, groups: boolean): DirectoryUserRow
   return text === undefined ? null : userOf(text, groups ? ownGroups : null);
 }
 
+/** The rows of a look-up. Undefined: the credential may not be used. One statement. */
+export async function readLookUp(
+  tx: TenantTx,
+  { credentialId, connectionId }: Directory,
+  { alone, params }: LookUp,
+): Promise<LookedUp | undefined> {
+  const rows = await tx.run<{ text: string | null }>(alone, [tx.tenantId, credentialId, connectionId, ...params]);
+  if (rows.length === 0) return undefined;
+  return rows.length > MOST_ROWS ? 'many' : rows.flatMap(({ text }) => text ?? []);
+}
+
 /**
- * Answers look-ups of one shape, each with its rows. Undefined: the credential may not be used. One statement; those of which more
- * than a few rows come are asked again, by themselves.
+ * Answers look-ups that have one statement together, each with its rows; `cut`: more than a few came, so that it has to be asked by
+ * itself. Undefined: the credential may not be used. One statement.
  */
 export async function readLookUps(
   tx: TenantTx,
   directory: Directory,
+  together: Statement,
   lookUps: readonly LookUp[],
-): Promise<readonly LookedUp[] | undefined> {
-  const [first, ...more] = lookUps;
-  if (first === undefined) return [];
-  if (more.length === 0 || first.together === null) return readAlone(tx, directory, lookUps);
+): Promise<readonly (LookedUp | 'cut')[] | undefined> {
+  const [only, ...more] = lookUps;
+  if (only !== undefined && more.length === 0) {
+    const found = await readLookUp(tx, directory, only);
+    return found && [found];
+  }
   const { credentialId, connectionId } = directory;
   const given = [tx.tenantId, credentialId, connectionId, lookUps.map(({ params: [value] }) => value)];
-  const rows = await tx.run<{ no: number; text: string | null }>(first.together, given);
+  const rows = await tx.run<{ no: number; text: string | null }>(together, given);
   if (rows.length === 0) return undefined;
   const found = lookUps.map((): string[] => []);
   for (const { no, text } of rows) if (text !== null) found[no - 1]?.push(text);
-  const cut = lookUps.filter((_, index) => (found[index]?.length ?? 0) > MANY_TOGETHER);
-  const again = cut.length === 0 ? [] : await readAlone(tx, directory, cut);
-  if (again === undefined) return undefined;
-  return lookUps.map((lookUp, index) => again[cut.indexOf(lookUp)] ?? found[index] ?? []);
-}
-
-async function readAlone(
-  tx: TenantTx,
-  { credentialId, connectionId }: Directory,
-  lookUps: readonly LookUp[],
-): Promise<readonly LookedUp[] | undefined> {
-  const all: LookedUp[] = [];
-  for (const { alone, params } of lookUps) {
-    const rows = await tx.run<{ text: string | null }>(alone, [tx.tenantId, credentialId, connectionId, ...params]);
-    if (rows.length === 0) return undefined;
-    all.push(rows.length > MOST_ROWS ? 'many' : rows.flatMap(({ text }) => text ?? []));
-  }
-  return all;
+  return found.map((texts) => (texts.length > MANY_TOGETHER ? 'cut' : texts));
 }

@@ -1,9 +1,10 @@
 // Many who ask for one resource at once are answered together, and nobody with what another asked for.
 
 import { randomUUID } from 'node:crypto';
-import { beforeAll, describe, expect, test } from 'vitest';
-import { type Body, type DirectoryClient, directory, userBody } from '../support/scim.ts';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Body, type DirectoryClient, directory, directoryClient, userBody } from '../support/scim.ts';
 import { type ScimStage, scimStage } from '../support/scim-stage.ts';
+import { watchedServer } from '../support/watched-server.ts';
 import type { TestWorld } from '../support/world.ts';
 
 let stage: ScimStage;
@@ -63,6 +64,41 @@ describe('look-ups at the same moment', () => {
     const [all, none, again] = await Promise.all(asked.map((path) => foundBy(okta, path)));
     expect(all?.toSorted()).toEqual(users.map(({ id }) => id).sort());
     expect([none, again]).toEqual([[], all]);
+  });
+
+  test('FT20 of whom many are found keep nobody waiting who asks for one', async () => {
+    const [asked, opened, read] = [0, 1, 2].map(() => Promise.withResolvers<void>());
+    let statements = 0;
+    const server = await watchedServer(world, async () => {
+      statements += 1;
+      if (statements === 1) {
+        asked?.resolve();
+        await opened?.promise;
+      }
+      // The first was for somebody else, the second for both at once; then each is asked by itself.
+      if (statements === 3 || statements === 4) await read?.promise;
+    });
+    try {
+      const client = directoryClient(server, 'acme', 'okta', okta.token);
+      await client.get('/ServiceProviderConfig');
+      statements = 0;
+      const before = foundBy(client, byName('nobody'));
+      await asked?.promise;
+      const many = [1, 2].map(() => foundBy(client, byEmail(SHARED)));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      opened?.resolve();
+      await vi.waitFor(() => expect(statements).toBe(4));
+      const [user] = users;
+      const one = client.get(`/Users/${user?.id}`).then(({ body }) => body.id);
+      const late = new Promise((resolve) => setTimeout(resolve, 3_000, 'waits for the others'));
+      expect(await Promise.race([one, late])).toBe(user?.id);
+      read?.resolve();
+      expect(await before).toEqual([]);
+      for (const found of await Promise.all(many)) expect(found).toHaveLength(users.length);
+    } finally {
+      for (const gate of [opened, read]) gate?.resolve();
+      await server.close();
+    }
   });
 
   test('T37 I10 of one tenant, or of one of its directories, are never answered with another’s', async () => {
