@@ -1,5 +1,6 @@
 // What many ask of one row at once is asked of the database once.
 
+import { keptKeys } from './kept-keys.ts';
 import type { Shares } from './shares.ts';
 
 export type Gathering = <Item, Result>(
@@ -13,25 +14,16 @@ type Group = { readonly items: unknown[]; readonly results: Promise<readonly unk
 /** Those who wait for the next turn; null while nobody does. */
 type Line = { group: Group | null };
 
-const MAX_IDLE = 5_000;
-
 /**
  * Whoever comes while others are at work on the key waits for its next turn with those who are alike, `most` at a time: one act for
  * all of them, with a result for each. Items that are alike are of one type, and so are their acts, of which any may be the one that
  * runs. Where an act fails, it fails for all whom it was for.
  */
 export function gathering(rule: { readonly most: number; readonly turn: Shares }): Gathering {
-  const lines = new Map<string, Line>();
-
-  // As in shares.ts: what is soon asked for again is not forgotten at once.
-  const lineOf = (kind: string): Line => {
-    const known = lines.get(kind);
-    if (known !== undefined) return known;
-    if (lines.size >= MAX_IDLE) for (const [other, { group }] of lines) if (group === null) lines.delete(other);
-    const line: Line = { group: null };
-    lines.set(kind, line);
-    return line;
-  };
+  const lineOf = keptKeys<Line>(
+    () => ({ group: null }),
+    ({ group }) => group === null,
+  );
 
   const open = <Item, Result>(
     key: string,
