@@ -59,12 +59,17 @@ export async function updateDirectoryGroup(
   if (!isUuid(id)) return unknownGroup();
   const groupId = id as DirectoryGroupId;
   const additions = plainAdditions(edit, ifMatch);
-  if (additions !== null) {
+  if (additions !== null && additions.length <= FEW) {
     const added = await addTogether(ctx, directory, groupId, additions);
     if (added.kind !== 'lost_race' && added.kind !== 'paused') return added;
   }
   return ctx.inTurn(directory.tenantId, id, async () => {
-    const once = await updateOnce(ctx, directory, groupId, edit, ifMatch).catch(raced);
+    const tx = ctx.hot(directory.tenantId);
+    const written =
+      additions === null
+        ? updateOnce(ctx, tx, directory, groupId, edit, ifMatch)
+        : editMembers(ctx, tx, directory, groupId, null, edit.members);
+    const once = await written.catch(raced);
     if (once.kind !== 'lost_race' && once.kind !== 'paused') return once;
     // Somebody else is at this group, its names change, or the guard has a say: under its lock.
     const seemsPaused = once.kind === 'paused';
@@ -78,17 +83,16 @@ const paused = { kind: 'paused' } as const;
 /** What a statement that holds no lock came to. */
 type Tried = UpdateGroupResult | typeof lostRace | typeof paused;
 
-/** So many that to wait for them holds nobody up. */
+/** So many that to wait for them holds nobody up: they may go together with others. */
 const FEW = 100;
 
-/** The ids that a push only adds, if they are few: then it may go together with others. Null: it goes by itself. */
+/** The ids that a push adds where it does nothing else and goes by no version: then nothing has to be read before. */
 function plainAdditions(
   { names, members, attributes }: GroupEdit,
   ifMatch: IfMatch,
 ): readonly DirectoryUserId[] | null {
-  if ((ifMatch !== null && ifMatch !== '*') || members.kind !== 'change' || !onlyAdds(members)) return null;
-  if (Object.keys(names).length > 0 || attributes !== undefined) return null;
-  return members.add.length > 0 && members.add.length <= FEW ? members.add : null;
+  if ((ifMatch !== null && ifMatch !== '*') || Object.keys(names).length > 0 || attributes !== undefined) return null;
+  return members.kind === 'change' && onlyAdds(members) && editsMembers(members) ? members.add : null;
 }
 
 /** A full sync sends the members of a group one by one, many at once. */
@@ -107,27 +111,23 @@ async function addTogether(
 
 async function updateOnce(
   ctx: Context,
+  tx: TenantTx,
   directory: Directory,
   groupId: DirectoryGroupId,
   edit: GroupEdit,
   ifMatch: IfMatch,
 ): Promise<Tried> {
   const { names, members } = edit;
-  const tx = ctx.hot(directory.tenantId);
-  const adds = (ifMatch === null || ifMatch === '*') && onlyAdds(members);
-  if (adds && editsMembers(members) && Object.keys(names).length === 0 && edit.attributes === undefined) {
-    return editMembers(ctx, tx, directory, groupId, null, members);
-  }
   const loaded = await readGroupFacts(tx, directory, groupId, asked(names));
   if (loaded === undefined) return unauthenticated;
   if (loaded.group === null) return unknownGroup();
   if (!meets(ifMatch, loaded.group.version)) return versionMismatch();
   if (loaded.paused) return paused;
   if (namesAs(loaded.group, edit) !== null) return lostRace;
-  if (!adds && directory.settings.guard !== null && (await mapsNow(tx, directory, loaded, loaded.group)))
-    return lostRace;
+  const counts = directory.settings.guard !== null && !onlyAdds(members);
+  if (counts && (await mapsNow(tx, directory, loaded, loaded.group))) return lostRace;
   if (!editsMembers(members)) return { kind: 'done', changed: false, version: loaded.group.version };
-  return editMembers(ctx, tx, directory, groupId, adds ? null : loaded.group.version, members);
+  return editMembers(ctx, tx, directory, groupId, loaded.group.version, members);
 }
 
 async function editMembers(
