@@ -15,7 +15,7 @@ import { accepted, CliError, type Command, optional, required, tenantOf } from '
 import { durationOf } from './duration.ts';
 import { shown } from './shown.ts';
 import { table } from './table.ts';
-import { minute as time } from './time.ts';
+import { iso, minute as time } from './time.ts';
 
 export const directoryList: Command = {
   usage: 'directory list --tenant T',
@@ -224,8 +224,4 @@ function viewJson(view: DirectoryView): unknown {
     tokens: tokens.map(credential),
     clients: clients.map(credential),
   };
-}
-
-function iso(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
 }

@@ -1,9 +1,8 @@
-import type { Instant } from '../core/ids.ts';
 import { createScimClient } from '../operations/create-scim-client.ts';
 import { endScimClient } from '../operations/end-scim-client.ts';
 import { listScimClients } from '../operations/find-scim-client.ts';
 import { accepted, type Command, required, tenantOf } from './command.ts';
-import { lifeOf } from './duration.ts';
+import { credentialJson, newCredential, newCredentialOptions, untilCell } from './scim-credential.ts';
 import { table } from './table.ts';
 import { minute as time } from './time.ts';
 
@@ -11,21 +10,11 @@ export const scimClientCreate: Command = {
   usage: 'scim-client create --tenant T --connection C [--expires 90d | --days N]',
   summary:
     'OAuth client credentials for the directory, for identity providers that ask for a token by themselves (default: 365 days)',
-  options: {
-    tenant: { type: 'string' },
-    connection: { type: 'string' },
-    days: { type: 'string' },
-    expires: { type: 'string' },
-  },
+  options: newCredentialOptions,
   async run(world, values) {
-    const { context, settings } = world;
-    const tenant = await tenantOf(world, values);
-    const connection = required(values, 'connection');
-    const until = (context.now() + lifeOf(values)) as Instant;
-    const { clientId, secret } = accepted(await createScimClient(context, tenant, connection, until));
-    const url = `${settings.publicUrl}/scim/v2/${tenant.slug}/${connection}`;
-    const tokenEndpoint = `${settings.publicUrl}/oidc/token`;
-    const expiresAt = new Date(until).toISOString();
+    const { tenant, connection, until, url, expiresAt } = await newCredential(world, values);
+    const { clientId, secret } = accepted(await createScimClient(world.context, tenant, connection, until));
+    const tokenEndpoint = `${world.settings.publicUrl}/oidc/token`;
     return {
       text: [
         `scim url        ${url}`,
@@ -47,22 +36,9 @@ export const scimClientList: Command = {
     return {
       text: table(
         ['CLIENT ID', 'CONNECTION', 'MADE', 'LAST USED', 'UNTIL'],
-        found.map((one) => [
-          one.prefix,
-          one.connectionKey,
-          time(one.createdAt),
-          time(one.lastUsedAt),
-          one.live ? time(one.expiresAt) : `${time(one.expiresAt)} (expired)`,
-        ]),
+        found.map((one) => [one.prefix, one.connectionKey, time(one.createdAt), time(one.lastUsedAt), untilCell(one)]),
       ),
-      json: found.map((one) => ({
-        clientId: one.prefix,
-        connection: one.connectionKey,
-        live: one.live,
-        createdAt: iso(one.createdAt),
-        lastUsedAt: iso(one.lastUsedAt),
-        expiresAt: iso(one.expiresAt),
-      })),
+      json: found.map((one) => ({ clientId: one.prefix, ...credentialJson(one) })),
     };
   },
 };
@@ -77,7 +53,3 @@ export const scimClientEnd: Command = {
     return { text: `${clientId} is ended.`, json: { clientId, ended: true } };
   },
 };
-
-function iso(at: Instant | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
-}

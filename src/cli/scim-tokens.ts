@@ -1,32 +1,20 @@
-import { type CredentialId, type Instant, isUuid } from '../core/ids.ts';
+import { type CredentialId, isUuid } from '../core/ids.ts';
 import { createScimCredential } from '../operations/create-scim-credential.ts';
 import { endScimCredential } from '../operations/end-scim-credential.ts';
 import { listScimCredentials } from '../operations/list-scim-credentials.ts';
 import { accepted, CliError, type Command, required, tenantOf } from './command.ts';
-import { lifeOf } from './duration.ts';
+import { credentialJson, newCredential, newCredentialOptions, untilCell } from './scim-credential.ts';
 import { table } from './table.ts';
 import { minute as time } from './time.ts';
 
 export const scimTokenCreate: Command = {
   usage: 'scim-token create --tenant T --connection C [--expires 90d | --days N]',
   summary: 'a bearer token for the directory, printed alone and never again (default: 365 days)',
-  options: {
-    tenant: { type: 'string' },
-    connection: { type: 'string' },
-    days: { type: 'string' },
-    expires: { type: 'string' },
-  },
+  options: newCredentialOptions,
   async run(world, values) {
-    const tenant = await tenantOf(world, values);
-    const expiresAt = (world.context.now() + lifeOf(values)) as Instant;
-    const created = accepted(
-      await createScimCredential(world.context, tenant, required(values, 'connection'), expiresAt),
-    );
-    const url = `${world.settings.publicUrl}/scim/v2/${tenant.slug}/${required(values, 'connection')}`;
-    return {
-      text: created.token,
-      json: { id: created.credentialId, token: created.token, url, expiresAt: new Date(expiresAt).toISOString() },
-    };
+    const { tenant, connection, until, url, expiresAt } = await newCredential(world, values);
+    const { credentialId, token } = accepted(await createScimCredential(world.context, tenant, connection, until));
+    return { text: token, json: { id: credentialId, token, url, expiresAt } };
   },
 };
 
@@ -46,18 +34,14 @@ export const scimTokenList: Command = {
           time(one.createdAt),
           time(one.lastUsedAt),
           one.lastUsedFrom ?? '-',
-          one.live ? time(one.expiresAt) : `${time(one.expiresAt)} (expired)`,
+          untilCell(one),
         ]),
       ),
       json: found.map((one) => ({
         id: one.credentialId,
-        connection: one.connectionKey,
         prefix: one.prefix,
-        live: one.live,
-        createdAt: iso(one.createdAt),
-        lastUsedAt: iso(one.lastUsedAt),
+        ...credentialJson(one),
         lastUsedFrom: one.lastUsedFrom,
-        expiresAt: iso(one.expiresAt),
       })),
     };
   },
@@ -74,7 +58,3 @@ export const scimTokenEnd: Command = {
     return { text: `Token ${id} is ended.`, json: { id, ended: true } };
   },
 };
-
-function iso(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
-}

@@ -11,6 +11,7 @@ import { suspend } from '../operations/suspend.ts';
 import { accepted, CliError, type CliWorld, type Command, optional, required, subjectOf, tenantOf } from './command.ts';
 import { shown } from './shown.ts';
 import { table } from './table.ts';
+import { iso } from './time.ts';
 
 const who = { tenant: { type: 'string' }, user: { type: 'string' } } as const;
 
@@ -187,8 +188,4 @@ export function reasonText(reason: Reason): string {
 
 function day(at: number): string {
   return new Date(at).toISOString().slice(0, 10);
-}
-
-function iso(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
 }
