@@ -1,11 +1,9 @@
 import type { Context } from '../context.ts';
 import { decideEndRole, type EndRoleOutcome } from '../core/administration.ts';
 import type { Administrator } from '../core/change.ts';
-import { refused } from '../core/errors.ts';
-import { findRole } from '../core/tenant.ts';
 import { apply } from '../store/apply.ts';
-import { readConfigInForce } from '../store/config-in-force.ts';
-import { gone, lockStanding, type SubjectRef, type TenantRef } from './standing.ts';
+import { lockNamedRole } from './named-role.ts';
+import type { SubjectRef, TenantRef } from './standing.ts';
 
 /** Takes a role away that an administrator, an invitation or the tenant's default gave. See {@link decideEndRole}. */
 export function endRole(
@@ -16,13 +14,9 @@ export function endRole(
   by: Administrator,
 ): Promise<EndRoleOutcome> {
   return ctx.transaction(tenant.tenantId, async (tx) => {
-    const found = await lockStanding(tx, tenant.slug, subject);
-    if (found === undefined) return gone(subject.subjectId);
-    const config = await readConfigInForce(tx);
-    const named = findRole(role, config?.roles ?? []);
-    if (config === undefined || named === null)
-      return refused('unknown_role', `There is no role ${JSON.stringify(role)} in ${tenant.slug}.`);
-    const decision = decideEndRole(found.standing, named, config.settings, by);
+    const named = await lockNamedRole(tx, tenant, subject, role);
+    if (named.kind === 'refused') return named;
+    const decision = decideEndRole(named.standing, named.role, named.settings, by);
     await apply(ctx, tx, decision);
     return decision.outcome;
   });
