@@ -44,9 +44,12 @@ export function interruptedServer(
   });
 }
 
-/** Whatever waits for a moment of the process's own clock has waited long enough, until the returned function is called. */
-export function muchLater(): () => void {
-  const later = performance.now() + 31_000;
-  const clock = vi.spyOn(performance, 'now').mockImplementation(() => later);
+/** The process's own clock stands still, so that no time is ever up, until the returned function is called. */
+export function clockStops(ahead = 0): () => void {
+  const at = performance.now() + ahead;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => at);
   return () => clock.mockRestore();
 }
+
+/** Time is up for all that wait for a moment, until the returned function is called. */
+export const muchLater = () => clockStops(31_000);
