@@ -19,8 +19,6 @@ import type { Leaving, Restored } from '../store/blast-guard.ts';
 import {
   type DirectoryGroupRow,
   type LoadedGroup,
-  lockConfig,
-  lockGroup,
   type MembersWritten,
   type NamesAsked,
   onlyAdds,
@@ -28,6 +26,7 @@ import {
   writeMembers,
 } from '../store/directory-groups.ts';
 import { type Addition, writeAdditions } from '../store/group-additions.ts';
+import { lockConfig, lockGroup, lockJoining } from '../store/group-locks.ts';
 import { enterGuard, guarded, type Harm, refuseWhilePaused } from './guard-directory.ts';
 import { factsOf, mapsNow, noNames, storedOf, unknownGroup, unknownMember, writeWithin } from './known-group.ts';
 import { lostRace, raced, untilWon } from './lost-race.ts';
@@ -185,6 +184,7 @@ function updateTogether(
   return ctx.transaction(directory.tenantId, async (tx): Promise<UpdateGroupResult> => {
     const guard = await enterGuard(tx, directory, seemsPaused);
     if (Object.keys(names).length > 0) await lockConfig(tx);
+    await lockJoining(tx, groupId, members);
     await lockGroup(tx, groupId);
     const loaded = await readGroupFacts(tx, directory, groupId, asked(names));
     if (loaded === undefined) return unauthenticated;

@@ -30,7 +30,7 @@ export async function factsOf(tx: TenantTx, directory: Directory, loaded: Loaded
   return { ...loaded, directory, rules: config.rules, bindings: config.bindings };
 }
 
-/** Writes members in a transaction. What refuses them is thrown and not answered: what the transaction wrote before has to go. */
+/** Writes members in a transaction that holds the group's row. What refuses them is thrown and not answered: what the transaction wrote before has to go. */
 export async function writeWithin(
   ctx: Context,
   tx: TenantTx,
@@ -38,7 +38,7 @@ export async function writeWithin(
   groupId: DirectoryGroupId,
   edit: MemberEdit,
 ): Promise<MembersKept> {
-  const written = await writeMembers(ctx, tx, directory, groupId, null, edit);
+  const written = await writeMembers(ctx, tx, directory, groupId, 'locked', edit);
   if (written.kind === 'unknown_member') throw new BridgeError('invalid', UNKNOWN_MEMBER);
   if (written.kind !== 'changed' && written.kind !== 'unchanged')
     throw new BridgeError('unavailable', 'The server is busy. Try again.', written.kind);

@@ -7,14 +7,8 @@ import { decideCreateGroup, decideEndGroup, type GroupNames } from '../core/dire
 import type { Refusal } from '../core/errors.ts';
 import { type DirectoryGroupId, type DirectoryUserId, isUuid } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
-import {
-  type DirectoryGroupRow,
-  lockConfig,
-  lockGroup,
-  plainGroup,
-  readGroupFacts,
-  writeNewGroup,
-} from '../store/directory-groups.ts';
+import { type DirectoryGroupRow, plainGroup, readGroupFacts, writeNewGroup } from '../store/directory-groups.ts';
+import { lockConfig, lockGroup } from '../store/group-locks.ts';
 import { enterGuard, guarded, refuseWhilePaused } from './guard-directory.ts';
 import { factsOf, mapsNow, noNames, storedOf, unknownGroup, unknownMember, writeWithin } from './known-group.ts';
 import { lostRace, untilWon } from './lost-race.ts';

@@ -6,7 +6,7 @@ import type { AuditEvent, Change } from '../core/change.ts';
 import { userNameKey } from '../core/profile.ts';
 import { apply } from './apply.ts';
 import { LostRace } from './database.ts';
-import { countInSlot } from './directory-changes.ts';
+import { countInSlot, lockLeaving } from './directory-changes.ts';
 
 type Of<K extends Change['kind']> = Extract<Change, { kind: K }>;
 type Decided = { readonly changes: readonly Change[]; readonly events: readonly AuditEvent[] };
@@ -145,10 +145,9 @@ export async function applyTogether(ctx: Context, tx: TenantTx, decisions: reado
   const runOf = (statement: Statement, ids: readonly string[]) =>
     ids.length === 0 ? [] : tx.run(statement, [tx.tenantId, ids]);
 
-  await runOf(
-    END,
-    of('end_directory_user').map(({ directoryUserId }) => directoryUserId),
-  );
+  const leaving = of('end_directory_user').map(({ directoryUserId }) => directoryUserId);
+  if (leaving.length > 0) await lockLeaving(tx, leaving);
+  await runOf(END, leaving);
   await run(CREATE, of('create_directory_user'), ({ directoryUserId, connectionId, userId, resource, withheld }) => ({
     id: directoryUserId,
     connection_id: connectionId,

@@ -1,8 +1,9 @@
 // What a directory pushes, written in the cold way: one statement per change, in the caller's transaction. The hot acts write the
 // same in one statement (see directory-users.ts, directory-groups.ts).
 
-import type { TenantTx } from '../context.ts';
+import type { Statement, TenantTx } from '../context.ts';
 import type { Change } from '../core/change.ts';
+import type { DirectoryUserId } from '../core/ids.ts';
 import { groupNameKey, userNameKey } from '../core/profile.ts';
 import { LostRace } from './database.ts';
 
@@ -27,6 +28,21 @@ export const countInSlot = (resource: 'users' | 'groups', from: string) => `
 insert into directory_counters (tenant_id, connection_id, resource, slot, count)
 select $1, connection_id, '${resource}', floor(random() * 64), added from ${from} counted
 on conflict (tenant_id, connection_id, resource, slot) do update set count = directory_counters.count + excluded.count`;
+
+const LEAVING: Statement = {
+  name: 'directory_users_leaving',
+  text: `
+select 1 from (select x as id from unnest($2::uuid[]) x order by x offset 0) a
+cross join lateral (select 1 from directory_users d where d.tenant_id = $1 and d.directory_user_id = a.id offset 0 for update) d`,
+};
+
+/**
+ * Takes the rows of users who are about to be removed, in a statement before the one that does it: whoever is adding them to a group is
+ * waited for, so that the removal sees every membership, and whoever is about to finds them gone.
+ */
+export async function lockLeaving(tx: TenantTx, ids: readonly DirectoryUserId[]): Promise<void> {
+  await tx.run(LEAVING, [tx.tenantId, ids]);
+}
 
 /** Rule bindings are part of the configuration in force, so they raise its version. */
 const raiseConfigVersion = `update tenants set config_version = nextval('config_versions') where tenant_id = $1`;
@@ -86,6 +102,7 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
       return;
     }
     case 'end_directory_user':
+      await lockLeaving(tx, [change.directoryUserId]);
       await run(
         `with ended as (
            update directory_users set ended_at = clock_timestamp(), ended_by = $3

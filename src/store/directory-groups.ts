@@ -93,11 +93,25 @@ export const memberById = (id: string) => `
     select u.directory_user_id as id, u.connection_id, u.ended_at from directory_users u
     where u.tenant_id = $1 and u.directory_user_id = ${id} offset 0`;
 
-// The members that may be: `wanted` as asked, `known` those that are open users of this connection.
-const wanted = (ids: string, connection: string) => `
-wanted as materialized (select distinct w.id from unnest(${ids}::uuid[]) as w (id)
+/** Whether the user of the row `w` is a member of a group. */
+export const isMember = (group: string) =>
+  `exists (select 1 from group_members m where m.tenant_id = $1 and m.group_id = ${group} and m.directory_user_id = w.id offset 0)`;
+
+/**
+ * That row of a user who is to become a member, and cannot be removed until that is written: whose removal is under way is waited for,
+ * and is nobody then. To be asked in the order of the ids, and before the group's row is taken, as everywhere.
+ */
+export const memberToBe = (id: string) => `${memberById(id)} for key share`;
+
+// The members that may be: `wanted` as asked, `known` those that are open users of this connection. `held`: who is a member already.
+const wanted = (ids: string, connection: string, held: string) => `
+wanted as materialized (
+  select w.id, ${held} as held from (select distinct x as id from unnest(${ids}::uuid[]) x order by x offset 0) w
 ), known as materialized (
   select d.id from wanted w cross join lateral (${memberById('w.id')}
+  ) d where w.held and d.connection_id = ${connection} and d.ended_at is null
+  union all
+  select d.id from (select w.id from wanted w where not w.held order by w.id offset 0) w cross join lateral (${memberToBe('w.id')}
   ) d where d.connection_id = ${connection} and d.ended_at is null
 )`;
 
@@ -109,7 +123,7 @@ const idsOf = (cte: string) =>
 const CREATE: Statement = {
   name: 'directory_group_create',
   text: `
-with ${wanted('$6', '$3')}, tenant as (
+with ${wanted('$6', '$3', 'false')}, tenant as (
   select 1 from tenants where tenant_id = $1 and config_version = $7 for share
 ), complete as (
   select (select count(*) from wanted) = (select count(*) from known) as complete
@@ -172,9 +186,10 @@ export async function writeNewGroup(
 }
 
 // The group's row is locked before anything is compared. What is added is compared with what is there at that moment; what is
-// removed only with what was there when the statement began, so a removal has to name the version that it goes by.
-const editMembers = (removed: string) => `
-with ${LIVE}, ${wanted('$5', '(select connection_id from live)')}, state as (
+// removed only with what was there when the statement began, so a removal has to name the version that it goes by. Then whoever was a
+// member stays one, too, or the version is another.
+const editMembers = (removed: string, held = isMember('$3')) => `
+with ${LIVE}, ${wanted('$5', '(select connection_id from live)', held)}, state as (
   select exists (select 1 from directory_groups g where g.tenant_id = $1 and g.connection_id = l.connection_id and g.group_id = $3
       and g.ended_at is null) as found,
     (select count(*) from wanted) = (select count(*) from known) as complete, ${PAUSED} as paused
@@ -211,7 +226,7 @@ from state s`;
 const EDITS = {
   add: {
     name: 'group_members_add',
-    text: editMembers(' select null::uuid as directory_user_id where false'),
+    text: editMembers(' select null::uuid as directory_user_id where false', 'false'),
   },
   change: {
     name: 'group_members_change',
@@ -244,22 +259,23 @@ export type MembersWritten =
 
 /**
  * Changes a group's members in one statement, whatever their number, with one audit row if any changed. `version`: what the group
- * has to be at, null for any. An id that is no open user of the connection changes nothing: `unknown_member` (T37, T55).
+ * has to be at, null for any; `locked`: the caller holds its row. Without a version, and without the row, members can only be added.
+ * An id that is no open user of the connection changes nothing: `unknown_member` (T37, T55).
  */
 export async function writeMembers(
   ctx: Context,
   tx: TenantTx,
   directory: Directory,
   groupId: DirectoryGroupId,
-  version: number | null,
+  version: number | null | 'locked',
   edit: MemberEdit,
 ): Promise<MembersWritten> {
-  const statement = edit.kind === 'replace' ? EDITS.replace : edit.remove.length === 0 ? EDITS.add : EDITS.change;
+  const statement = edit.kind === 'replace' ? EDITS.replace : version === null ? EDITS.add : EDITS.change;
   const [row] = await tx.run<MembersWritten>(statement, [
     tx.tenantId,
     directory.credentialId,
     groupId,
-    version,
+    version === 'locked' ? null : version,
     idList(edit.kind === 'replace' ? edit.to : edit.add),
     ctx.newId(),
     JSON.stringify(ctx.caller.actor),
@@ -268,21 +284,4 @@ export async function writeMembers(
     ...(statement === EDITS.change && edit.kind === 'change' ? [idList(edit.remove)] : []),
   ]);
   return row ?? { kind: 'unauthenticated' };
-}
-
-/** Takes the group's row for the rest of the transaction. */
-export async function lockGroup(tx: TenantTx, groupId: DirectoryGroupId): Promise<void> {
-  await tx.run(
-    { name: null, text: 'select 1 from directory_groups where tenant_id = $1 and group_id = $2 for update' },
-    [tx.tenantId, groupId],
-  );
-}
-
-/** Takes the tenant's row, so that nobody else binds rules meanwhile. The version of its configuration, or undefined. */
-export async function lockConfig(tx: TenantTx): Promise<number | undefined> {
-  const [row] = await tx.run<{ version: number }>(
-    { name: null, text: 'select config_version as version from tenants where tenant_id = $1 for no key update' },
-    [tx.tenantId],
-  );
-  return row?.version;
 }

@@ -4,7 +4,7 @@ import type { Context, Statement, TenantTx } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { DirectoryGroupId, DirectoryUserId } from '../core/ids.ts';
 import { actorConnection } from './audit-events.ts';
-import { type MembersWritten, memberById } from './directory-groups.ts';
+import { type MembersWritten, memberToBe } from './directory-groups.ts';
 import { PAUSED } from './directory-person.ts';
 import { idList } from './id-list.ts';
 import { LIVE } from './scim-credentials.ts';
@@ -21,7 +21,7 @@ with ${LIVE}, edits as materialized (
 ), asked as materialized (
   select a.id, a.no from unnest($6::uuid[], $7::int[]) as a (id, no)
 ), known as materialized (
-  select w.id from (select distinct id from asked) w cross join lateral (${memberById('w.id')}
+  select w.id from (select distinct id from asked order by id offset 0) w cross join lateral (${memberToBe('w.id')}
   ) d where d.connection_id = (select connection_id from live) and d.ended_at is null
 ), wrong as materialized (
   select distinct a.no from asked a where a.id not in (select k.id from known k)

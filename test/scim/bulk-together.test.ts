@@ -82,6 +82,7 @@ describe('a hundred operations on different users cost a few statements', () => 
     const users = await made(100);
     expect(await statementsOf(users.map(remove), '204')).toEqual([
       ...look,
+      'directory_users_leaving',
       'directory_users_end',
       'users_end_sessions',
       'audit_record',
