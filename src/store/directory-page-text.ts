@@ -99,8 +99,8 @@ const most = ({ limit, offset }: Place): string =>
   offset === null ? `${MOST_ROWS}` : `${limit}::bigint + ${offset}::bigint`;
 const cut = ({ limit, offset }: Place): string => `limit ${limit}${offset === null ? '' : ` offset ${offset}`}`;
 
-/** How many match: from the counters, or counted where the page does not show them all. */
-function totalText({ parts, counts }: PageQuery, place: Place): string {
+/** How many match: from the counters, or counted where the page, which has `shown` rows, does not show them all. */
+function totalText({ parts, counts }: PageQuery, place: Place, shown: string): string {
   if (!counts) return 'null::bigint';
   if (parts.every(({ filter }) => filter === null)) {
     const resources = parts.map(({ resource }) => `'${resource}'`).join(', ');
@@ -109,7 +109,7 @@ function totalText({ parts, counts }: PageQuery, place: Place): string {
   }
   const all = parts.map((part) => `(select count(*) from ${open(part)})`).join(' + ');
   if (place.id !== null || place.offset !== null) return `(${all})`;
-  return `case when (select count(*) from page) < ${place.limit} then (select count(*) from page) else ${all} end`;
+  return `case when ${shown} < ${place.limit} then ${shown} else ${all} end`;
 }
 
 /** A page of one type of resource in the order of its ids: the statement that nearly every list needs. */
@@ -120,12 +120,13 @@ export function plainText(part: PagePart, query: PageQuery, place: Place): strin
   // Rows that are counted off are not made text of.
   const rows =
     place.offset === null ? `(${ordered} limit ${most(place)}) d ${cut(place)}` : `(${ordered} ${cut(place)}) d`;
+  // Put together as the rows come: kept as rows first, each would be copied once more.
   return `
 with ${LIVE}, page as materialized (
-  select ${id} as id, ${text} as text, row_number() over () as place from ${rows}
+  select array_agg(r.id) as ids, string_agg(r.text, e'\\x1e') as text from (select ${id} as id, ${text} as text from ${rows}) r
 )
-select ${totalText(query, place)} as total, (select string_agg(p.text, e'\\x1e') from page p) as page${groups ? `,\n  ${pageGroups('')} as groups` : ''}
-from live l`;
+select ${totalText(query, place, 'coalesce(cardinality(p.ids), 0)')} as total, p.text as page${groups ? `,\n  ${pageGroups('p.ids', 'unnest(p.ids) with ordinality as o (id, place)')} as groups` : ''}
+from live l cross join page p`;
 }
 
 /**
@@ -156,8 +157,8 @@ ${keys.join('\nunion all\n')}
     ) k order by k.key ${way}, k.id ${way} ${cut(place)}
   ) s
 )
-select ${totalText(query, place)} as total, (
-  select string_agg(concat_ws(e'\\x1f', p.part, ${key}, case p.part ${rows.join(' ')} end), e'\\x1e') from page p) as page${groups ? `,\n  ${pageGroups(`where p.part = ${users}`)} as groups` : ''}
+select ${totalText(query, place, '(select count(*) from page)')} as total, (
+  select string_agg(concat_ws(e'\\x1f', p.part, ${key}, case p.part ${rows.join(' ')} end), e'\\x1e') from page p) as page${groups ? `,\n  ${pageGroups(`array(select o.id from page o where o.part = ${users})`, `(select o.id, o.place from page o where o.part = ${users}) o`)} as groups` : ''}
 from live l`;
 }
 

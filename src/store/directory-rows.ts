@@ -79,18 +79,23 @@ function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return a.id < b.id ? -1 : 1;
 }
 
+// A place is one character, which is less to write and to read than a number. From here on none means anything in JSON.
+const FIRST_PLACE = 0x100;
+
 /**
- * The groups of a page's users, for a statement with a list `page` of them and their places: each group once, with the places of its
- * members. `offset 0` keeps the memberships one walk along their index, and each name one look-up; see directory-groups.
+ * The groups of a page's users: each group once, with the places of its members. `ids`: an array of the users; `places`: rows of
+ * `id` and `place`, from 1. `offset 0` keeps the memberships one walk along their index, and each name one look-up; see
+ * directory-groups.
  */
 export const pageGroups = (
-  where: string,
+  ids: string,
+  places: string,
 ): string => `(select json_agg(json_build_array(t.group_id, g.display_name, t.places))::text
   from (
-    select m.group_id, array_agg(p.place) as places from (
+    select m.group_id, string_agg(chr(o.place::int + ${FIRST_PLACE - 1}), '') as places from (
       select m.group_id, m.directory_user_id from group_members m
-      where m.tenant_id = $1 and m.directory_user_id = any (array(select p.id from page p ${where})) offset 0
-    ) m join page p on p.id = m.directory_user_id group by m.group_id
+      where m.tenant_id = $1 and m.directory_user_id = any (${ids}) offset 0
+    ) m join ${places} on o.id = m.directory_user_id group by m.group_id
   ) t cross join lateral (
     select g.display_name, g.ended_at from directory_groups g where g.tenant_id = $1 and g.group_id = t.group_id offset 0
   ) g where g.ended_at is null)`;
@@ -98,11 +103,12 @@ export const pageGroups = (
 /** Gives each user of a page its groups, from what {@link pageGroups} reads. */
 export function groupsOfPage(text: string | null): GroupsOf {
   if (text === null) return () => NO_GROUPS;
-  const members = JSON.parse(text) as [string, string, readonly number[]][];
+  const members = JSON.parse(text) as [string, string, string][];
   const byPlace: { id: string; displayName: string }[][] = [];
   for (const [id, displayName, places] of members.sort(([a], [b]) => (a < b ? -1 : 1))) {
     const group = { id, displayName };
-    for (const place of places) {
+    for (let index = 0; index < places.length; index += 1) {
+      const place = places.charCodeAt(index) - FIRST_PLACE + 1;
       const groups = byPlace[place];
       if (groups === undefined) byPlace[place] = [group];
       else groups.push(group);
