@@ -14,6 +14,14 @@ const answers: { readonly [Q in Question]: () => Promise<Answers[Q]> | Answers[Q
     const { user, system } = process.cpuUsage();
     return { cpuMicros: user + system, rssBytes: process.memoryUsage.rss() };
   },
+  // What a leak adds to. The memory itself goes up and down by what nobody has looked through yet.
+  keptBytes: async () => {
+    session.connect();
+    await session.post('HeapProfiler.collectGarbage');
+    session.disconnect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  },
   watchStalls: () => {
     waits = [];
     let due = performance.now() + PING_EVERY_MS;

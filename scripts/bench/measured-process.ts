@@ -13,6 +13,8 @@ const flags = ['--disable-proto=delete', '--disable-warning=ExperimentalWarning'
 /** What a process can be asked, and what it answers; times in milliseconds. */
 export type Answers = {
   readonly usage: { readonly cpuMicros: number; readonly rssBytes: number };
+  /** What is left after all that nobody needs was collected. */
+  readonly keptBytes: number;
   readonly watchStalls: null;
   readonly stalls: { readonly p50: number; readonly p999: number; readonly max: number };
   readonly startProfile: null;

@@ -23,9 +23,10 @@ export type Sustained = {
   readonly max: number;
   readonly cpuShare: number;
   readonly pinned: boolean;
+  /** The most of it. */
   readonly rssBytes: number;
-  /** Growth of the memory over the second half, MB per hour; null: too short to say. */
-  readonly rssSlope: number | null;
+  /** Growth over the second half of what is left after a collection, bytes per hour; null: too short to say. */
+  readonly leakPerHour: number | null;
 };
 
 export async function measureSustained(drawbridge: Drawbridge, seconds: number): Promise<Sustained> {
@@ -38,7 +39,9 @@ export async function measureSustained(drawbridge: Drawbridge, seconds: number):
     `sustained: ${PER_SECOND} requests/s for each of ${DIRECTORIES} directories, ${seconds} s${pinned ? ', one core' : ''}`,
   );
   const taken: number[] = [];
-  const memory: { readonly at: number; readonly rss: number }[] = [];
+  const tellsLeaks = seconds >= 1_800;
+  let kept = 0;
+  let rssBytes = 0;
   let failed = 0;
   const before = await drawbridge.process.ask('usage');
   const started = performance.now();
@@ -60,11 +63,13 @@ export async function measureSustained(drawbridge: Drawbridge, seconds: number):
         },
       ),
     );
+    if (tellsLeaks && sent === total / 2) kept = await leastKept(drawbridge);
     if (sent % (total / seconds) === 0) {
-      memory.push({ at: performance.now() - started, rss: (await drawbridge.process.ask('usage')).rssBytes });
+      rssBytes = Math.max(rssBytes, (await drawbridge.process.ask('usage')).rssBytes);
       if (sent > 0 && sent % ((total / seconds) * 60) === 0) say(`sustained: ${sent} of ${total} requests`);
     }
   }
+  const leakPerHour = tellsLeaks ? ((await leastKept(drawbridge)) - kept) / (seconds / 2 / 3_600) : null;
   await Promise.all(flying);
   const elapsed = (performance.now() - started) / 1000;
   const after = await drawbridge.process.ask('usage');
@@ -81,8 +86,8 @@ export async function measureSustained(drawbridge: Drawbridge, seconds: number):
     max: percentile(sorted, 1),
     cpuShare: (after.cpuMicros - before.cpuMicros) / 1e6 / elapsed,
     pinned,
-    rssBytes: after.rssBytes,
-    rssSlope: seconds < 1_800 ? null : slope(memory.slice(memory.length / 2)),
+    rssBytes,
+    leakPerHour,
   };
 }
 
@@ -128,18 +133,19 @@ async function openCycle(target: Target): Promise<Cycle> {
   };
 }
 
-/** Least squares, bytes per millisecond as MB per hour. */
-function slope(points: readonly { readonly at: number; readonly rss: number }[]): number {
-  const mean = (of: (point: (typeof points)[number]) => number) =>
-    points.reduce((sum, point) => sum + of(point), 0) / points.length;
-  const [at, rss] = [mean((point) => point.at), mean((point) => point.rss)];
-  const over = points.reduce((sum, point) => sum + (point.at - at) * (point.rss - rss), 0);
-  const under = points.reduce((sum, point) => sum + (point.at - at) ** 2, 0);
-  return ((over / under) * 3_600_000) / 1024 / 1024;
+/** The least of several looks: the requests that are under way at one are in it. */
+async function leastKept(drawbridge: Drawbridge): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let look = 0; look < 5; look += 1) {
+    least = Math.min(least, await drawbridge.process.ask('keptBytes'));
+    await sleep(200);
+  }
+  return least;
 }
 
 export function sustainedRows(result: Sustained): readonly Row[] {
-  const { seconds, perSecond, failed, p50, p99, cpuShare, pinned, rssSlope } = result;
+  const { seconds, perSecond, failed, p50, p99, cpuShare, pinned, rssBytes, leakPerHour } = result;
+  const mega = 1024 * 1024;
   const where = pinned ? 'on one core' : 'not pinned to a core (no taskset)';
   const row: Row = {
     job: `25 requests/s for each of 10 directories, ${seconds} s, ${where}: p99`,
@@ -153,8 +159,19 @@ export function sustainedRows(result: Sustained): readonly Row[] {
   return [
     row,
     { ...none, job: 'requests of these that failed', ...judged(failed, { most: 0 }) },
-    ...(rssSlope === null
+    {
+      ...none,
+      job: `memory of the server in these ${seconds} s, the most`,
+      ...judged(rssBytes / mega, { most: 300 }, ' MB'),
+    },
+    ...(leakPerHour === null
       ? []
-      : [{ ...none, job: 'growth of the memory in its second half', ...judged(rssSlope, { most: 1 }, ' MB/h') }]),
+      : [
+          {
+            ...none,
+            job: 'growth in its second half of what is left after a collection',
+            ...judged(leakPerHour / mega, { most: 1 }, ' MB/h'),
+          },
+        ]),
   ];
 }
