@@ -27,6 +27,7 @@ const REPLACED = '\ufffd';
 export function sendable(request: RecordedRequest): Sendable | NotSendable {
   const { method, path, status, kept, bytesIn } = request;
   if (request.userAgent === doctorAgent) return { kind: 'left_out', why: 'made by a doctor' };
+  if (status === 401) return { kind: 'left_out', why: 'refused for its token then; nothing of it was done' };
   if (status === 429) return { kind: 'left_out', why: 'over the limit then; nothing of it was done' };
   if (status === 503) return { kind: 'left_out', why: 'answered "later" then; nothing of it was done' };
   const missing = (why: string): NotSendable => ({ kind: 'not_kept', why });

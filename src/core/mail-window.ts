@@ -1,4 +1,5 @@
-// One letter per address and template in a quarter of an hour; what comes meanwhile is told together afterwards (T97).
+// One letter per address and template in a quarter of an hour; what comes meanwhile is told together afterwards (T97). Not so of what
+// cannot wait and comes but once for each act of an administrator.
 
 import { sameValue } from './canonical.ts';
 import type { Mail } from './change.ts';
@@ -33,7 +34,8 @@ export function claimMail(window: MailWindow | null, told: Told): MailStep {
   if (window.jobId === told.job) return { kind: 'send', told: window.sending, window: null };
   if (window.waiting.some((one) => one.job === told.job))
     return { kind: 'wait', seconds: untilNext(window), window: null };
-  if (window.waiting.length === 0 && isFree(window)) return open([told], told.job);
+  if (window.waiting.length === 0 && (isFree(window) || (isUrgent(told) && window.sending.length === 0)))
+    return open([told], told.job);
   // Said once: a directory that changes its mind a thousand times makes no list of a thousand, which each of them would write anew.
   if (window.waiting.some((one) => sameValue(one.mail, told.mail))) return { kind: 'noted', window };
   const next = { ...window, waiting: [...window.waiting, told] };
@@ -60,6 +62,9 @@ export function closeWindow(window: MailWindow | null, jobId: string): MailWindo
 function open(told: readonly Told[], jobId: string): MailStep {
   return { kind: 'send', told, window: { jobId, sending: told, waiting: [], ageSeconds: 0 } };
 }
+
+/** A directory is paused once, until an administrator ends that: nobody is flooded, and by the next quarter it may be over. */
+const isUrgent = ({ mail }: Told): boolean => mail.template === 'directory_paused';
 
 // A letter that is still being tried keeps its window: its own job comes back for it.
 function isFree(window: MailWindow): boolean {

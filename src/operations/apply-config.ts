@@ -46,7 +46,7 @@ export async function applyChanges(ctx: Context, derive: DeriveChanges, digest: 
   const systemId = await systemTenantId(ctx);
   const stale = refused(
     'stale_plan',
-    'The plan is out of date: something changed since. Run plan again, read it, and apply that digest.',
+    'The plan is out of date: something changed since. Plan again, read it, and go by the digest that it prints.',
   );
   const refuse = async (): Promise<Refusal> => {
     await recordEvents(ctx, ctx.hot(systemId), [denied('config.apply', 'tenant', systemId, 'stale_plan', { digest })]);

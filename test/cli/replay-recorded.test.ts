@@ -61,6 +61,7 @@ describe('a recorded query', () => {
 describe('a recorded request', () => {
   const body = { contentType: 'application/scim+json', body: '{}', omitted: null, refusal: null };
   test.each([
+    [{ status: 401 }, 'left_out'],
     [{ status: 429 }, 'left_out'],
     [{ status: 503 }, 'left_out'],
     [{ bytesIn: 10 }, 'not_kept'],

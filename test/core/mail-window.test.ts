@@ -43,3 +43,24 @@ test('the failing twin: what was sent is told again when it comes again', () => 
     told: [{ job: '2' }],
   });
 });
+
+const paused = {
+  template: 'directory_paused',
+  to: 'ann@acme.example' as Email,
+  tenant: 'acme' as TenantSlug,
+  connection: 'okta',
+  line: 'people',
+  people: 501,
+  guard: { people: 500, percent: 20, minutes: 60 },
+} as const satisfies Mail;
+
+test('a pause is told at once, also right after another one: it is over by the next quarter of an hour', () => {
+  const first = claimMail(null, { job: '1', mail: paused });
+  const second = claimMail(closeWindow(first.window, '1'), { job: '2', mail: paused });
+  expect(second).toMatchObject({ kind: 'send', told: [{ job: '2' }] });
+});
+
+test('T97 the failing twin: a pause waits where the letter before it is still being tried', () => {
+  const first = claimMail(null, { job: '1', mail: paused });
+  expect(claimMail(first.window, { job: '2', mail: paused })).toMatchObject({ kind: 'wait' });
+});
