@@ -167,6 +167,10 @@ function pausedText({ tenant, connection, options }: Named, plan: ResumePlan): s
     ...(state.overflowed ? ['It asked for more than is recorded; the rest it has to ask for again.'] : []),
     '',
     'If that is done',
+    ...plan.groupsEnding.map(
+      (name) =>
+        `  the group ${shown(JSON.stringify(name))} ends; for another one of that name a rule by name needs \`rule approve\``,
+    ),
     ...people.flatMap(personLines),
     ...(untold > 0 ? [`  … and ${untold} more, all of them in the digest`] : []),
     '',

@@ -20,6 +20,7 @@ import {
   readAdministrators,
   readDirectoryState,
   readGroupNames,
+  readGroupsToEnd,
   readHarms,
 } from '../store/resume-directory.ts';
 import { readConfigVersion } from '../store/sign-in-facts.ts';
@@ -49,12 +50,15 @@ export type ResumePlan = {
   readonly enabled: boolean;
   readonly held: boolean;
   readonly acts: ActCounts;
+  /** Groups that would end, by name; {@link MOST_GROUPS} at most. */
+  readonly groupsEnding: readonly string[];
   /** Only the first 20,000 are told; the digest covers all. */
   readonly people: readonly ResumedPerson[];
   readonly counts: { readonly people: number; readonly losing: number };
 };
 
 const MOST_TOLD = 20_000;
+const MOST_GROUPS = 1_000;
 const CHUNK = 1_000;
 
 export type DirectoryStanding =
@@ -97,6 +101,7 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
   const { connectionId, paused, enabled, held, guard } = state;
   const view = await viewOf(tx);
   const { counts: acts, hash } = await readActs(tx, connectionId);
+  const groupsEnding = await readGroupsToEnd(tx, connectionId, MOST_GROUPS);
   const harms = await readHarms(tx, connectionId);
   const kept = await keptOf(tx, connectionId, harms);
   const names = await readGroupNames(tx, [...new Set(harms.flatMap((harm) => harm.groups))]);
@@ -128,6 +133,7 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
     enabled,
     held,
     acts,
+    groupsEnding,
     people,
     counts: { people: harms.length, losing },
   };

@@ -135,6 +135,25 @@ export async function readGroupNames(
   return new Map(rows.map((row) => [row.id, row.name]));
 }
 
+/** Names of the groups whose end is recorded and that are still there, the first `most`. */
+export async function readGroupsToEnd(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+  most: number,
+): Promise<readonly string[]> {
+  const rows = await tx.run<{ name: string }>(
+    {
+      name: null,
+      text: `
+select g.display_name as name from directory_guard_acts a
+join directory_groups g on g.tenant_id = a.tenant_id and g.group_id = a.object_id and g.ended_at is null
+where a.tenant_id = $1 and a.connection_id = $2 and a.act = 'remove_group' order by g.display_name, g.group_id limit $3`,
+    },
+    [tx.tenantId, connectionId, most],
+  );
+  return rows.map((row) => row.name);
+}
+
 /** Takes the people's rows, in the one order, before anything of theirs is changed. */
 export async function lockSubjects(tx: TenantTx, userIds: readonly UserId[]): Promise<void> {
   await tx.run(

@@ -168,6 +168,7 @@ describe('resuming', () => {
     ).body;
     expect((await okta.delete(`/Groups/${viewers.id}`)).status).toBe(503);
     const plan = await planned();
+    expect(plan.groupsEnding).toEqual(['Viewers']);
     expect(plan.people.map((one) => [one.name, one.leaves, one.loses.map((lost) => lost.role), one.after])).toEqual([
       [a.name, ['Viewers'], ['Analytics: Viewer'], 'active'],
       [b.name, ['Viewers'], ['Analytics: Viewer'], 'active'],
