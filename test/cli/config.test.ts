@@ -133,7 +133,8 @@ test('what cannot be planned or applied is told on stderr, with a non-zero exit 
   expect(stale).toEqual({
     code: 1,
     stdout: '',
-    stderr: 'The plan is out of date: something changed since. Plan again, read it, and go by the digest that it prints.\n',
+    stderr:
+      'The plan is out of date: something changed since. Plan again, read it, and go by the digest that it prints.\n',
   });
   folder.write({ acme: acme('  - { connection: okta, group: { name: X }, role: Nobody }\n') });
   for (const command of [['plan'], ['apply', '--digest', 'x'], ['plan', '--json']]) {
