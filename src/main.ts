@@ -21,9 +21,9 @@ if (major < 24 || (major === 24 && minor < 16))
   fail(`Node 24.16 or later is needed; this is ${process.versions.node}. Start with: npm start`);
 
 // Left alone, V8 lets a heap that was small grow to four times its size before it looks through it, where the machine has much memory:
-// after a few long bulks most of what the process holds would be garbage. At one and a half times it would look so often that it comes
-// while long bodies are read, and hold up everybody for a fifth of a second.
-setFlagsFromString('--heap-growing-percent=120');
+// after a few long bulks most of what the process holds would be garbage. At less than three times it would look while a long body is
+// read, and hold up everybody for it.
+setFlagsFromString('--heap-growing-percent=200');
 
 const read = readSettings();
 if (read.kind === 'refused') fail(read.problems.join('\n'));

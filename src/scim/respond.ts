@@ -94,10 +94,14 @@ function drained(response: ServerResponse): Promise<void> {
 
 /** Seconds after which a client may try again what failed for want of the database. */
 const RETRY_SECONDS = 1;
-/** Of what is refused as a whole: a pause lasts until an administrator has looked, too much at once is soon through. */
-const RETRY_AFTER: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+/**
+ * Of what is refused as a whole: a pause lasts until an administrator has looked, too much at once is soon through, and nobody waits for
+ * the rest of a body that hardly comes.
+ */
+const HEADERS_OF: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   503: { 'Retry-After': '300' },
   429: { 'Retry-After': String(RETRY_SECONDS) },
+  408: { Connection: 'close' },
 };
 
 /**
@@ -106,7 +110,7 @@ const RETRY_AFTER: Readonly<Record<number, Readonly<Record<string, string>>>> = 
  */
 export function failureReply(error: unknown, requestId: string, log: Log): Reply | null {
   if (error instanceof ClientGone) return null;
-  if (error instanceof ScimError) return errorReply(error, RETRY_AFTER[error.status]);
+  if (error instanceof ScimError) return errorReply(error, HEADERS_OF[error.status]);
   if (error instanceof BridgeError) {
     // Not as its code: that name is an authorization code's, which the log never holds.
     log.warn({ requestId, refusal: error.code, detail: error.detail }, 'scim request refused');

@@ -1,0 +1,69 @@
+// A body that hardly comes: whoever sends it is answered, and keeps no place.
+
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Acme, acme } from '../support/acme.ts';
+import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
+import { errorUrn } from '../support/urns.ts';
+import { type TestWorld, testWorld } from '../support/world.ts';
+
+let world: TestWorld;
+let tenants: Acme;
+let server: ScimServer;
+let okta: DirectoryClient;
+beforeAll(async () => {
+  world = await testWorld();
+  tenants = await acme(world);
+  server = await scimServer(world);
+  okta = await directory(world, server, tenants.acme, 'okta');
+});
+afterAll(async () => {
+  await server?.close();
+  await world?.close();
+});
+
+/** What comes back to a body of which `piece` is sent every `everyMs`, until all of it is there or the server has hung up. */
+function drip(body: string, piece: number, everyMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port, pathname } = new URL(`${server.url}/scim/v2/acme/okta/Users`);
+    const socket = connect(Number(port), hostname);
+    const head = [
+      `POST ${pathname} HTTP/1.1`,
+      `Host: ${hostname}`,
+      `Authorization: Bearer ${okta.token}`,
+      'Content-Type: application/scim+json',
+      `Content-Length: ${body.length}`,
+    ];
+    let sent = 0;
+    let text = '';
+    socket.write(`${head.join('\r\n')}\r\n\r\n`);
+    const timer = setInterval(() => {
+      if (sent >= body.length || socket.writableEnded || text !== '') return;
+      socket.write(body.slice(sent, sent + piece));
+      sent += piece;
+    }, everyMs);
+    const end = () => {
+      clearInterval(timer);
+      socket.destroy();
+      resolve(text);
+    };
+    socket.on('data', (chunk) => {
+      text += chunk.toString();
+      if (/\r\n\r\n\{.*\}$/s.test(text)) end();
+    });
+    socket.on('end', end);
+    socket.on('error', reject);
+  });
+}
+
+test('T49 a body of which a byte comes now and then is answered 408 in SCIM’s form, and the connection ends', async () => {
+  const text = await drip(JSON.stringify(userBody('slow')), 1, 200);
+  expect(text).toMatch(/^HTTP\/1\.1 408 /);
+  expect(text.toLowerCase()).toContain('\r\nconnection: close\r\n');
+  expect(JSON.parse(text.slice(text.indexOf('{')))).toMatchObject({ schemas: [errorUrn], status: '408' });
+});
+
+test('the failing twin: a long body that comes steadily is taken, however long it takes', async () => {
+  const text = await drip(JSON.stringify({ ...userBody('steady'), title: 'x'.repeat(6_000) }), 600, 500);
+  expect(text).toMatch(/^HTTP\/1\.1 201 /);
+}, 20_000);
