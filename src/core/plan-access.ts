@@ -147,7 +147,8 @@ export function accessUnder(subject: SubjectRecord, view: AccessView, around: Su
   if (!view.active || around.closedTenants.has(subject.homeTenantId)) return { state: 'no_access', roles: [] };
   const said = (entries: AccessFacts['directory']) =>
     entries
-      .filter((entry) => !around.goneConnections.has(entry.connectionId))
+      // Whom a directory removed before it went stays removed: with it end only those whom it still has.
+      .filter((entry) => entry.ended || !around.goneConnections.has(entry.connectionId))
       .map((entry) => {
         const held = around.heldConnections.get(entry.connectionId);
         // What waits for an activation waits no longer once it comes; nobody waits in a directory that is held from now on.
