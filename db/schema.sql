@@ -251,7 +251,7 @@ create table directory_guard_acts (
   asked_at timestamp with time zone not null default clock_timestamp(),
   PRIMARY KEY (tenant_id, connection_id, act, object_id, member_id),
   FOREIGN KEY (tenant_id, connection_id) REFERENCES directory_guards(tenant_id, connection_id),
-  CHECK ((act = ANY (ARRAY['deactivate_user'::text, 'remove_user'::text, 'leave_group'::text, 'remove_group'::text])))
+  CHECK ((act = ANY (ARRAY['deactivate_user'::text, 'remove_user'::text, 'leave_group'::text, 'remove_group'::text, 'unmap_group'::text, 'touch_user'::text])))
 );
 grant delete, insert, select on directory_guard_acts to drawbridge_app;
 
@@ -260,6 +260,7 @@ create table directory_guard_people (
   connection_id uuid not null,
   user_id uuid not null,
   touched_at timestamp with time zone not null default clock_timestamp(),
+  approved boolean not null default false,
   PRIMARY KEY (tenant_id, connection_id, user_id),
   FOREIGN KEY (tenant_id, connection_id) REFERENCES directory_guards(tenant_id, connection_id),
   FOREIGN KEY (tenant_id, user_id) REFERENCES users(tenant_id, user_id)

@@ -158,7 +158,14 @@ function pausedText({ tenant, connection, options }: Named, plan: ResumePlan): s
     counted(acts.remove_user, 'removal of a user', 'removals of users'),
     counted(acts.leave_group, 'membership to end', 'memberships to end'),
     counted(acts.remove_group, 'group to end', 'groups to end'),
+    ...(acts.unmap_group === 0
+      ? []
+      : [counted(acts.unmap_group, 'group to leave its rules', 'groups to leave their rules')]),
+    ...(acts.touch_user === 0
+      ? []
+      : [counted(acts.touch_user, 'push that takes from one person', 'pushes that take from one person')]),
   ];
+  const again = acts.unmap_group + acts.touch_user > 0;
   const reached = counted(state.people, 'person', 'people');
   const lines = [
     `The directory ${connection} of ${tenant.slug} is paused since ${iso(state.since)}: with the refused request it came to ${reached}, past its line of ${lineText(plan)}.`,
@@ -176,6 +183,12 @@ function pausedText({ tenant, connection, options }: Named, plan: ResumePlan): s
     '',
     `${counted(counts.people, 'person', 'people')}; ${counted(counts.losing, 'loses', 'lose')} a role.`,
     '',
+    ...(again
+      ? [
+          'What leaves rules or takes from one person is done when the directory sends it again: nobody above is counted then.',
+          '',
+        ]
+      : []),
     `To do exactly this: drawbridge directory resume ${options} --digest ${plan.digest}`,
     `To forget it: drawbridge directory discard ${options}`,
   ];
@@ -202,6 +215,8 @@ function personLines(person: ResumedPerson): readonly string[] {
     ...(person.deactivated ? ['is deactivated by the directory'] : []),
     ...(person.kept === null ? [] : [kept[person.kept]]),
     ...person.leaves.map((group) => `leaves the group "${group}"`),
+    ...person.unmapped.map((group) => `is given nothing by the group "${group}", which leaves its rules`),
+    ...(person.touched ? ['loses something by a push'] : []),
     ...person.loses.map((role) => `loses ${role.role} (${because(role)})`),
     ...(person.before === 'active' && person.after !== 'active' ? [`has nothing left: ${person.after}`] : []),
   ];

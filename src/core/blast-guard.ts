@@ -100,9 +100,13 @@ export type Harm = {
   readonly deactivated: boolean;
   /** Groups that they leave. */
   readonly groups: readonly DirectoryGroupId[];
+  /** Groups that leave their rules, once the directory sends that again. */
+  readonly unmapped: readonly DirectoryGroupId[];
+  /** A push takes something from them, once it is sent again; what is not recorded. */
+  readonly touched: boolean;
 };
 
-/** A person's facts as they are once the recorded acts are done. A guest's are those of the person at home. */
+/** A person's facts as they are once all of it is done. A guest's are those of the person at home. */
 export function subjectAfter(subject: SubjectRecord, connectionId: ConnectionId, harm: Harm): SubjectRecord {
   const ended = <T extends { readonly connectionId: ConnectionId; readonly active: boolean }>(entries: readonly T[]) =>
     harm.deactivated
@@ -111,7 +115,7 @@ export function subjectAfter(subject: SubjectRecord, connectionId: ConnectionId,
   const stays = (group: GroupRef) =>
     group.kind !== 'directory' ||
     group.connectionId !== connectionId ||
-    !(harm.deactivated || harm.groups.includes(group.groupId));
+    !(harm.deactivated || harm.groups.includes(group.groupId) || harm.unmapped.includes(group.groupId));
   const { facts, home } = subject;
   return {
     ...subject,

@@ -223,9 +223,8 @@ async function harmOf(
   const { rules } = await factsOf(tx, directory, loaded);
   const [here, there] = [{ connectionId: directory.connectionId, held: loaded.held }, storedOf(group)];
   const harmed = { kind: 'members', groupId: group.id } as const;
-  // New names are not recorded: the identity provider sends a refused push again.
   if (next !== null && losesMapping(rules, here, there, next))
-    return { harmed: { ...harmed, leaving: { kind: 'all' } }, asked: null };
+    return { harmed: { ...harmed, leaving: { kind: 'all' } }, asked: { kind: 'unmap_group', groupId: group.id } };
   if (leaving === null || !isMapped(rules, here, there)) return null;
   return { harmed: { ...harmed, leaving }, asked: { kind: 'leave_group', groupId: group.id, leaving } };
 }

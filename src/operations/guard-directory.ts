@@ -20,8 +20,8 @@ import {
 } from '../store/blast-guard.ts';
 import { whomToTell } from './tell-administrators.ts';
 
-/** What a request would take from people, and how that is kept where it is refused. Null in `asked`: nothing that could be done later. */
-export type Harm = { readonly harmed: Harmed; readonly asked: Asked | null };
+/** What a request would take from people, and how that is kept where it is refused. */
+export type Harm = { readonly harmed: Harmed; readonly asked: Asked };
 
 /**
  * Locks the directory's guard if it has one or is paused; nothing is locked before it. `paused` as it is from now on, for the rest
@@ -72,7 +72,7 @@ export async function guarded(ctx: Context, tx: TenantTx, directory: Directory, 
   const administrators = await whomToTell(tx);
   const decision = decidePause({ tenant, connectionId, connectionKey, guard, line, people, administrators });
   await apply(ctx, tx, decision);
-  if (harm.asked !== null) await recordAsked(tx, connectionId, harm.asked);
+  await recordAsked(tx, connectionId, harm.asked);
   // Nobody reads a mail at three in the morning; what watches the log does.
   ctx.log.warn(
     { requestId: ctx.caller.requestId, tenant, connection: connectionKey, people, line, told: administrators.length },

@@ -33,6 +33,10 @@ export type ResumedPerson = {
   readonly deactivated: boolean;
   /** Names of the groups that they leave. */
   readonly leaves: readonly string[];
+  /** Names of the groups that leave their rules, once the directory sends that again. */
+  readonly unmapped: readonly string[];
+  /** A push takes something from them, once it is sent again. */
+  readonly touched: boolean;
   /** They stay active: an administrator whom the directory did not make, or the last owner. */
   readonly kept: 'protected_user' | 'last_owner' | null;
   readonly before: AccessState;
@@ -104,7 +108,7 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
   const groupsEnding = await readGroupsToEnd(tx, connectionId, MOST_GROUPS);
   const harms = await readHarms(tx, connectionId);
   const kept = await keptOf(tx, connectionId, harms);
-  const names = await readGroupNames(tx, [...new Set(harms.flatMap((harm) => harm.groups))]);
+  const names = await readGroupNames(tx, [...new Set(harms.flatMap((harm) => [...harm.groups, ...harm.unmapped]))]);
   const people: ResumedPerson[] = [];
   const losses: AuditEvent[] = [];
   let digest = ctx.keyHash(`${connectionId}\n${hash}`);
@@ -120,7 +124,12 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
         const seen = personAfter(tenant, view, connectionId, subject, harm);
         digest = ctx.keyHash(`${digest}\n${asked.userId} ${reason} ${seen.text}`);
         if (seen.loses.length > 0) losing += 1;
-        if (seen.loses.length > 0) losses.push(lossEvent(subject, seen.loses));
+        // What has to be sent again is told by the audit trail when it is done.
+        const now =
+          harm.unmapped.length === 0
+            ? seen
+            : personAfter(tenant, view, connectionId, subject, { ...harm, unmapped: [] });
+        if (now.loses.length > 0) losses.push(lossEvent(subject, now.loses));
         if (people.length < MOST_TOLD) people.push({ ...toldOf(subject, harm, names, reason), ...seen.access });
       }
     }
@@ -145,9 +154,18 @@ function toldOf(
   harm: Harm,
   names: ReadonlyMap<DirectoryGroupId, string>,
   kept: ResumedPerson['kept'],
-): Pick<ResumedPerson, 'id' | 'name' | 'deactivated' | 'leaves' | 'kept'> {
-  const leaves = harm.groups.map((id) => names.get(id) ?? id).sort();
-  return { id: harm.userId, name: subject.name, deactivated: harm.deactivated, leaves, kept };
+): Omit<ResumedPerson, 'before' | 'after' | 'loses'> {
+  const { userId: id, deactivated, touched } = harm;
+  const named = (groups: readonly DirectoryGroupId[]) => groups.map((group) => names.get(group) ?? group).sort();
+  return {
+    id,
+    name: subject.name,
+    deactivated,
+    leaves: named(harm.groups),
+    unmapped: named(harm.unmapped),
+    touched,
+    kept,
+  };
 }
 
 function lossEvent(subject: SubjectRecord, loses: readonly EffectiveRole[]): AuditEvent {

@@ -3,7 +3,6 @@
 
 import type { Context, TenantTx } from '../context.ts';
 import { directoriesBar } from '../core/access.ts';
-import { refusePaused } from '../core/blast-guard.ts';
 import type { Change, Decision, PushedUser } from '../core/change.ts';
 import { barsByAdopting, type Directory, type PersonFacts, type StoredUser } from '../core/directory.ts';
 import { type CreateFacts, type CreateOutcome, decideCreate } from '../core/directory-create.ts';
@@ -84,13 +83,13 @@ function createTogether(
     for (const subjectId of locked) await lockSubject(tx, subjectId);
     const facts = await readCreateFacts(tx, directory, pushed, hashes);
     if (facts === undefined) return unauthenticated;
-    if (facts.paused) return refusePaused();
     if (touched(facts).some((subjectId) => !locked.includes(subjectId))) {
       throw new LostRace('somebody else came to have the keys of a pushed user');
     }
     const decision = decideCreate(pushed, await withOwners(tx, facts), ctx);
     const harm = harmOfMeeting(pushed, facts, decision, await silencedBy(tx, directory, [facts]));
     if (harm !== null && !mayTake) throw new LostRace('somebody came to have groups by a sign-in meanwhile');
+    if (facts.paused) return refuseWhilePaused(tx, directory, harm?.asked ?? null);
     const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
     if (stopped !== null) return stopped;
     await apply(ctx, tx, decision);
@@ -102,8 +101,7 @@ function createTogether(
 
 /**
  * Somebody is adopted as inactive, or comes back under a suspended person's names while another directory has them active, or their
- * groups of sign-ins count no more. Nothing of it is recorded: there is no directory user yet, and the identity provider sends a refused
- * creation again.
+ * groups of sign-ins count no more. Only who it is is recorded: the identity provider sends a refused creation again.
  */
 function harmOfMeeting(
   pushed: PushedUser,
@@ -120,7 +118,7 @@ function harmOfMeeting(
         byExternalId !== null &&
         !directoriesBar(byExternalId.directoryUsers) &&
         changes.some((change) => change.kind === 'suspend'));
-  return takes ? { harmed: { kind: 'user', userId: outcome.userId }, asked: null } : null;
+  return takes ? touching(outcome.userId) : null;
 }
 
 /** In one order for everybody, so that two pushes about the same people never wait for each other. */
@@ -258,17 +256,22 @@ function updateTogether(
   });
 }
 
-/** Deactivated, or suspended by somebody else's keys: what has no record, since the identity provider sends a refused push again. */
+/** Of what has to be sent again to be done. */
+function touching(userId: UserId): Harm {
+  return { harmed: { kind: 'user', userId }, asked: { kind: 'touch_user', userId } };
+}
+
+/** Deactivated, or suspended by somebody else's keys. */
 function harmOf(
   stored: StoredUser,
   next: PushedUser,
   { userId }: PersonFacts,
   changes: readonly Change[],
 ): Harm | null {
-  const harmed = { kind: 'user', userId } as const;
   const { directoryUserId } = stored;
-  if (stored.active && !next.active) return { harmed, asked: { kind: 'deactivate_user', directoryUserId } };
-  return changes.some((change) => change.kind === 'suspend') ? { harmed, asked: null } : null;
+  if (stored.active && !next.active)
+    return { harmed: { kind: 'user', userId }, asked: { kind: 'deactivate_user', directoryUserId } };
+  return changes.some((change) => change.kind === 'suspend') ? touching(userId) : null;
 }
 
 /** Whether the push says that the user is active, and not only leaves them so: it would make an inactive one active. */

@@ -5,7 +5,7 @@ import { type AuditEvent, denied, done } from '../core/change.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import { apply } from '../store/apply.ts';
 import { recordEvents } from '../store/audit-events.ts';
-import { lockGuard } from '../store/blast-guard.ts';
+import { lockGuard, rememberApproved } from '../store/blast-guard.ts';
 import { allowLongStatements } from '../store/config-lock.ts';
 import { endSessionsOfMany } from '../store/end-sessions.ts';
 import {
@@ -36,7 +36,7 @@ export type ResumeOutcome =
 
 /**
  * Does what the paused directory asked for, as facts of its own that an administrator approved, and takes its pushes again; the guard
- * counts anew. Only if that is exactly what `digest` names, else `stale_plan`. It takes and gives nothing: nobody's suspension, grant
+ * counts anew, but for whom the plan named. Only if that is exactly what `digest` names, else `stale_plan`. It takes and gives nothing: nobody's suspension, grant
  * or Is Active is touched, administrators whom the directory did not make stay, and so does the last owner.
  */
 export function resumeDirectory(
@@ -91,6 +91,8 @@ export function resumeDirectory(
     ];
     for (const chunk of chunks(events)) await recordEvents(ctx, tx, chunk);
     await apply(ctx, tx, { changes: [{ kind: 'unpause_directory', connectionId }], events: [] });
+    // What has to be sent again would cross the line once more.
+    for (const chunk of chunks(harms.map((harm) => harm.userId))) await rememberApproved(tx, connectionId, chunk);
     return { kind: 'resumed', ...outcome };
   });
 }

@@ -58,7 +58,10 @@ function harmedPart(harmed: Harmed, first: number): Part {
   };
 }
 
-/** How many different people the directory has touched within the minutes, the harmed among them. Forgets those before. */
+/**
+ * How many different people the directory has touched within the minutes, the harmed among them. Whom an administrator approved within
+ * them is none of either. Forgets those before.
+ */
 export async function countTouched(
   tx: TenantTx,
   connectionId: ConnectionId,
@@ -71,9 +74,14 @@ export async function countTouched(
     {
       name: null,
       text: `
-with harmed as (select distinct h.user_id from (${part.text}) h),
-forgotten as (delete from directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at < ${since}),
-before as (select user_id from directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at >= ${since})
+with harmed as (
+  select distinct h.user_id from (${part.text}) h where not exists (
+    select 1 from directory_guard_people p where p.tenant_id = $1 and p.connection_id = $2 and p.user_id = h.user_id
+      and p.approved and p.touched_at >= ${since})
+), forgotten as (delete from directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at < ${since}),
+before as (
+  select user_id from directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at >= ${since} and not approved
+)
 select (select count(*) from harmed) as harmed,
   (select count(*) from (select user_id from harmed union select user_id from before) u) as people`,
     },
@@ -92,7 +100,7 @@ with active as (
   select 1 from directory_users where tenant_id = $1 and connection_id = $2 and active and ended_at is null limit $3
 )
 select (select count(*) from active) + (
-  select count(*) from directory_guard_people p where p.tenant_id = $1 and p.connection_id = $2
+  select count(*) from directory_guard_people p where p.tenant_id = $1 and p.connection_id = $2 and not p.approved
     and not exists (select 1 from directory_users d where d.tenant_id = $1 and d.user_id = p.user_id and d.connection_id = $2
       and d.active and d.ended_at is null)) as active`,
     },
@@ -109,9 +117,26 @@ export async function rememberTouched(tx: TenantTx, connectionId: ConnectionId, 
       text: `
 insert into directory_guard_people (tenant_id, connection_id, user_id)
 select distinct $1::uuid, $2::uuid, h.user_id from (${part.text}) h
-on conflict (tenant_id, connection_id, user_id) do update set touched_at = excluded.touched_at`,
+on conflict (tenant_id, connection_id, user_id) do update set touched_at = excluded.touched_at where not directory_guard_people.approved`,
     },
     [tx.tenantId, connectionId, ...part.values],
+  );
+}
+
+/** These are not counted when the directory touches them once more within its guard's minutes. */
+export async function rememberApproved(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+  userIds: readonly UserId[],
+): Promise<void> {
+  await tx.run(
+    {
+      name: null,
+      text: `
+insert into directory_guard_people (tenant_id, connection_id, user_id, approved) select $1, $2, u, true from unnest($3::uuid[]) u
+on conflict (tenant_id, connection_id, user_id) do update set approved = true, touched_at = excluded.touched_at`,
+    },
+    [tx.tenantId, connectionId, userIds],
   );
 }
 
@@ -119,7 +144,11 @@ on conflict (tenant_id, connection_id, user_id) do update set touched_at = exclu
 export type Asked =
   | { readonly kind: 'deactivate_user' | 'remove_user'; readonly directoryUserId: DirectoryUserId }
   | { readonly kind: 'leave_group'; readonly groupId: DirectoryGroupId; readonly leaving: Leaving }
-  | { readonly kind: 'remove_group'; readonly groupId: DirectoryGroupId };
+  | { readonly kind: 'remove_group'; readonly groupId: DirectoryGroupId }
+  /** Not to be done later, for the push says more: it has to be sent again. By another externalId the group leaves its rule. */
+  | { readonly kind: 'unmap_group'; readonly groupId: DirectoryGroupId }
+  /** The same of a push that takes something from one person. */
+  | { readonly kind: 'touch_user'; readonly userId: UserId };
 
 /** So many acts are recorded of one directory; of more it is only known that there were more. */
 const MOST_ACTS = 100_000;
@@ -134,9 +163,15 @@ export async function recordAsked(tx: TenantTx, connectionId: ConnectionId, aske
         values: [asked.directoryUserId],
       });
     case 'remove_group':
+    case 'unmap_group':
       return record(tx, connectionId, asked.kind, {
         text: `select $4::uuid as object_id, '${NOBODY}'::uuid as member_id`,
         values: [asked.groupId],
+      });
+    case 'touch_user':
+      return record(tx, connectionId, asked.kind, {
+        text: `select $4::uuid as object_id, '${NOBODY}'::uuid as member_id`,
+        values: [asked.userId],
       });
     case 'leave_group': {
       const part = harmedPart({ kind: 'members', groupId: asked.groupId, leaving: asked.leaving }, 4);

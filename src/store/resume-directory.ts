@@ -43,7 +43,15 @@ where c.tenant_id = $1 and c.key = $2 and c.scim and c.ended_at is null`,
   return row;
 }
 
-export type ActCounts = Readonly<Record<'deactivate_user' | 'remove_user' | 'leave_group' | 'remove_group', number>>;
+const ACT_KINDS = [
+  'deactivate_user',
+  'remove_user',
+  'leave_group',
+  'remove_group',
+  'unmap_group',
+  'touch_user',
+] as const;
+export type ActCounts = Readonly<Record<(typeof ACT_KINDS)[number], number>>;
 
 /** How many acts of each kind are recorded, and a hash of all of them. */
 export async function readActs(
@@ -61,12 +69,7 @@ from directory_guard_acts where tenant_id = $1 and connection_id = $2 group by a
   );
   const count = (act: keyof ActCounts) => rows.find((row) => row.act === act)?.count ?? 0;
   return {
-    counts: {
-      deactivate_user: count('deactivate_user'),
-      remove_user: count('remove_user'),
-      leave_group: count('leave_group'),
-      remove_group: count('remove_group'),
-    },
+    counts: Object.fromEntries(ACT_KINDS.map((act) => [act, count(act)])) as ActCounts,
     hash: rows.map((row) => `${row.act} ${row.hash}`).join('\n'),
   };
 }
@@ -80,24 +83,28 @@ export async function readHarms(tx: TenantTx, connectionId: ConnectionId): Promi
 with acts as materialized (select act, object_id, member_id from directory_guard_acts where tenant_id = $1 and connection_id = $2),
 -- "offset 0" keeps each lookup one by key: the planner knows nothing yet of what was recorded a moment ago.
 touched as (
-  select a.object_id as id, true as deactivated, null::uuid as group_id from acts a where a.act in ('deactivate_user', 'remove_user')
+  select a.object_id as id, true as deactivated, null::uuid as group_id, null::uuid as unmapped from acts a where a.act in ('deactivate_user', 'remove_user')
   union all
-  select m.id, false, a.object_id from acts a cross join lateral (
+  select m.id, false, a.object_id, null from acts a cross join lateral (
     select g.directory_user_id as id from group_members g
     where g.tenant_id = $1 and g.group_id = a.object_id and g.directory_user_id = a.member_id offset 0
   ) m where a.act = 'leave_group'
   union all
-  select m.id, false, a.object_id from acts a cross join lateral (
+  select m.id, false, case a.act when 'remove_group' then a.object_id end, case a.act when 'unmap_group' then a.object_id end
+  from acts a cross join lateral (
     select g.directory_user_id as id from group_members g where g.tenant_id = $1 and g.group_id = a.object_id offset 0
-  ) m where a.act = 'remove_group'
+  ) m where a.act in ('remove_group', 'unmap_group')
 ), harmed as (
-  select d.user_id, t.deactivated, t.group_id from touched t cross join lateral (
+  select d.user_id, t.deactivated, t.group_id, t.unmapped, false as touched from touched t cross join lateral (
     select u.user_id from directory_users u
     where u.tenant_id = $1 and u.directory_user_id = t.id and u.active and u.ended_at is null offset 0
   ) d
+  union all
+  select a.object_id, false, null, null, true from acts a where a.act = 'touch_user'
 )
-select user_id as "userId", bool_or(deactivated) as deactivated,
-  coalesce(array_agg(distinct group_id) filter (where group_id is not null), '{}') as groups
+select user_id as "userId", bool_or(deactivated) as deactivated, bool_or(touched) as touched,
+  coalesce(array_agg(distinct group_id) filter (where group_id is not null), '{}') as groups,
+  coalesce(array_agg(distinct unmapped) filter (where unmapped is not null), '{}') as unmapped
 from harmed group by user_id order by user_id`,
     },
     [tx.tenantId, connectionId],

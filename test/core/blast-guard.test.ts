@@ -139,7 +139,8 @@ describe('a person after the recorded acts', () => {
     },
     home: null,
   };
-  const harm = (more: Partial<Harm>): Harm => ({ userId: 'u-1' as UserId, deactivated: false, groups: [], ...more });
+  const none = { deactivated: false, groups: [], unmapped: [], touched: false };
+  const harm = (more: Partial<Harm>): Harm => ({ userId: 'u-1' as UserId, ...none, ...more });
   const groups = (one: SubjectRecord) =>
     one.facts.groups.map((ref) => (ref.kind === 'asserted' ? ref.value : ref.groupId));
 
@@ -147,6 +148,11 @@ describe('a person after the recorded acts', () => {
     const after = subjectAfter(subject, okta, harm({ groups: ['g-1' as DirectoryGroupId] }));
     expect(groups(after)).toEqual(['g-2', 'g-3', 'Editors']);
     expect(after.facts.directory).toEqual(subject.facts.directory);
+  });
+
+  test('a group that leaves its rules gives nothing, as one that is left', () => {
+    const after = subjectAfter(subject, okta, harm({ unmapped: ['g-1' as DirectoryGroupId] }));
+    expect(groups(after)).toEqual(['g-2', 'g-3', 'Editors']);
   });
 
   test('who is deactivated is in no group of this directory, and barred unless another has them active', () => {
