@@ -10,7 +10,8 @@ import { makeFolder } from './store/make-folder.ts';
  * The installation's master key, 32 bytes: the one from the settings, else the one in `<data>/master.key`, made there (mode 0600)
  * by whoever comes first.
  *
- * Throws a plain sentence where the folder cannot be made or written, or the file is damaged or readable by others. Does not derive keys for any use.
+ * Throws a plain sentence where the folder cannot be made or written, or the file is damaged or readable by others. Does not derive keys
+ * for any use.
  */
 export async function readOrMakeMasterKey(
   settings: Pick<ServerSettings, 'masterKey' | 'dataFolder'>,

@@ -12,8 +12,9 @@ const TYPES: ReadonlySet<string> = new Set(['application/scim+json', 'applicatio
 
 /**
  * The JSON value of the body. Refuses with 415 another type, charset or content encoding (nothing is ever unpacked, T49), with 408 one
- * of which in four seconds comes hardly anything, with 413 a body over `limits.bytes` as soon as that is known, what `room` refuses, and what {@link parseJson} refuses. The rest of a refused
- * body is passed over, so that the connection can be used again.
+ * of which in four seconds comes hardly anything, with 413 a body over `limits.bytes` as soon as that is known, what `room` refuses, and
+ * what {@link parseJson} refuses. The rest of a refused body is passed over, so that the connection can be used again; after a 408 it
+ * ends.
  */
 export async function readBody(request: IncomingMessage, limits: JsonLimits, room: Room): Promise<JsonValue> {
   const bytes = await readBytes(request, limits.bytes, bodyTooLarge, room);
