@@ -54,8 +54,9 @@ How to read it:
   process's own time for one of them. Rates are per second.
 - *limit* is PostgreSQL's own pgbench with 8 clients and prepared statements, one statement that touches the same rows
   (\`scripts/bench/pgbench/\`). Limit and server take turns, of the small directory and of the large one, each of which has a server and
-  a database of its own; the medians count. Where two of ours are compared, the *limit* is the one that the other is measured by;
-  against the peer it is the peer.
+  a database of its own; so do the peer and the server. *Ours*, *limit* and *ratio* are each the median of the rounds, the ratio of
+  what was measured one after the other. Where two of ours are compared, the *limit* is the one that the other is measured by; against
+  the peer it is the peer.
 - The load generator, the server and the database share the cores, so that the ratios are worse than with a core for each.
 - The directory is filled by copying the rows of one pushed user, its audit row included, and the users that a job creates are taken
   out again before the next one. With \`DATABASE_URL\` they stay, for that takes a superuser.

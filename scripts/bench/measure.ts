@@ -28,6 +28,8 @@ export type Measured = {
   readonly statements: number;
   readonly limit: number;
   readonly bar: number | null;
+  /** Per second, in the order of the rounds: what was measured one after the other is compared. */
+  readonly rounds: readonly { readonly ops: number; readonly limit: number }[];
 };
 
 export type Bench = {
@@ -47,8 +49,8 @@ const fresh = (): number => {
 };
 
 const WARM_UP_SECONDS = 2;
-/** The compiler takes its time to see what is hot: warming up goes on while that makes the server so much quicker. */
-const STILL_WARMING = 1.05;
+/** The compiler takes its time to see what is hot: warming up goes on until two shots in a row were not so much quicker. */
+const STILL_WARMING = 1.03;
 /** More additions a second than there can be: each is of somebody who is not yet a member, and of those there are only so many. */
 const MOST_ADDITIONS = 9_500;
 
@@ -76,6 +78,7 @@ export async function measure(bench: Bench, job: Job, all: readonly Site[]): Pro
       statements: of((round) => round.statements / round.requests),
       limit: of((round) => round.limit),
       bar: job.bar,
+      rounds: rounds.map(({ requests, seconds, limit }) => ({ ops: (requests * perRequest) / seconds, limit })),
     };
     const told = `${count(measured.ops)}/s of ${count(measured.limit)}/s, ${measured.statements.toFixed(1)} statements a request`;
     say(`${job.name}, ${count(site.users)} users: ${told}`);
@@ -85,16 +88,27 @@ export async function measure(bench: Bench, job: Job, all: readonly Site[]): Pro
 
 type Round = LoadResult & { readonly cpuMicros: number; readonly statements: number; readonly limit: number };
 
-async function warmUp(bench: Bench, job: Job, site: Site): Promise<void> {
+/** Shots that count for nothing. */
+export async function warmUp(bench: Bench, job: Job, site: Site): Promise<void> {
   await tryOnce(site.target, job.traffic(site, fresh()));
   const seconds = Math.min(WARM_UP_SECONDS, secondsOf(job, site, bench.options));
-  for (let shots = 0, best = 0; shots < bench.options.mostWarmUps; shots += 1) {
-    const { requests, seconds: taken } = await shoot(bench, job, site, seconds);
-    await reset(job, site, requests * job.perRequest(site));
-    const rate = requests / taken;
-    if (rate < best * STILL_WARMING) break;
+  for (let shots = 0, inVain = 0, best = 0; shots < bench.options.mostWarmUps && inVain < 2; shots += 1) {
+    const rate = await rateOf(bench, job, site, seconds);
+    inVain = rate < best * STILL_WARMING ? inVain + 1 : 0;
     best = Math.max(best, rate);
   }
+}
+
+/** Things done per second in one shot, for a round against somebody else. */
+export async function oursOnce(bench: Bench, job: Job, site: Site): Promise<number> {
+  return rateOf(bench, job, site, secondsOf(job, site, bench.options));
+}
+
+async function rateOf(bench: Bench, job: Job, site: Site, seconds: number): Promise<number> {
+  const { requests, seconds: taken } = await shoot(bench, job, site, seconds);
+  const done = requests * job.perRequest(site);
+  await reset(job, site, done);
+  return done / taken;
 }
 
 /** The limit, and then the server. */

@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '../demo/processes.ts';
 import { each, openClient } from './client.ts';
 import { install } from './install.ts';
-import type { Load, LoadResult } from './load.ts';
-import { type Measured, median } from './measure.ts';
+import { jobsFor } from './jobs.ts';
+import type { LoadResult } from './load.ts';
+import { type Bench, median, oursOnce, type Site, warmUp } from './measure.ts';
 import { startMeasured } from './measured-process.ts';
-import type { Options } from './options.ts';
 import type { Place } from './place.ts';
 import { count, say } from './progress.ts';
 import { judged, type Row, rate, times } from './report.ts';
@@ -25,19 +25,23 @@ const DOMAIN = 'd0.example';
 
 export type PeerJob = {
   readonly job: string;
-  /** The job of ours that it is compared with. */
-  readonly against: string;
+  /** Per second, the medians. */
   readonly ops: number;
+  readonly ours: number;
+  /** How many times as quick ours is, the median of the rounds: in each both were asked one after the other. */
+  readonly times: number;
   readonly p50: number;
   readonly p99: number;
   readonly cpuMicros: number;
-  /** Our operations for one of its: a page of ours has a hundred users, one of its fifty. */
-  readonly weight: number;
   readonly bar: number;
 };
 
-/** Starts the peer, measures it and stops it. Throws a sentence that says what to do where it cannot be installed. */
-export async function measurePeer(place: Place, load: Load, options: Options): Promise<readonly PeerJob[]> {
+/**
+ * Starts the peer, measures it and the server of `site` in turns, and stops the peer. Throws a sentence that says what to do where it
+ * cannot be installed.
+ */
+export async function measurePeer(bench: Bench, place: Place, site: Site): Promise<readonly PeerJob[]> {
+  const { load, options } = bench;
   const entry = await install(`${PEER}@${PEER_VERSION}`, PEER);
   const file = join(place.folder, 'peer.json');
   const { DATABASE_URL: _ours, ...env } = process.env;
@@ -53,25 +57,35 @@ export async function measurePeer(place: Place, load: Load, options: Options): P
     const { baseUrl, token } = JSON.parse(readFileSync(file, 'utf8')) as { baseUrl: string; token: string };
     const groupIds = await fill(baseUrl, token, options.rounds + 1);
     const jobs: PeerJob[] = [];
-    for (const { traffic, ...job } of trafficFor(groupIds)) {
-      const rounds: (LoadResult & { readonly cpuMicros: number })[] = [];
-      for (let round = 0; round <= options.rounds; round += 1) {
+    for (const { traffic, against, weight, ...told } of trafficFor(groupIds)) {
+      const ours = jobsFor(site).find(({ name }) => name === against);
+      if (ours === undefined) continue;
+      const rounds: Round[] = [];
+      const shoot = (round: number, seconds: number) => load.send(baseUrl, token, traffic(round), seconds);
+      await shoot(0, 2);
+      await warmUp(bench, ours, site);
+      for (let round = 1; round <= options.rounds; round += 1) {
         const before = (await peer.ask('usage')).cpuMicros;
-        const result = await load.send(baseUrl, token, traffic(round), round === 0 ? 1 : options.secondsPerRound);
+        const result = await shoot(round, options.secondsPerRound);
         if (result.refused + result.broken > 0)
-          throw new Error(`the peer refused ${result.refused} requests: ${job.job}`);
-        // The first one warms it up.
-        if (round > 0) rounds.push({ ...result, cpuMicros: (await peer.ask('usage')).cpuMicros - before });
+          throw new Error(`the peer refused ${result.refused} requests: ${told.job}`);
+        const cpuMicros = ((await peer.ask('usage')).cpuMicros - before) / result.requests;
+        const ops = result.requests / result.seconds;
+        rounds.push({ ...result, cpuMicros, ops, ours: weight * (await oursOnce(bench, ours, site)) });
       }
-      const of = (value: (round: (typeof rounds)[number]) => number) => median(rounds.map(value));
+      const of = (value: (round: Round) => number) => median(rounds.map(value));
       jobs.push({
-        ...job,
-        ops: of((round) => round.requests / round.seconds),
-        p50: of((round) => round.p50),
-        p99: of((round) => round.p99),
-        cpuMicros: of((round) => round.cpuMicros / round.requests),
+        ...told,
+        ops: of(({ ops }) => ops),
+        ours: of((round) => round.ours),
+        times: of((round) => round.ours / round.ops),
+        p50: of(({ p50 }) => p50),
+        p99: of(({ p99 }) => p99),
+        cpuMicros: of(({ cpuMicros }) => cpuMicros),
       });
-      say(`peer: ${job.job}: ${count(jobs.at(-1)?.ops ?? 0)}/s`);
+      say(
+        `against the peer: ${told.job}: ${count(jobs.at(-1)?.ours ?? 0)}/s of ours, ${count(jobs.at(-1)?.ops ?? 0)}/s`,
+      );
     }
     return jobs;
   } finally {
@@ -99,7 +113,15 @@ async function fill(baseUrl: string, token: string, groups: number): Promise<rea
   return ids;
 }
 
-type Shape = Pick<PeerJob, 'job' | 'against' | 'weight' | 'bar'> & { readonly traffic: (round: number) => Traffic };
+type Round = LoadResult & { readonly cpuMicros: number; readonly ops: number; readonly ours: number };
+
+type Shape = Pick<PeerJob, 'job' | 'bar'> & {
+  /** The job of ours that it is compared with. */
+  readonly against: string;
+  /** Our operations for one of its: a page of ours has a hundred users, one of its fifty. */
+  readonly weight: number;
+  readonly traffic: (round: number) => Traffic;
+};
 
 function trafficFor(groupIds: readonly string[]): readonly Shape[] {
   const read = { method: 'GET', body: null, from: 1, status: 200 } as const;
@@ -150,19 +172,13 @@ function trafficFor(groupIds: readonly string[]): readonly Shape[] {
 }
 
 /** Our figures over the peer's; the peer's stand where the limit does. */
-export function peerRows(peer: readonly PeerJob[], ours: readonly Measured[]): readonly Row[] {
-  return peer.flatMap((job) => {
-    const one = ours.find((measured) => measured.job === job.against);
-    if (one === undefined) return [];
-    return [
-      {
-        job: `against Ory Polis: ${job.job}`,
-        ours: rate(one.ops * job.weight),
-        times: times(job.p50, job.p99),
-        cpu: job.cpuMicros.toFixed(0),
-        limit: rate(job.ops),
-        ...judged((one.ops * job.weight) / job.ops, { least: job.bar }, ' ×'),
-      },
-    ];
-  });
+export function peerRows(peer: readonly PeerJob[]): readonly Row[] {
+  return peer.map(({ job, ours, ops, p50, p99, cpuMicros, bar, times: multiple }) => ({
+    job: `against Ory Polis: ${job}`,
+    ours: rate(ours),
+    times: times(p50, p99),
+    cpu: cpuMicros.toFixed(0),
+    limit: rate(ops),
+    ...judged(multiple, { least: bar }, ' ×'),
+  }));
 }

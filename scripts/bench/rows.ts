@@ -1,6 +1,6 @@
 // The lines that compare measurements of ours with the limit and with each other.
 
-import type { Measured } from './measure.ts';
+import { type Measured, median } from './measure.ts';
 import { judged, type Row, rate, times } from './report.ts';
 
 export function jobRow(one: Measured): Row {
@@ -10,7 +10,7 @@ export function jobRow(one: Measured): Row {
     times: times(one.p50, one.p99),
     cpu: one.cpuMicros.toFixed(0),
     limit: rate(one.limit),
-    ...judged(one.ops / one.limit, one.bar === null ? null : { least: one.bar }),
+    ...judged(median(one.rounds.map(({ ops, limit }) => ops / limit)), one.bar === null ? null : { least: one.bar }),
   };
 }
 
@@ -31,6 +31,12 @@ export function memberRow(measured: readonly Measured[]): readonly Row[] {
   ];
 }
 
+const growths = (small: Measured, large: Measured): readonly number[] =>
+  large.rounds.flatMap(({ ops }, round) => {
+    const before = small.rounds[round];
+    return before === undefined ? [] : [before.ops / ops];
+  });
+
 /** How many times slower each job is at the last size than at the first: both were asked in turns. */
 export function growthRows(all: readonly Measured[]): readonly Row[] {
   const last = all.at(-1)?.users;
@@ -44,7 +50,7 @@ export function growthRows(all: readonly Measured[]): readonly Row[] {
         times: null,
         cpu: null,
         limit: rate(small.ops),
-        ...judged(small.ops / large.ops, { most: 1.3 }, ' ×'),
+        ...judged(median(growths(small, large)), { most: 1.3 }, ' ×'),
       },
     ];
   });

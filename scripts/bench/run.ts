@@ -58,7 +58,7 @@ async function openSite({ options }: Bench, place: Place, users: number): Promis
   const seed = await openSeed(drawbridge, target);
   atEnd(() => seed.close());
   await seed.growTo(users);
-  const sizes = options.wants('member') ? GROUP_SIZES.filter((size) => size * 2 <= users) : [];
+  const sizes = options.wants('member') || options.wants('peer') ? GROUP_SIZES.filter((size) => size * 2 <= users) : [];
   const groups = new Map<number, string>();
   for (const size of sizes) groups.set(size, await seed.group(size));
   return { users, groups, bulkOperations: await bulkOperations(target), drawbridge, target, seed };
@@ -67,7 +67,7 @@ async function openSite({ options }: Bench, place: Place, users: number): Promis
 type Tell = (rows: readonly Row[]) => unknown;
 
 async function measureAll(bench: Bench, place: Place, sites: readonly Site[], tell: Tell): Promise<void> {
-  const { options, load } = bench;
+  const { options } = bench;
   const [smallest, largest] = [sites[0], sites.at(-1)];
   if (smallest === undefined || largest === undefined) return;
   const measured: Measured[] = [];
@@ -82,7 +82,7 @@ async function measureAll(bench: Bench, place: Place, sites: readonly Site[], te
   tell(sites.flatMap((site) => memberRow(of(site))));
   tell(growthRows(measured));
   // At its own size: the peer reads a whole directory to list a page of it.
-  if (options.wants('peer')) tell(peerRows(await measurePeer(place, load, options), of(smallest)));
+  if (options.wants('peer')) tell(peerRows(await measurePeer(bench, place, smallest)));
   const { drawbridge, target, bulkOperations } = largest;
   if (options.wants('stall')) tell(stallRows(await measureStalls(drawbridge, target, options.quick ? 10 : 60)));
   if (options.wants('sustained')) tell(sustainedRows(await measureSustained(drawbridge, options.sustainedSeconds)));
