@@ -63,7 +63,9 @@ function gather(request: IncomingMessage, admit: (size: number) => void): Promis
     const chunks: Buffer[] = [];
     let size = 0;
     let sizeBefore = 0;
-    const lull = setInterval(() => {
+    let settled = false;
+    const look = () => {
+      if (settled) return;
       if (size - sizeBefore >= LEAST_BYTES) {
         sizeBefore = size;
         return;
@@ -71,8 +73,11 @@ function gather(request: IncomingMessage, admit: (size: number) => void): Promis
       stop();
       request.resume();
       reject(new ScimError(408, null, 'The request body came too slowly.'));
-    }, LULL_MS);
+    };
+    // What came while the whole process stood still is read first: timers go before sockets.
+    const lull = setInterval(() => setImmediate(look), LULL_MS);
     const stop = () => {
+      settled = true;
       clearInterval(lull);
       request.off('data', take);
       request.off('end', end);

@@ -1,6 +1,8 @@
 // A body that hardly comes: whoever sends it is answered, and keeps no place.
 
+import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setImmediate as immediate, setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Acme, acme } from '../support/acme.ts';
 import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
@@ -22,21 +24,29 @@ afterAll(async () => {
   await world?.close();
 });
 
+const headOf = (body: string) => {
+  const { host, pathname } = new URL(`${server.url}/scim/v2/acme/okta/Users`);
+  const lines = [
+    `POST ${pathname} HTTP/1.1`,
+    `Host: ${host}`,
+    `Authorization: Bearer ${okta.token}`,
+    'Content-Type: application/scim+json',
+    `Content-Length: ${body.length}`,
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+};
+const open = () => {
+  const { hostname, port } = new URL(server.url);
+  return connect(Number(port), hostname);
+};
+
 /** What comes back to a body of which `piece` is sent every `everyMs`, until all of it is there or the server has hung up. */
 function drip(body: string, piece: number, everyMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const { hostname, port, pathname } = new URL(`${server.url}/scim/v2/acme/okta/Users`);
-    const socket = connect(Number(port), hostname);
-    const head = [
-      `POST ${pathname} HTTP/1.1`,
-      `Host: ${hostname}`,
-      `Authorization: Bearer ${okta.token}`,
-      'Content-Type: application/scim+json',
-      `Content-Length: ${body.length}`,
-    ];
+    const socket = open();
     let sent = 0;
     let text = '';
-    socket.write(`${head.join('\r\n')}\r\n\r\n`);
+    socket.write(headOf(body));
     const timer = setInterval(() => {
       if (sent >= body.length || socket.writableEnded || text !== '') return;
       socket.write(body.slice(sent, sent + piece));
@@ -67,3 +77,18 @@ test('the failing twin: a long body that comes steadily is taken, however long i
   const text = await drip(JSON.stringify({ ...userBody('steady'), title: 'x'.repeat(6_000) }), 600, 500);
   expect(text).toMatch(/^HTTP\/1\.1 201 /);
 }, 20_000);
+
+test('nor is a body refused that had come while the server as a whole stood still', async () => {
+  const body = JSON.stringify(userBody('stands-still'));
+  const socket = open();
+  const answered = once(socket, 'data');
+  socket.write(headOf(body));
+  // Time enough for the head to have come, so that its body is waited for.
+  await wait(500);
+  // Behind the sockets' turn, so that the next is that of the timers.
+  await immediate();
+  socket.write(body);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4_500);
+  expect(String((await answered)[0])).toMatch(/^HTTP\/1\.1 201 /);
+  socket.destroy();
+});
