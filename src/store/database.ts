@@ -71,6 +71,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   // would wait in vain.
   const turn = shares({ most: 1, waitMs: options.waitMs ?? TURN_MS });
   const gather = gathering({ most: MOST_TOGETHER, turn });
+  // Not as long as a statement may take: it would no longer be told which of the two it was.
+  const lockMs = Math.min(options.waitMs ?? LOCK_MS, 4_000);
   const config: pg.PoolConfig = {
     connectionString: options.url,
     max: poolSize,
@@ -78,7 +80,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,
     application_name: 'drawbridge',
-    options: `-c role=drawbridge_app -c statement_timeout=5000 -c lock_timeout=${LOCK_MS} -c idle_in_transaction_session_timeout=10000`,
+    options: `-c role=drawbridge_app -c statement_timeout=5000 -c lock_timeout=${lockMs} -c idle_in_transaction_session_timeout=10000`,
   };
   const pool = new pg.Pool(config);
   // A broken idle connection is replaced by the pool; without a listener the error would end the process. One that the pool is about
