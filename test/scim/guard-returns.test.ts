@@ -1,69 +1,50 @@
 // People who come back to a guarded directory under the names of somebody suspended, while another directory has them active.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
 import { planResume } from '../../src/operations/plan-resume.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { resumeDirectory } from '../../src/operations/resume-directory.ts';
 import { suspend } from '../../src/operations/suspend.ts';
-import { type Acme, acme } from '../support/acme.ts';
-import {
-  type DirectoryClient,
-  directory,
-  directoryClient,
-  type ScimServer,
-  scimServer,
-  userBody,
-} from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import type { Acme } from '../support/acme.ts';
+import { type GuardStage, guardStage } from '../support/guard-stage.ts';
+import { personOf } from '../support/people.ts';
+import { type DirectoryClient, userBody } from '../support/scim.ts';
+import type { TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-const servers: ScimServer[] = [];
-let okta: DirectoryClient;
 let entra: DirectoryClient;
+let withGuard: GuardStage['withGuard'];
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  const server = await scimServer(world);
-  servers.push(server);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  entra = await directory(world, server, tenants.acme, 'entra');
-});
-afterAll(async () => {
-  for (const server of servers) await server.close();
-  await world?.close();
+  const stage = await guardStage();
+  ({ world, tenants, entra, withGuard } = stage);
+  return stage.close;
 });
 
-/** By a server that has not seen the token yet, and so reads the settings anew. */
-async function guarded(people: number): Promise<DirectoryClient> {
-  const guard = { people, percent: 100, minutes: 60 };
-  await world.sql('update connections set directory = $2 where connection_id = $1', [tenants.okta, { guard }]);
-  const server = await scimServer(world);
-  servers.push(server);
-  return directoryClient(server, 'acme', 'okta', okta.token);
-}
-const personOf = async (id: string) =>
-  (await world.sql<{ user_id: UserId }>('select user_id from directory_users where directory_user_id = $1', [id]))[0]
-    ?.user_id as UserId;
-const stateOf = async (userId: UserId) =>
+let serial = 0;
+const fresh = (what: string) => `${what}${++serial}`;
+const stateOf = async ({ userId }: { readonly userId: UserId }) =>
   (await readAccess(world.context(), { tenantId: tenants.acme.tenantId, userId }, null))?.access.state;
 
-async function suspendedName(): Promise<string> {
-  const { body } = await okta.post('/Users', userBody('suspended'));
-  const userId = await personOf(body.id);
-  const person = { tenantId: tenants.acme.tenantId, userId };
-  await suspend(world.context(), tenants.acme, { subjectId: userId, kind: 'user', person }, null);
+/** Of somebody who left okta; `okta`: free of any guard. */
+async function suspendedName(okta: DirectoryClient): Promise<string> {
+  const name = fresh('suspended');
+  const { body } = await okta.post('/Users', userBody(name));
+  const person = await personOf(world, body.id);
+  await suspend(world.context(), tenants.acme, { subjectId: person.userId, kind: 'user', person }, null);
   await okta.delete(`/Users/${body.id}`);
-  return 'suspended@acme.example';
+  return `${name}@acme.example`;
 }
 
+type Returner = { readonly name: string; readonly userId: UserId };
 /** Left okta; `stays`: entra has them. */
-async function returner(name: string, stays: boolean): Promise<UserId> {
-  const { body } = await okta.post('/Users', userBody(name));
+async function returner(okta: DirectoryClient, name: string, stays: boolean): Promise<Returner> {
+  const { body, status } = await okta.post('/Users', userBody(name));
+  expect(status).toBe(201);
   if (stays) expect((await entra.post('/Users', userBody(name))).status).toBe(201);
   await okta.delete(`/Users/${body.id}`);
-  return personOf(body.id);
+  return { name, userId: (await personOf(world, body.id)).userId };
 }
 const comesBackAs = (client: DirectoryClient, name: string, alias: string) =>
   client.post(
@@ -72,13 +53,15 @@ const comesBackAs = (client: DirectoryClient, name: string, alias: string) =>
   );
 
 test('T58 it is paused by the one too many whom it would suspend so; those whom no directory has any more are not counted', async () => {
-  const alias = await suspendedName();
-  const gone = [await returner('gone1', false), await returner('gone2', false)];
-  const there = [await returner('there1', true), await returner('there2', true), await returner('there3', true)];
-  const client = await guarded(1);
-  for (const [at] of gone.entries()) expect((await comesBackAs(client, `gone${at + 1}`, alias)).status).toBe(201);
-  expect((await comesBackAs(client, 'there1', alias)).status).toBe(201);
-  for (const name of ['there2', 'there3']) expect((await comesBackAs(client, name, alias)).status).toBe(503);
+  const free = await withGuard(null);
+  const alias = await suspendedName(free);
+  const gone = [await returner(free, fresh('gone'), false), await returner(free, fresh('gone'), false)];
+  const stay = () => returner(free, fresh('there'), true);
+  const there = [await stay(), await stay(), await stay()] as const;
+  const [first, ...others] = there;
+  const client = await withGuard(1);
+  for (const { name } of [...gone, first]) expect((await comesBackAs(client, name, alias)).status).toBe(201);
+  for (const { name } of others) expect((await comesBackAs(client, name, alias)).status).toBe(503);
   expect(await Promise.all([...gone, ...there].map(stateOf))).toEqual([
     'suspended',
     'suspended',
@@ -89,20 +72,17 @@ test('T58 it is paused by the one too many whom it would suspend so; those whom 
   // Both are named, and come back so once an administrator approved that.
   const plan = await planResume(world.context(), tenants.acme, 'okta');
   if (plan.kind !== 'paused') throw new Error(plan.kind);
-  expect(plan.people.map(({ name, touched }) => [name, touched])).toEqual([
-    ['there2@acme.example', true],
-    ['there3@acme.example', true],
-  ]);
+  expect(plan.people.map(({ name, touched }) => [name, touched])).toEqual(
+    others.map(({ name }) => [`${name}@acme.example`, true]),
+  );
   expect(await resumeDirectory(world.context(), tenants.acme, 'okta', plan.digest)).toMatchObject({ kind: 'resumed' });
-  for (const name of ['there2', 'there3']) expect((await comesBackAs(client, name, alias)).status).toBe(201);
+  for (const { name } of others) expect((await comesBackAs(client, name, alias)).status).toBe(201);
   expect(await Promise.all(there.map(stateOf))).toEqual(['suspended', 'suspended', 'suspended']);
 });
 
 test('the failing twin: who comes back in their own name alone is not counted', async () => {
-  for (const name of ['own1', 'own2']) await returner(name, true);
-  const client = await guarded(1);
-  await world.sql('delete from directory_guard_acts');
-  await world.sql('delete from directory_guard_people');
-  await world.sql('delete from directory_guards');
-  for (const name of ['own1', 'own2']) expect((await client.post('/Users', userBody(name))).status).toBe(201);
+  const free = await withGuard(null);
+  const own = [await returner(free, fresh('own'), true), await returner(free, fresh('own'), true)];
+  const client = await withGuard(1);
+  for (const { name } of own) expect((await client.post('/Users', userBody(name))).status).toBe(201);
 });

@@ -1,79 +1,44 @@
 // Once a directory speaks for a person, the groups that sign-ins through its connection named count no more: whom that takes a role
 // from, the guard counts.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { UpstreamAssertion } from '../../src/core/identity.ts';
-import type { Instant, UserId } from '../../src/core/ids.ts';
-import type { Email } from '../../src/core/profile.ts';
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import type { UserId } from '../../src/core/ids.ts';
 import { planHold } from '../../src/operations/hold-directory.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { signIn } from '../../src/operations/sign-in.ts';
-import { type Acme, acme, addRule, changeSettings, touchConfig } from '../support/acme.ts';
+import { type Acme, addRule, changeSettings, touchConfig } from '../support/acme.ts';
 import { bulk, create, statuses } from '../support/bulk.ts';
-import {
-  type DirectoryClient,
-  directory,
-  directoryClient,
-  type ScimServer,
-  scimServer,
-  userBody,
-} from '../support/scim.ts';
-import { type TestWorld, testWorld } from '../support/world.ts';
+import { assertionOf, enter } from '../support/entering.ts';
+import { type GuardStage, guardStage } from '../support/guard-stage.ts';
+import { type DirectoryClient, userBody } from '../support/scim.ts';
+import type { TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-const servers: ScimServer[] = [];
-let okta: DirectoryClient;
 let entra: DirectoryClient;
+let withGuard: GuardStage['withGuard'];
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
+  const stage = await guardStage();
+  ({ world, tenants, entra, withGuard } = stage);
   await changeSettings(world, tenants.acme, { provisioningMode: 'jit' });
   const role = tenants.role(tenants.acme, 'Viewer');
   await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'name', value: 'Viewers', role });
-  const server = await scimServer(world);
-  servers.push(server);
-  okta = await directory(world, server, tenants.acme, 'okta');
-  entra = await directory(world, server, tenants.acme, 'entra');
+  return stage.close;
 });
-afterAll(async () => {
-  for (const server of servers) await server.close();
-  await world?.close();
-});
+afterEach(() => hold(false));
 
-/** By a server that has not seen the token yet, and so reads the settings anew; nobody was touched yet. */
-async function withGuard(people: number | null): Promise<DirectoryClient> {
-  for (const table of ['directory_guard_acts', 'directory_guard_people', 'directory_guards'])
-    await world.sql(`delete from ${table}`);
-  const guard = people === null ? null : { people, percent: 100, minutes: 60 };
-  await world.sql('update connections set directory = $2 where connection_id = $1', [tenants.okta, { guard }]);
-  const server = await scimServer(world);
-  servers.push(server);
-  return directoryClient(server, 'acme', 'okta', okta.token);
+async function hold(held: boolean): Promise<void> {
+  await world.sql('update connections set scim_held = $2 where connection_id = $1', [tenants.okta, held]);
+  await touchConfig(world);
 }
 
 let serial = 0;
+const fresh = () => `silence${++serial}`;
 type Known = { readonly name: string; readonly userId: UserId };
 /** Somebody who signed in through okta before its directory knew them. */
 async function signedIn(groups: readonly string[]): Promise<Known> {
-  const name = `silence${++serial}`;
-  const assertion: UpstreamAssertion = {
-    connectionId: tenants.okta,
-    method: 'oidc',
-    issuer: 'https://idp.example',
-    subject: `subject-${name}`,
-    directoryIds: [`subject-${name}`],
-    directoryUserName: null,
-    email: `${name}@acme.example` as Email,
-    emailVerified: true,
-    givenName: null,
-    familyName: null,
-    displayName: null,
-    groups: groups.length === 0 ? { kind: 'absent' } : { kind: 'named', values: groups },
-    authenticatedAt: Date.now() as Instant,
-  };
-  const expiresAt = (Date.now() + 60_000) as Instant;
-  const outcome = await signIn(world.context(), tenants.acme.tenantId, { assertion, replayKey: null, expiresAt });
+  const name = fresh();
+  const assertion = assertionOf(tenants.okta, { subject: `subject-${name}`, email: `${name}@acme.example`, groups });
+  const outcome = await enter(world, tenants.acme.tenantId, assertion);
   if (outcome.kind !== 'signed_in') throw new Error(outcome.reason);
   return { name, userId: outcome.person.userId };
 }
@@ -117,11 +82,11 @@ test('T58 so in a bulk, and where they come at the same moment', async () => {
 
 test('T58 so where somebody comes back whom another directory has', async () => {
   const people = await many(3, ['Viewers']);
-  await withGuard(null);
+  const free = await withGuard(null);
   for (const one of people) {
-    const { body } = await push(okta, one);
+    const { body } = await push(free, one);
     expect((await push(entra, one)).status).toBe(201);
-    expect((await okta.delete(`/Users/${body.id}`)).status).toBe(204);
+    expect((await free.delete(`/Users/${body.id}`)).status).toBe(204);
     expect(await accessOf(one)).toEqual(viewer);
   }
   const client = await withGuard(1);
@@ -147,8 +112,7 @@ test('the failing twins: groups that no rule speaks of, no groups, whom director
 test('a held directory silences nobody and counts nobody; the plan of its activation says who loses what', async () => {
   const people = await many(3, ['Viewers']);
   const client = await withGuard(1);
-  await world.sql('update connections set scim_held = true where connection_id = $1', [tenants.okta]);
-  await touchConfig(world);
+  await hold(true);
   for (const one of people) expect((await push(client, one)).status).toBe(201);
   expect([await touched(), await Promise.all(people.map(accessOf))]).toEqual([0, people.map(() => viewer)]);
   const plan = await planHold(world.context(), tenants.acme, 'okta', false);
@@ -157,8 +121,6 @@ test('a held directory silences nobody and counts nobody; the plan of its activa
   expect(told).toEqual(
     expect.arrayContaining(people.map(({ userId }) => [userId, 'no_access', ['Analytics: Viewer']])),
   );
-  await world.sql('update connections set scim_held = false where connection_id = $1', [tenants.okta]);
-  await touchConfig(world);
 });
 
 test('only adoptions under a guard look for such groups', async () => {
@@ -170,7 +132,7 @@ test('only adoptions under a guard look for such groups', async () => {
   };
   const [one, two] = await many(2, []);
   const guarded = await withGuard(100);
-  expect([await asked(guarded, one?.name as string), await asked(guarded, 'quite-new')]).toEqual([2, 0]);
+  expect([await asked(guarded, one?.name as string), await asked(guarded, fresh())]).toEqual([2, 0]);
   const free = await withGuard(null);
   expect(await asked(free, two?.name as string)).toBe(0);
 });

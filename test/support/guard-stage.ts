@@ -1,0 +1,37 @@
+// What tests of the guard begin with: a directory that is guarded as each of them says, and that nobody has been touched by yet.
+
+import { newServers, setDirectory } from './directory-settings.ts';
+import type { DirectoryClient } from './scim.ts';
+import { type ScimStage, scimStage } from './scim-stage.ts';
+import type { TestWorld } from './world.ts';
+
+/** Nobody was touched, nothing is paused. */
+export async function forgetGuards(world: TestWorld): Promise<void> {
+  for (const table of ['directory_guard_acts', 'directory_guard_people', 'directory_guards'])
+    await world.sql(`delete from ${table}`);
+}
+
+/** Without `okta`: which of its clients is meant has to be said, a guarded one or a free one. */
+export type GuardStage = Omit<ScimStage, 'okta'> & {
+  /** The directory okta with a guard of so many people in an hour, or with none; whom it touched before is forgotten. */
+  withGuard(people: number | null): Promise<DirectoryClient>;
+};
+
+export async function guardStage(): Promise<GuardStage> {
+  const { okta, ...stage } = await scimStage();
+  const { world, tenants } = stage;
+  const servers = newServers(world);
+  return {
+    ...stage,
+    async withGuard(people) {
+      await forgetGuards(world);
+      const guard = people === null ? null : { people, percent: 100, minutes: 60 };
+      await setDirectory(world, tenants.okta, { guard });
+      return servers.of('okta', okta.token);
+    },
+    async close() {
+      await servers.close();
+      await stage.close();
+    },
+  };
+}
