@@ -1,17 +1,19 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CredentialId, Instant } from '../../src/core/ids.ts';
 import type { DirectoryTick, PageSeen } from '../../src/core/scim-request.ts';
 import { requestKeeper } from '../../src/operations/keep-scim-requests.ts';
 import { showDirectory } from '../../src/operations/read-directories.ts';
 import { type RequestLog, requestLog } from '../../src/scim/request-log.ts';
 import { type Acme, acme } from '../support/acme.ts';
-import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
+import { type NewServers, newServers, setDirectory } from '../support/directory-settings.ts';
+import { type DirectoryClient, directory, type ScimServer, userBody } from '../support/scim.ts';
 import { silent, type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
 let log: RequestLog;
+let servers: NewServers;
 let server: ScimServer;
 let okta: DirectoryClient;
 const USERS = 5;
@@ -20,13 +22,14 @@ beforeAll(async () => {
   world = await testWorld();
   tenants = await acme(world);
   log = requestLog({ write: requestKeeper(world.context()), log: silent, flushMs: 10 });
-  server = await scimServer(world, { requestLog: log });
+  servers = newServers(world, { requestLog: log });
+  server = await servers.server();
   okta = await directory(world, server, tenants.acme, 'okta');
   for (let index = 0; index < USERS; index += 1) await okta.post('/Users', userBody(`user${index}`));
   await log.close();
 });
 afterAll(async () => {
-  await server?.close();
+  await servers?.close();
   await log?.close();
   await world?.close();
 });
@@ -156,6 +159,7 @@ describe('several processes', () => {
 });
 
 describe('the profile', () => {
+  afterEach(() => setDirectory(world, tenants.okta, {}));
   const captured = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 
   test('is recognised from captured requests and remembered', async () => {
@@ -172,21 +176,17 @@ describe('the profile', () => {
   });
 
   test('that the file sets is shown, beside what the requests look like, and changes no answer to a new user', async () => {
-    const ask = () =>
-      okta.call('POST', '/Users', captured('entra/create-user-string-booleans.json'), {
+    const ask = (client: DirectoryClient) =>
+      client.call('POST', '/Users', captured('entra/create-user-string-booleans.json'), {
         'User-Agent': 'Okta SCIM Client 1.0.0',
       });
-    const first = await ask();
+    const first = await ask(okta);
     await okta.delete(`/Users/${first.body.id}`);
-    await world.sql(`update connections set directory = '{"profile": "generic"}' where connection_id = $1`, [
-      tenants.okta,
-    ]);
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
-    const second = await ask();
+    await setDirectory(world, tenants.okta, { profile: 'generic' });
+    const second = await ask(await servers.of('okta', okta.token));
     const same = ({ status, body }: typeof first) => [status, { ...body, id: '', meta: '', groups: '' }];
     expect(same(second)).toEqual(same(first));
     expect((await shown()).profile).toMatchObject({ profile: 'generic', by: 'file', recognised: 'okta', since: null });
-    await world.sql(`update connections set directory = '{}' where connection_id = $1`, [tenants.okta]);
   });
 });
 

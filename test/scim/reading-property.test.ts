@@ -2,8 +2,9 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { acme } from '../support/acme.ts';
-import { type Body, type DirectoryClient, directory, type ScimServer, scimServer } from '../support/scim.ts';
+import { type Acme, acme } from '../support/acme.ts';
+import { type NewServers, newServers, setDirectory } from '../support/directory-settings.ts';
+import { type Body, type DirectoryClient, newScimToken } from '../support/scim.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
 
 const urn = 'urn:example:params:scim:schemas:extension:acme:2.0:User';
@@ -308,18 +309,16 @@ function sorted(users: readonly Body[], at: Path | null, descending: boolean): r
 }
 
 let world: TestWorld;
-let server: ScimServer;
+let tenants: Acme;
+let servers: NewServers;
 let okta: DirectoryClient;
 let users: readonly Body[];
 beforeAll(async () => {
   world = await testWorld();
-  const tenants = await acme(world);
-  server = await scimServer(world);
-  await world.sql('update connections set directory = $1 where connection_id = $2', [
-    JSON.stringify({ schemas: [schema] }),
-    tenants.okta,
-  ]);
-  okta = await directory(world, server, tenants.acme, 'okta');
+  tenants = await acme(world);
+  servers = newServers(world);
+  await setDirectory(world, tenants.okta, { schemas: [schema] });
+  okta = await servers.of('okta', await newScimToken(world, tenants.acme, 'okta'));
   const bodies = fc.sample(person, { numRuns: 40, seed: 7 });
   const names = new Set<string>();
   for (const [index, body] of bodies.entries()) {
@@ -337,7 +336,7 @@ beforeAll(async () => {
   users = (await okta.get('/Users?count=200')).body.Resources;
 });
 afterAll(async () => {
-  await server?.close();
+  await servers?.close();
   await world?.close();
 });
 
@@ -403,17 +402,13 @@ test('a schema that changes its mind about types makes no value an error', async
     const subAttributes = type === 'complex' ? [attribute('value', 'dateTime'), attribute('primary', 'integer')] : [];
     return { ...declared, type, multiValued: !declared.multiValued, subAttributes };
   });
-  await world.sql('update connections set directory = $1 where key = $2', [
-    JSON.stringify({ schemas: [{ ...schema, attributes: turned }] }),
-    'okta',
-  ]);
-  // The directory of a token is looked up anew after a second.
-  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  await setDirectory(world, tenants.okta, { schemas: [{ ...schema, attributes: turned }] });
+  const client = await servers.of('okta', okta.token);
   for (const { name, type } of turned) {
     const sub = type === 'complex' ? '.value' : '';
     const literal = { string: '"a"', boolean: 'true', integer: '1', decimal: '0.5' }[type] ?? `"${dates[0]}"`;
     for (const filter of [`${name} pr`, `${name}${sub} eq ${literal}`, `not (${name}${sub} ne ${literal})`]) {
-      const answer = await okta.post('/Users/.search', { filter, sortBy: `${urn}:${name}`, count: 1 });
+      const answer = await client.post('/Users/.search', { filter, sortBy: `${urn}:${name}`, count: 1 });
       expect([answer.status, filter, answer.text]).toEqual([200, filter, expect.any(String)]);
     }
   }

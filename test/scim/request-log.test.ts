@@ -7,6 +7,7 @@ import { requestKeeper } from '../../src/operations/keep-scim-requests.ts';
 import { type RequestLog, requestLog } from '../../src/scim/request-log.ts';
 import { cleanUpTasks } from '../../src/store/clean-up.ts';
 import { type Acme, acme } from '../support/acme.ts';
+import { type NewServers, newServers, setDirectory } from '../support/directory-settings.ts';
 import {
   type Answer,
   type DirectoryClient,
@@ -19,6 +20,7 @@ import { silent, type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
+let servers: NewServers;
 let server: ScimServer;
 let okta: DirectoryClient;
 let entra: DirectoryClient;
@@ -31,7 +33,7 @@ const batches: ScimLogBatch[] = [];
 beforeAll(async () => {
   world = await testWorld();
   tenants = await acme(world);
-  await settings('okta', { requestLog: { days: 30, bodyHours: 1 } });
+  await setDirectory(world, tenants.okta, { requestLog: { days: 30, bodyHours: 1 } });
   const keep = requestKeeper(world.context());
   const write = async (batch: ScimLogBatch) => {
     if (broken !== null) throw broken;
@@ -39,12 +41,13 @@ beforeAll(async () => {
     batches.push(batch);
   };
   log = requestLog({ write, log: { ...silent, warn: (_, message) => void warnings.push(message) }, flushMs: 20 });
-  server = await scimServer(world, { requestLog: log });
+  servers = newServers(world, { requestLog: log });
+  server = await servers.server();
   okta = await directory(world, server, tenants.acme, 'okta');
   entra = await directory(world, server, tenants.acme, 'entra');
 });
 afterAll(async () => {
-  await server?.close();
+  await servers?.close();
   await log?.close();
   await world?.close();
 });
@@ -55,13 +58,10 @@ beforeEach(async () => {
   for (const table of ['scim_requests', 'scim_request_bodies', 'scim_request_counts'])
     await world.sql(`delete from ${table}`);
 });
-afterEach(() => {
+afterEach(async () => {
   broken = null;
+  await setDirectory(world, tenants.entra, {});
 });
-
-async function settings(key: string, given: object): Promise<void> {
-  await world.sql(`update connections set directory = $2 where key = $1`, [key, JSON.stringify(given)]);
-}
 
 type Row = Record<string, unknown> & { readonly occurred_at: Date; readonly body: string | null };
 /** What was written down, the oldest first. */
@@ -144,10 +144,12 @@ describe('what is kept of a request', () => {
       ['Authorization', `Bearer ${okta.token}`],
       ['Content-Type', 'application/json'],
       ['Content-Length', '900'],
+      ['Expect', '100-continue'],
     ] as const)
       half.setHeader(name, value);
     half.write('{"userName":');
-    setTimeout(() => half.destroy(), 200);
+    // The server has the request; a moment later it knows whose it is, and listens.
+    half.on('continue', () => setTimeout(() => half.destroy(), 200));
     await expect.poll(async () => (await rows()).map((one) => one.status)).toEqual([201, 201, 200, null]);
     expect((await rows()).at(2)?.bytes_out).toBe(Buffer.byteLength(read.text));
   });
@@ -327,12 +329,10 @@ describe('writing it down', () => {
   });
 
   test('where requests are kept for no day they are counted all the same', async () => {
-    await settings('entra', { requestLog: { days: 0, bodyHours: 5 } });
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
-    await entra.get('/Users');
+    await setDirectory(world, tenants.entra, { requestLog: { days: 0, bodyHours: 5 } });
+    await (await servers.of('entra', entra.token)).get('/Users');
     expect(await rows(tenants.entra)).toEqual([]);
     expect(await world.sql('select requests from scim_request_counts')).toEqual([{ requests: 1 }]);
-    await settings('entra', {});
   });
 });
 
@@ -358,7 +358,7 @@ describe('retention', () => {
     (await world.sql(`select from ${table} where connection_id = $1`, [connection])).length;
 
   test('each directory’s requests and bodies go when its own settings say so, in bites', async () => {
-    await settings('entra', { requestLog: { days: 2, bodyHours: 48 } });
+    await setDirectory(world, tenants.entra, { requestLog: { days: 2, bodyHours: 48 } });
     await plant('scim_requests', tenants.okta, 25_000, '31 days');
     await plant('scim_requests', tenants.okta, 10, '29 days');
     await plant('scim_requests', tenants.entra, 10, '3 days');
@@ -371,7 +371,6 @@ describe('retention', () => {
     expect(await counted('scim_requests', tenants.entra)).toBe(0);
     expect(await counted('scim_request_bodies', tenants.okta)).toBe(10);
     expect(await counted('scim_request_bodies', tenants.entra)).toBe(10);
-    await settings('entra', {});
   });
 
   test('the server itself can change and remove nothing of it', async () => {
