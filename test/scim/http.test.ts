@@ -2,7 +2,7 @@ import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:ht
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Context } from '../../src/context.ts';
-import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
+import type { TenantRef } from '../../src/operations/standing.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { type Acme, acme } from '../support/acme.ts';
 import {
@@ -48,6 +48,16 @@ afterAll(async () => {
 
 let serial = 0;
 const fresh = () => `http${++serial}`;
+/** A token of a directory that has no other, but the one that all tests send. */
+async function newToken(tenant: TenantRef, connection: string): Promise<string> {
+  const others = `update scim_credentials s set ended_at = now() from connections c
+    where c.connection_id = s.connection_id and c.tenant_id = $1 and c.key = $2 and s.ended_at is null and s.prefix <> $3`;
+  await world.sql(others, [tenant.tenantId, connection, prefixOf(okta.token)]);
+  return newScimToken(world, tenant, connection);
+}
+const prefixOf = (token: string) => token.split('_')[1] ?? '';
+/** Of somebody who sent nothing yet. */
+const newAddress = () => `203.0.113.${++serial}`;
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 
 type Raw = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string };
@@ -88,16 +98,16 @@ function expectScimError(
 
 describe('who calls', () => {
   test('T52 a wrong secret is looked for and answered alike, whether its prefix is a token’s of this directory, of another or of nobody', async () => {
-    const prefixOf = (token: string) => token.split('_')[1] ?? '';
-    const others = await newScimToken(world, tenants.acme, 'entra');
+    const others = await newToken(tenants.acme, 'entra');
     const secret = 'A'.repeat(43);
+    const address = newAddress();
     const tried = [prefixOf(okta.token), prefixOf(others), 'a'.repeat(12)].map((prefix) => `dbs_${prefix}_${secret}`);
     const seen: unknown[] = [];
     for (const token of tried) {
       world.takeStatements();
       const { status, headers, text } = await raw('GET', '/scim/v2/acme/okta/Users', {
         ...bearer(token),
-        'X-Forwarded-For': '10.0.0.52',
+        'X-Forwarded-For': address,
       });
       const { 'x-request-id': _, date: __, ...told } = headers;
       seen.push({ status, told, text, statements: world.takeStatements() });
@@ -107,21 +117,21 @@ describe('who calls', () => {
     expect(seen[2]).toEqual(seen[0]);
     // The failing twin: with its own secret the token opens the directory.
     expect((await okta.get('/Users?count=1')).status).toBe(200);
-    await world.sql('update scim_credentials set ended_at = now() where prefix = $1', [prefixOf(others)]);
   });
 
   test('T53 T54 nobody, a wrong token, another tenant’s, another connection’s and a token of another form are the same 401', async () => {
-    const entra = await newScimToken(world, tenants.acme, 'entra');
-    const globex = await newScimToken(world, tenants.globex, 'okta');
+    const entra = await newToken(tenants.acme, 'entra');
+    const globex = await newToken(tenants.globex, 'okta');
     const forged = okta.token.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
     const jwt = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.';
     const addresses = ['/scim/v2/acme/okta/Users', '/scim/v2/nobody/okta/Users', '/scim/v2/acme/nothing/Users'];
     const answers: Raw[] = [];
+    const address = newAddress();
     for (const token of [forged, entra, globex, jwt, 'x']) {
-      answers.push(await raw('GET', '/scim/v2/acme/okta/Users', { ...bearer(token), 'X-Forwarded-For': '10.0.0.1' }));
+      answers.push(await raw('GET', '/scim/v2/acme/okta/Users', { ...bearer(token), 'X-Forwarded-For': address }));
     }
     for (const path of addresses.slice(1)) {
-      answers.push(await raw('GET', path, { ...bearer(okta.token), 'X-Forwarded-For': '10.0.0.1' }));
+      answers.push(await raw('GET', path, { ...bearer(okta.token), 'X-Forwarded-For': address }));
     }
     for (const answer of answers) {
       expectScimError(answer, 401);
@@ -145,7 +155,7 @@ describe('who calls', () => {
 
   test('an expired token, an ended one, a disabled connection and an inactive tenant are refused at once', async () => {
     const tenant = tenants.globex;
-    const client = directoryClient(server, 'globex', 'okta', await newScimToken(world, tenant, 'okta'));
+    const client = directoryClient(server, 'globex', 'okta', await newToken(tenant, 'okta'));
     const status = async () => (await client.get('/Users')).status;
     expect(await status()).toBe(200);
     for (const [off, on] of [
@@ -164,11 +174,10 @@ describe('who calls', () => {
   });
 
   test('T58 a write with a token that was ended after the request was let in changes nothing', async () => {
-    const token = await createScimCredential(world.context(), tenants.acme, 'entra', null);
-    if (token.kind !== 'created') throw new Error(token.message);
-    const entra = directoryClient(server, 'acme', 'entra', token.token);
+    const token = await newToken(tenants.acme, 'entra');
+    const entra = directoryClient(server, 'acme', 'entra', token);
     const made = await entra.post('/Users', userBody(fresh()));
-    await world.sql('update scim_credentials set ended_at = now() where credential_id = $1', [token.credentialId]);
+    await world.sql('update scim_credentials set ended_at = now() where prefix = $1', [prefixOf(token)]);
     for (const answer of [
       await entra.post('/Users', userBody(fresh())),
       await entra.put(`/Users/${made.body.id}`, userBody('x')),
@@ -182,8 +191,9 @@ describe('who calls', () => {
   });
 
   test('T51 twenty wrong tokens from one address, then 429 for each; who sends the right one from there goes on', async () => {
-    const attacker = { 'X-Forwarded-For': '203.0.113.7' };
-    const other = directoryClient(server, 'acme', 'entra', await newScimToken(world, tenants.acme, 'entra'));
+    const [crowded, calm] = [newAddress(), newAddress()];
+    const attacker = { 'X-Forwarded-For': crowded };
+    const other = directoryClient(server, 'acme', 'entra', await newToken(tenants.acme, 'entra'));
     await okta.get('/Users', attacker);
     const guess = (number: number) =>
       raw('GET', '/scim/v2/acme/okta/Users', { ...attacker, ...bearer(`dbs_guess_${number}`) });
@@ -196,9 +206,9 @@ describe('who calls', () => {
     expect((await other.get('/Users?count=1', attacker)).status).toBe(200);
     // Behind two hundred nothing is looked up but what was right lately.
     await Promise.all(Array.from({ length: 180 }, (_, number) => guess(number + 22)));
-    const late = directoryClient(server, 'acme', 'okta', await newScimToken(world, tenants.acme, 'okta'));
+    const late = directoryClient(server, 'acme', 'okta', await newToken(tenants.acme, 'okta'));
     expect((await late.get('/Users?count=1', attacker)).status).toBe(429);
-    expect((await late.get('/Users?count=1', { 'X-Forwarded-For': '203.0.113.8' })).status).toBe(200);
+    expect((await late.get('/Users?count=1', { 'X-Forwarded-For': calm })).status).toBe(200);
     expect((await okta.get('/Users?count=1', attacker)).status).toBe(200);
   });
 
