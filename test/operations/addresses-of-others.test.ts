@@ -1,11 +1,9 @@
 // Two connections of one tenant, and an address whose domain only one of them owns: the other one can prepare nothing for its bearer.
 
 import { beforeAll, expect, test } from 'vitest';
-import type { UpstreamAssertion } from '../../src/core/identity.ts';
-import type { ConnectionId, Instant } from '../../src/core/ids.ts';
-import type { Email } from '../../src/core/profile.ts';
-import { signIn } from '../../src/operations/sign-in.ts';
+import type { ConnectionId } from '../../src/core/ids.ts';
 import { type Acme, changeSettings, touchConfig } from '../support/acme.ts';
+import { assertionOf, enter } from '../support/entering.ts';
 import { type DirectoryClient, userBody } from '../support/scim.ts';
 import { scimStage } from '../support/scim-stage.ts';
 import type { TestWorld } from '../support/world.ts';
@@ -35,30 +33,13 @@ async function own(connectionId: ConnectionId, owns: boolean): Promise<void> {
 let serial = 0;
 const fresh = () => `bearer${++serial}`;
 
-function enter(connectionId: ConnectionId, subject: string, email: string | null) {
-  const assertion: UpstreamAssertion = {
-    connectionId,
-    method: 'oidc',
-    issuer: 'https://idp.example',
-    subject,
-    directoryIds: [subject],
-    directoryUserName: null,
-    email: email as Email | null,
-    emailVerified: email !== null,
-    givenName: null,
-    familyName: null,
-    displayName: null,
-    groups: { kind: 'absent' },
-    authenticatedAt: Date.now() as Instant,
-  };
-  const expiresAt = (Date.now() + 60_000) as Instant;
-  return signIn(world.context(), tenants.acme.tenantId, { assertion, replayKey: null, expiresAt });
-}
+const comesIn = (connection: ConnectionId, subject: string, email: string | null) =>
+  enter(world, tenants.acme.tenantId, assertionOf(connection, { subject, email }));
 
 test('T29 T31 the owning directory does not adopt whom another one prepared under its address', async () => {
   const name = fresh();
   expect((await okta.post('/Users', userBody(name, { externalId: `partner-${name}` }))).status).toBe(201);
-  expect(await enter(tenants.okta, `partner-${name}`, null)).toMatchObject({ kind: 'signed_in' });
+  expect(await comesIn(tenants.okta, `partner-${name}`, null)).toMatchObject({ kind: 'signed_in' });
   const answer = await entra.post('/Users', userBody(name, { externalId: `entra-${name}` }));
   expect([answer.status, answer.body.scimType]).toEqual([409, 'uniqueness']);
   expect(
@@ -75,8 +56,8 @@ test('T29 T31 the owning directory does not adopt whom another one prepared unde
 test('T29 T31 nor does a first sign-in by the owning connection link to them', async () => {
   const name = fresh();
   await okta.post('/Users', userBody(name, { externalId: `partner-${name}` }));
-  await enter(tenants.okta, `partner-${name}`, null);
-  expect(await enter(tenants.entra, `entra-${name}`, `${name}@acme.example`)).toEqual({
+  await comesIn(tenants.okta, `partner-${name}`, null);
+  expect(await comesIn(tenants.entra, `entra-${name}`, `${name}@acme.example`)).toEqual({
     kind: 'refused',
     reason: 'add_sso',
   });
@@ -87,7 +68,7 @@ test('an administrator who gives the other connection the domain vouches for its
   for (const name of [pushed, entering]) await okta.post('/Users', userBody(name, { externalId: `partner-${name}` }));
   await own(tenants.okta, true);
   expect((await entra.post('/Users', userBody(pushed, { externalId: `entra-${pushed}` }))).status).toBe(201);
-  expect(await enter(tenants.entra, `entra-${entering}`, `${entering}@acme.example`)).toMatchObject({
+  expect(await comesIn(tenants.entra, `entra-${entering}`, `${entering}@acme.example`)).toMatchObject({
     kind: 'signed_in',
     created: false,
   });
@@ -105,11 +86,11 @@ test('a domain moves from one connection to the next: people whom the old one pu
 test('T27 T31 JIT makes nobody with an address that another connection of the tenant owns, whatever domainScope says', async () => {
   await changeSettings(world, tenants.acme, { provisioningMode: 'jit', domainScope: 'any' });
   const name = fresh();
-  expect(await enter(tenants.okta, `partner-${name}`, `${name}@acme.example`)).toEqual({
+  expect(await comesIn(tenants.okta, `partner-${name}`, `${name}@acme.example`)).toEqual({
     kind: 'refused',
     reason: 'domain_not_allowed',
   });
-  expect(await enter(tenants.okta, `partner-${name}`, `${name}@partner.example`)).toMatchObject({ created: true });
-  expect(await enter(tenants.entra, `entra-${name}`, `${name}@acme.example`)).toMatchObject({ created: true });
+  expect(await comesIn(tenants.okta, `partner-${name}`, `${name}@partner.example`)).toMatchObject({ created: true });
+  expect(await comesIn(tenants.entra, `entra-${name}`, `${name}@acme.example`)).toMatchObject({ created: true });
   await changeSettings(world, tenants.acme, { provisioningMode: 'invite_only', domainScope: 'owned_domains' });
 });

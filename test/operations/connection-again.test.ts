@@ -1,11 +1,8 @@
 // A connection that the files lose and get back: its links are gone, and what a suspended person was known by is not.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { UpstreamAssertion } from '../../src/core/identity.ts';
-import type { Instant, Person, TenantId } from '../../src/core/ids.ts';
-import type { Email } from '../../src/core/profile.ts';
+import type { Person, TenantId } from '../../src/core/ids.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { signIn } from '../../src/operations/sign-in.ts';
 import type { TenantRef } from '../../src/operations/standing.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { addUser } from '../support/acme.ts';
@@ -17,6 +14,7 @@ import {
   tenantIdOf,
   withSystemTenant,
 } from '../support/config.ts';
+import { assertionOf, enter } from '../support/entering.ts';
 import { directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
 
@@ -69,24 +67,10 @@ let serial = 0;
 const fresh = () => `again${++serial}`;
 const stateOf = async (person: Person) => (await readAccess(world.context(), person, null))?.access.state;
 
-async function enter(subject: string, email: string) {
-  const assertion: UpstreamAssertion = {
-    connectionId: await connectionIdOf(world, 'acme', 'okta'),
-    method: 'oidc',
-    issuer: 'https://acme.okta.example',
-    subject,
-    directoryIds: [subject],
-    directoryUserName: null,
-    email: email as Email,
-    emailVerified: true,
-    givenName: null,
-    familyName: null,
-    displayName: null,
-    groups: { kind: 'absent' },
-    authenticatedAt: Date.now() as Instant,
-  };
-  const expiresAt = (Date.now() + 60_000) as Instant;
-  const outcome = await signIn(world.context(), tenant.tenantId, { assertion, replayKey: null, expiresAt });
+async function comesIn(subject: string, email: string) {
+  const assertion = assertionOf(await connectionIdOf(world, 'acme', 'okta'), { subject, email });
+  const issuer = 'https://acme.okta.example';
+  const outcome = await enter(world, tenant.tenantId, { ...assertion, issuer });
   return outcome.kind === 'signed_in' ? outcome.person : outcome.reason;
 }
 async function personOf(outcome: Person | string): Promise<Person> {
@@ -96,7 +80,7 @@ async function personOf(outcome: Person | string): Promise<Person> {
 
 /** Somebody whom only sign-ins made known, suspended; then the connection goes and comes back. */
 async function suspendedAndConnectedAgain(subject: string): Promise<Person> {
-  const person = await personOf(await enter(subject, `${subject}@acme.example`));
+  const person = await personOf(await comesIn(subject, `${subject}@acme.example`));
   await suspend(world.context(), tenant, { subjectId: person.userId, kind: 'user', person }, null);
   await connectAgain();
   return person;
@@ -109,7 +93,7 @@ test('T120 T121 by another account’s address, at a connection that was added a
     userId: await addUser(world, tenant, `victim-${name}@acme.example`),
   };
   await suspendedAndConnectedAgain(name);
-  expect(await enter(name, `victim-${name}@acme.example`)).toBe('add_sso');
+  expect(await comesIn(name, `victim-${name}@acme.example`)).toBe('add_sso');
   expect(await world.sql(`select 1 from identities where user_id = $1`, [victim.userId])).toEqual([]);
   expect(
     await world.sql(`select outcome from audit_events where kind = 'sign_in.refused' and object_id = $1`, [
@@ -117,7 +101,7 @@ test('T120 T121 by another account’s address, at a connection that was added a
     ]),
   ).toEqual([{ outcome: 'refused' }]);
   // The failing twin: the account's own bearer, whom nobody suspended, links.
-  expect(await enter(`own-${name}`, `victim-${name}@acme.example`)).toEqual(victim);
+  expect(await comesIn(`own-${name}`, `victim-${name}@acme.example`)).toEqual(victim);
 });
 
 test('T120 I3 pushed under the subject that they signed in by, a suspended person begins suspended', async () => {
@@ -126,12 +110,12 @@ test('T120 I3 pushed under the subject that they signed in by, a suspended perso
   const okta = await directory(world, server, tenant, 'okta');
   const answer = await okta.post('/Users', userBody(`other-${name}`, { externalId: name }));
   expect(answer.status).toBe(201);
-  expect(await stateOf(await personOf(await enter(name, `other-${name}@acme.example`)))).toBe('suspended');
+  expect(await stateOf(await personOf(await comesIn(name, `other-${name}@acme.example`)))).toBe('suspended');
 });
 
 test('T120 the person themselves, at a connection that was added again, is known by their address and still suspended', async () => {
   const name = fresh();
   const person = await suspendedAndConnectedAgain(name);
-  expect(await enter(name, `${name}@acme.example`)).toEqual(person);
+  expect(await comesIn(name, `${name}@acme.example`)).toEqual(person);
   expect(await stateOf(person)).toBe('suspended');
 });

@@ -1,14 +1,12 @@
 // An account that a directory names, entered by what a suspended person signed in by.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { UpstreamAssertion } from '../../src/core/identity.ts';
-import type { Instant, Person, UserId } from '../../src/core/ids.ts';
-import type { Email } from '../../src/core/profile.ts';
+import type { Person, UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { signIn } from '../../src/operations/sign-in.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, acme, changeSettings } from '../support/acme.ts';
+import { assertionOf, enter } from '../support/entering.ts';
 import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
 import { operator, type TestWorld, testWorld } from '../support/world.ts';
 
@@ -34,30 +32,20 @@ const subjectOf = (person: Person) => ({ subjectId: person.userId, kind: 'user',
 const stateOf = async (person: Person) => (await readAccess(world.context(), person, null))?.access.state;
 
 /** `ids`: more of what may be the directory's externalId. A NameID may be its userName, too. */
-async function enter(nameId: string, email: string | null, ids: readonly string[] = []): Promise<Person | string> {
-  const assertion: UpstreamAssertion = {
-    connectionId: tenants.entra,
+async function comesIn(nameId: string, email: string | null, ids: readonly string[] = []): Promise<Person | string> {
+  const outcome = await enter(world, tenants.acme.tenantId, {
+    ...assertionOf(tenants.entra, { subject: nameId, email }),
     method: 'saml',
     issuer: 'https://entra.acme.example',
-    subject: nameId,
     directoryIds: [nameId, ...ids],
     directoryUserName: nameId,
-    email: email as Email | null,
-    emailVerified: email !== null,
-    givenName: null,
-    familyName: null,
-    displayName: null,
-    groups: { kind: 'absent' },
-    authenticatedAt: Date.now() as Instant,
-  };
-  const expiresAt = (Date.now() + 60_000) as Instant;
-  const outcome = await signIn(world.context(), tenants.acme.tenantId, { assertion, replayKey: null, expiresAt });
+  });
   return outcome.kind === 'signed_in' ? outcome.person : outcome.reason;
 }
 
 /** Known by sign-ins alone; then the links end, as they do with a connection that goes and comes back. */
 async function leaver(nameId: string, isSuspended = true): Promise<Person> {
-  const person = await enter(nameId, `${nameId}@acme.example`);
+  const person = await comesIn(nameId, `${nameId}@acme.example`);
   if (typeof person === 'string') throw new Error(person);
   if (isSuspended)
     expect(await suspend(world.context(), tenants.acme, subjectOf(person), null)).toMatchObject({ kind: 'suspended' });
@@ -89,7 +77,7 @@ test.each([
     await give(other);
     expect(await stateOf(other)).toBe('active');
     const enters = () =>
-      enter(
+      comesIn(
         nameId,
         null,
         prefixes.map((prefix) => prefix + nameId),
@@ -116,7 +104,7 @@ test('the failing twin: by the names of somebody who is not suspended they come 
   await leaver(nameId, false);
   const other = await pushed(fresh(), { userName: nameId });
   await give(other);
-  expect(await enter(nameId, null)).toEqual(other);
+  expect(await comesIn(nameId, null)).toEqual(other);
   expect(await stateOf(other)).toBe('active');
 });
 
@@ -129,7 +117,7 @@ test('T105 not into the account of the last owner: an administrator has to look'
      select tenant_id, gen_random_uuid(), local_group_id, $2 from local_groups where tenant_id = $1 and name = 'TenantOwners'`,
     [tenants.acme.tenantId, owner.userId],
   );
-  expect(await enter(nameId, null)).toBe('add_sso');
+  expect(await comesIn(nameId, null)).toBe('add_sso');
   expect(await stateOf(owner)).not.toBe('suspended');
   expect(await world.sql('select 1 from identities where user_id = $1', [owner.userId])).toEqual([]);
 });

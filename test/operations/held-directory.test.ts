@@ -1,12 +1,11 @@
 // A held directory: its pushes land, it may take away, and it gives nobody anything, by whichever way.
 
-import { afterEach, beforeAll, expect, test } from 'vitest';
-import type { UpstreamAssertion } from '../../src/core/identity.ts';
-import type { Instant, UserId } from '../../src/core/ids.ts';
-import type { Email } from '../../src/core/profile.ts';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import type { UserId } from '../../src/core/ids.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { signIn } from '../../src/operations/sign-in.ts';
-import { type Acme, addRule, addUser, changeSettings, touchConfig } from '../support/acme.ts';
+import { type Acme, addRule, addUser, changeSettings } from '../support/acme.ts';
+import { setHeld } from '../support/directory-settings.ts';
+import { assertionOf, enter } from '../support/entering.ts';
 import { personOf } from '../support/people.ts';
 import { type Body, type DirectoryClient, userBody } from '../support/scim.ts';
 import { scimStage } from '../support/scim-stage.ts';
@@ -25,13 +24,9 @@ beforeAll(async () => {
   editors = (await okta.post('/Groups', { displayName: 'Editors' })).body;
   return stage.close;
 });
-afterEach(() => hold(false));
+beforeEach(() => hold(false));
 
-async function hold(held: boolean): Promise<void> {
-  await world.sql('update connections set scim_held = $2 where connection_id = $1', [tenants.okta, held]);
-  await touchConfig(world);
-}
-
+const hold = (held: boolean) => setHeld(world, tenants.okta, held);
 let serial = 0;
 const fresh = () => `held${++serial}`;
 const addressOf = (name: string) => `${name}@acme.example`;
@@ -48,25 +43,8 @@ const joinEditors = (id: string) =>
   okta.patch(`/Groups/${editors.id}`, { op: 'add', path: 'members', value: [{ value: id }] });
 
 /** A sign-in through the held directory's own connection. `subject` equals the externalId of the pushes. */
-function enter(subject: string, email: string | null, groups: readonly string[] = []) {
-  const assertion: UpstreamAssertion = {
-    connectionId: tenants.okta,
-    method: 'oidc',
-    issuer: 'https://idp.example',
-    subject,
-    directoryIds: [subject],
-    directoryUserName: null,
-    email: email as Email | null,
-    emailVerified: email !== null,
-    givenName: null,
-    familyName: null,
-    displayName: null,
-    groups: groups.length === 0 ? { kind: 'absent' } : { kind: 'named', values: groups },
-    authenticatedAt: Date.now() as Instant,
-  };
-  const expiresAt = (Date.now() + 60_000) as Instant;
-  return signIn(world.context(), tenants.acme.tenantId, { assertion, replayKey: null, expiresAt });
-}
+const comesIn = (subject: string, email: string | null, groups: readonly string[] = []) =>
+  enter(world, tenants.acme.tenantId, assertionOf(tenants.okta, { subject, email, groups }));
 
 test('its groups give nobody a role, new or adopted; activated, they do', async () => {
   await hold(true);
@@ -86,7 +64,7 @@ test('its groups give nobody a role, new or adopted; activated, they do', async 
 test('it does not silence the groups that the sign-in itself names, until it is activated and speaks for itself', async () => {
   await changeSettings(world, tenants.acme, { provisioningMode: 'jit' });
   const name = fresh();
-  const entered = await enter(`ext-${name}`, addressOf(name), ['Viewers']);
+  const entered = await comesIn(`ext-${name}`, addressOf(name), ['Viewers']);
   if (entered.kind !== 'signed_in') throw new Error(entered.reason);
   const { userId } = entered.person;
   expect(await rolesOf(userId)).toEqual(['active', 'Analytics: Viewer']);
@@ -112,7 +90,7 @@ test('T58 what it takes away is taken at once: active false and DELETE bar, and 
     [one, addressOf(one)],
     [two, addressOf(fresh())],
   ] as const)
-    expect(await enter(`ext-${name}`, address)).toMatchObject({ kind: 'refused', reason: 'deactivated' });
+    expect(await comesIn(`ext-${name}`, address)).toMatchObject({ kind: 'refused', reason: 'deactivated' });
 });
 
 test('I11 no sign-in comes by it into an account that it did not make, unless the address alone would have led there', async () => {
@@ -121,18 +99,18 @@ test('I11 no sign-in comes by it into an account that it did not make, unless th
   await hold(true);
   const { userId } = await pushed(name);
   expect(userId).toBe(known);
-  expect(await enter(`ext-${name}`, null)).toMatchObject({ kind: 'refused' });
+  expect(await comesIn(`ext-${name}`, null)).toMatchObject({ kind: 'refused' });
   await changeSettings(world, tenants.acme, { linking: 'off' });
-  expect(await enter(`ext-${name}`, addressOf(name))).toMatchObject({ kind: 'refused', reason: 'add_sso' });
+  expect(await comesIn(`ext-${name}`, addressOf(name))).toMatchObject({ kind: 'refused', reason: 'add_sso' });
   await changeSettings(world, tenants.acme, { linking: 'verified_domain' });
-  expect(await enter(`ext-${name}`, addressOf(name))).toMatchObject({ kind: 'signed_in', person: { userId: known } });
+  expect(await comesIn(`ext-${name}`, addressOf(name))).toMatchObject({ kind: 'signed_in', person: { userId: known } });
 });
 
 test('I11 the failing twin: an activated directory’s externalId leads into the account that it adopted', async () => {
   const known = await addUser(world, tenants.acme, addressOf(fresh()));
   const name = `held${serial}`;
   await pushed(name);
-  expect(await enter(`ext-${name}`, null)).toMatchObject({ kind: 'signed_in', person: { userId: known } });
+  expect(await comesIn(`ext-${name}`, null)).toMatchObject({ kind: 'signed_in', person: { userId: known } });
 });
 
 test('whom it made themselves may sign in by it, and finds no access there', async () => {
@@ -140,7 +118,7 @@ test('whom it made themselves may sign in by it, and finds no access there', asy
   const name = fresh();
   const { id, userId } = await pushed(name);
   await joinEditors(id);
-  expect(await enter(`ext-${name}`, null)).toMatchObject({ kind: 'signed_in', person: { userId } });
+  expect(await comesIn(`ext-${name}`, null)).toMatchObject({ kind: 'signed_in', person: { userId } });
   expect(await rolesOf(userId)).toEqual(['no_access']);
 });
 

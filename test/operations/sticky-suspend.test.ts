@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { UpstreamAssertion } from '../../src/core/identity.ts';
 import type { ConnectionId, Instant, Person } from '../../src/core/ids.ts';
-import type { Email } from '../../src/core/profile.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { endRole } from '../../src/operations/end-role.ts';
 import { mapGuest, unmapGuest } from '../../src/operations/map-guest.ts';
@@ -11,6 +10,7 @@ import { setActive } from '../../src/operations/set-active.ts';
 import { signIn } from '../../src/operations/sign-in.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, acme, addUser, changeSettings } from '../support/acme.ts';
+import { assertionOf } from '../support/entering.ts';
 import { operator, type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
@@ -22,28 +22,15 @@ beforeAll(async () => {
 afterAll(() => world?.close());
 
 let serial = 0;
-function assertion(
+const assertion = (
   email: string,
   connectionId: ConnectionId,
   more: Partial<UpstreamAssertion> = {},
-): UpstreamAssertion {
-  return {
-    connectionId,
-    method: 'oidc',
-    issuer: 'https://okta.acme.example',
-    subject: `sub-${email}`,
-    directoryIds: [`sub-${email}`],
-    directoryUserName: null,
-    email: email as Email,
-    emailVerified: true,
-    givenName: null,
-    familyName: null,
-    displayName: null,
-    groups: { kind: 'absent' },
-    authenticatedAt: Date.now() as Instant,
-    ...more,
-  };
-}
+): UpstreamAssertion => ({
+  ...assertionOf(connectionId, { subject: `sub-${email}`, email }),
+  issuer: 'https://okta.acme.example',
+  ...more,
+});
 const proof = (given: UpstreamAssertion) => ({
   assertion: given,
   replayKey: null,

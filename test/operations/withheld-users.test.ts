@@ -1,36 +1,31 @@
 // A held directory lets nobody back in whom it, or its earlier pushes, had put out: that waits for its activation, by whichever way it
 // is pushed. What SCIM answers is what was pushed.
 
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { UpstreamAssertion } from '../../src/core/identity.ts';
-import type { Instant, UserId } from '../../src/core/ids.ts';
-import type { Email } from '../../src/core/profile.ts';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { applyHold, planHold } from '../../src/operations/hold-directory.ts';
 import { planResume } from '../../src/operations/plan-resume.ts';
-import { readAccess } from '../../src/operations/read-access.ts';
 import { resumeDirectory } from '../../src/operations/resume-directory.ts';
-import { signIn } from '../../src/operations/sign-in.ts';
-import { type Acme, addUser, changeSettings, touchConfig } from '../support/acme.ts';
+import { type Acme, addUser, changeSettings } from '../support/acme.ts';
 import { bulk, create, idOf, patch, statuses } from '../support/bulk.ts';
+import { assertionOf, enter } from '../support/entering.ts';
+import { type HeldStage, heldStage, type Known } from '../support/held-stage.ts';
 import { personOf } from '../support/people.ts';
-import { type DirectoryClient, directoryClient, scimServer, userBody } from '../support/scim.ts';
-import { scimStage } from '../support/scim-stage.ts';
+import { type DirectoryClient, userBody } from '../support/scim.ts';
 import { operator, type TestWorld } from '../support/world.ts';
 
+let stage: HeldStage;
 let world: TestWorld;
 let tenants: Acme;
 let okta: DirectoryClient;
 let entra: DirectoryClient;
 beforeAll(async () => {
-  const stage = await scimStage();
+  stage = await heldStage('waits');
   ({ world, tenants, okta, entra } = stage);
   return stage.close;
 });
-afterEach(async () => {
-  await world.sql('update connections set scim_held = false where scim_held');
-  await touchConfig(world);
-});
+beforeEach(() => stage.hold());
 
 /** As `directory plan` and `directory hold` or `activate` do it. What the plan told. */
 async function hold(held: boolean, connection = 'okta') {
@@ -42,14 +37,11 @@ async function hold(held: boolean, connection = 'okta') {
   return plan;
 }
 
-let serial = 0;
-const fresh = () => `waits${++serial}`;
+const fresh = () => stage.fresh();
+const known = () => stage.known();
 const off = { op: 'replace', path: 'active', value: false };
 const on = { op: 'replace', path: 'active', value: true };
-const subjectOf = (userId: UserId) =>
-  ({ subjectId: userId, kind: 'user', person: { tenantId: tenants.acme.tenantId, userId } }) as const;
-const stateOf = async ({ userId }: { readonly userId: UserId }) =>
-  (await readAccess(world.context(), subjectOf(userId).person, null))?.access.state;
+const stateOf = (one: { readonly userId: UserId }) => stage.stateOf(one);
 const rowOf = async (id: string) =>
   (
     await world.sql<{ active: boolean; withheld: boolean; version: string }>(
@@ -58,18 +50,6 @@ const rowOf = async (id: string) =>
     )
   )[0];
 
-type Known = { readonly id: string; readonly name: string; readonly userId: UserId };
-
-/** Somebody of okta, with a role that an administrator gave. */
-async function known(name = fresh()): Promise<Known> {
-  const { body, status } = await okta.post('/Users', userBody(name));
-  expect(status).toBe(201);
-  const { userId } = await personOf(world, body.id);
-  expect(
-    await assignRole(world.context(), tenants.acme, subjectOf(userId), 'Analytics: Viewer', operator),
-  ).toMatchObject({ kind: 'assigned' });
-  return { id: body.id, name, userId };
-}
 async function deactivated(): Promise<Known> {
   const one = await known();
   expect((await okta.patch(`/Users/${one.id}`, off)).status).toBe(200);
@@ -237,12 +217,7 @@ describe('T117 whom a directory put out it does not bring back while it is held'
 
   test('T105 who waits is no owner who stays: the last other one may not leave', async () => {
     const [waiting, last] = [await deactivated(), await known()];
-    for (const { userId } of [waiting, last])
-      await world.sql(
-        `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
-         select tenant_id, gen_random_uuid(), local_group_id, $2 from local_groups where tenant_id = $1 and name = 'TenantOwners'`,
-        [tenants.acme.tenantId, userId],
-      );
+    await stage.own([waiting, last]);
     await hold(true);
     expect((await okta.patch(`/Users/${waiting.id}`, on)).status).toBe(200);
     expect((await okta.patch(`/Users/${last.id}`, off)).status).toBe(403);
@@ -252,25 +227,8 @@ describe('T117 whom a directory put out it does not bring back while it is held'
 });
 
 /** Through okta; `subject` equals the externalId of its pushes. */
-function enter(subject: string, email: string) {
-  const assertion: UpstreamAssertion = {
-    connectionId: tenants.okta,
-    method: 'oidc',
-    issuer: 'https://idp.example',
-    subject,
-    directoryIds: [subject],
-    directoryUserName: null,
-    email: email as Email,
-    emailVerified: true,
-    givenName: null,
-    familyName: null,
-    displayName: null,
-    groups: { kind: 'absent' },
-    authenticatedAt: Date.now() as Instant,
-  };
-  const expiresAt = (Date.now() + 60_000) as Instant;
-  return signIn(world.context(), tenants.acme.tenantId, { assertion, replayKey: null, expiresAt });
-}
+const comesIn = (subject: string, email: string) =>
+  enter(world, tenants.acme.tenantId, assertionOf(tenants.okta, { subject, email }));
 
 test('T119 who waits is refused at the door, by whatever address, and not made anew', async () => {
   await changeSettings(world, tenants.acme, { provisioningMode: 'jit' });
@@ -287,13 +245,13 @@ test('T119 who waits is refused at the door, by whatever address, and not made a
     [name, name],
     [name, fresh()],
   ])
-    expect(await enter(`ext-${subject}`, `${email}@acme.example`)).toMatchObject({
+    expect(await comesIn(`ext-${subject}`, `${email}@acme.example`)).toMatchObject({
       kind: 'refused',
       reason: 'deactivated',
     });
   // The failing twin.
   await hold(false);
-  expect(await enter(`ext-${name}`, `${fresh()}@acme.example`)).toMatchObject({
+  expect(await comesIn(`ext-${name}`, `${fresh()}@acme.example`)).toMatchObject({
     kind: 'signed_in',
     person: { userId },
   });
@@ -305,7 +263,7 @@ test('T119 nor does who is in by another directory come in through the one that 
   await hold(true);
   await okta.patch(`/Users/${one.id}`, on);
   expect(await stateOf(one)).toBe('active');
-  const come = () => enter(`ext-${one.name}`, `${one.name}@acme.example`);
+  const come = () => comesIn(`ext-${one.name}`, `${one.name}@acme.example`);
   expect(await come()).toMatchObject({ kind: 'refused', reason: 'deactivated' });
   // The failing twin.
   await hold(false);
@@ -317,7 +275,7 @@ describe('nobody waits', () => {
     await hold(true);
     const name = fresh();
     const adopted = await addUser(world, tenants.acme, `${name}@acme.example`);
-    await assignRole(world.context(), tenants.acme, subjectOf(adopted), 'Analytics: Viewer', operator);
+    await assignRole(world.context(), tenants.acme, stage.subjectOf(adopted), 'Analytics: Viewer', operator);
     const first = await okta.post('/Users', userBody(name));
     const second = await okta.post('/Users', userBody(fresh()));
     for (const { body } of [first, second])
@@ -384,24 +342,15 @@ describe('activating the directory', () => {
 });
 
 test('resuming a held directory ends the waiting of those whom it deactivates', async () => {
-  const guard = { people: 1, percent: 100, minutes: 60 };
   const [one, two] = [await deactivated(), await known()];
   await hold(true);
   await okta.patch(`/Users/${one.id}`, on);
-  await world.sql('update connections set directory = $2 where connection_id = $1', [tenants.okta, { guard }]);
-  // It has not seen the token yet, and so reads the settings anew.
-  const guarded = await scimServer(world);
-  try {
-    const client = directoryClient(guarded, 'acme', 'okta', okta.token);
-    expect((await client.patch(`/Users/${two.id}`, off)).status).toBe(200);
-    expect((await client.patch(`/Users/${one.id}`, off)).status).toBe(503);
-    const plan = await planResume(world.context(), tenants.acme, 'okta');
-    if (plan.kind !== 'paused') throw new Error(plan.kind);
-    expect(plan.people).toMatchObject([{ id: one.userId, before: 'deactivated', after: 'deactivated', loses: [] }]);
-    expect(await resumeDirectory(world.context(), tenants.acme, 'okta', plan.digest)).toMatchObject({ deactivated: 1 });
-    expect(await rowOf(one.id)).toMatchObject({ active: false, withheld: false });
-  } finally {
-    await guarded.close();
-    await world.sql(`update connections set directory = '{}' where connection_id = $1`, [tenants.okta]);
-  }
+  const client = await stage.withGuard(1);
+  expect((await client.patch(`/Users/${two.id}`, off)).status).toBe(200);
+  expect((await client.patch(`/Users/${one.id}`, off)).status).toBe(503);
+  const plan = await planResume(world.context(), tenants.acme, 'okta');
+  if (plan.kind !== 'paused') throw new Error(plan.kind);
+  expect(plan.people).toMatchObject([{ id: one.userId, before: 'deactivated', after: 'deactivated', loses: [] }]);
+  expect(await resumeDirectory(world.context(), tenants.acme, 'okta', plan.digest)).toMatchObject({ deactivated: 1 });
+  expect(await rowOf(one.id)).toMatchObject({ active: false, withheld: false });
 });

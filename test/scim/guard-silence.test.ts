@@ -1,12 +1,13 @@
 // Once a directory speaks for a person, the groups that sign-ins through its connection named count no more: whom that takes a role
 // from, the guard counts.
 
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
 import { planHold } from '../../src/operations/hold-directory.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { type Acme, addRule, changeSettings, touchConfig } from '../support/acme.ts';
+import { type Acme, addRule, changeSettings } from '../support/acme.ts';
 import { bulk, create, statuses } from '../support/bulk.ts';
+import { setHeld } from '../support/directory-settings.ts';
 import { assertionOf, enter } from '../support/entering.ts';
 import { type GuardStage, guardStage } from '../support/guard-stage.ts';
 import { type DirectoryClient, userBody } from '../support/scim.ts';
@@ -24,12 +25,7 @@ beforeAll(async () => {
   await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'name', value: 'Viewers', role });
   return stage.close;
 });
-afterEach(() => hold(false));
-
-async function hold(held: boolean): Promise<void> {
-  await world.sql('update connections set scim_held = $2 where connection_id = $1', [tenants.okta, held]);
-  await touchConfig(world);
-}
+beforeEach(() => setHeld(world, tenants.okta, false));
 
 let serial = 0;
 const fresh = () => `silence${++serial}`;
@@ -112,7 +108,7 @@ test('the failing twins: groups that no rule speaks of, no groups, whom director
 test('a held directory silences nobody and counts nobody; the plan of its activation says who loses what', async () => {
   const people = await many(3, ['Viewers']);
   const client = await withGuard(1);
-  await hold(true);
+  await setHeld(world, tenants.okta, true);
   for (const one of people) expect((await push(client, one)).status).toBe(201);
   expect([await touched(), await Promise.all(people.map(accessOf))]).toEqual([0, people.map(() => viewer)]);
   const plan = await planHold(world.context(), tenants.acme, 'okta', false);

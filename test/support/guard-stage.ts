@@ -18,15 +18,19 @@ export type GuardStage = Omit<ScimStage, 'okta'> & {
 };
 
 export async function guardStage(): Promise<GuardStage> {
-  const { okta, ...stage } = await scimStage();
-  const { world, tenants } = stage;
+  const { okta: _, ...stage } = await guarding(await scimStage());
+  return stage;
+}
+
+/** For a stage that has more: whoever uses its own client of okta must not have set a guard a second ago. */
+export async function guarding<Stage extends ScimStage>(stage: Stage): Promise<Stage & Pick<GuardStage, 'withGuard'>> {
+  const { world, tenants, okta } = stage;
   const servers = newServers(world);
   return {
     ...stage,
     async withGuard(people) {
       await forgetGuards(world);
-      const guard = people === null ? null : { people, percent: 100, minutes: 60 };
-      await setDirectory(world, tenants.okta, { guard });
+      await setDirectory(world, tenants.okta, { guard: people === null ? null : guardOf(people) });
       return servers.of('okta', okta.token);
     },
     async close() {
@@ -35,3 +39,6 @@ export async function guardStage(): Promise<GuardStage> {
     },
   };
 }
+
+/** So many in an hour, whatever share of all they are. */
+export const guardOf = (people: number) => ({ people, percent: 100, minutes: 60 });
