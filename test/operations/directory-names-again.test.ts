@@ -1,12 +1,13 @@
 // An account that a directory names, entered by what a suspended person signed in by.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Person, UserId } from '../../src/core/ids.ts';
+import type { Person } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, acme, changeSettings } from '../support/acme.ts';
 import { assertionOf, enter } from '../support/entering.ts';
+import { makeOwner, personOf } from '../support/people.ts';
 import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
 import { operator, type TestWorld, testWorld } from '../support/world.ts';
 
@@ -56,11 +57,7 @@ async function leaver(nameId: string, isSuspended = true): Promise<Person> {
 async function pushed(name: string, more: object): Promise<Person> {
   const { status, body, text } = await entra.post('/Users', userBody(name, more));
   if (status !== 201) throw new Error(text);
-  const [row] = await world.sql<{ user_id: UserId }>(
-    'select user_id from directory_users where directory_user_id = $1',
-    [body.id],
-  );
-  return { tenantId: tenants.acme.tenantId, userId: row?.user_id as UserId };
+  return personOf(world, body.id);
 }
 const give = (person: Person) =>
   assignRole(world.context(), tenants.acme, subjectOf(person), 'Analytics: Viewer', operator);
@@ -112,11 +109,8 @@ test('T105 not into the account of the last owner: an administrator has to look'
   const nameId = fresh();
   await leaver(nameId);
   const owner = await pushed(fresh(), { userName: nameId });
-  await world.sql(
-    `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
-     select tenant_id, gen_random_uuid(), local_group_id, $2 from local_groups where tenant_id = $1 and name = 'TenantOwners'`,
-    [tenants.acme.tenantId, owner.userId],
-  );
+  await world.sql('delete from local_group_members');
+  await makeOwner(world, owner);
   expect(await comesIn(nameId, null)).toBe('add_sso');
   expect(await stateOf(owner)).not.toBe('suspended');
   expect(await world.sql('select 1 from identities where user_id = $1', [owner.userId])).toEqual([]);

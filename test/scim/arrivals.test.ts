@@ -24,7 +24,8 @@ test('many at the same moment are few statements, each with its answer and its a
   world.takeStatements();
   const names = named('crowd', 20);
   const answers = await push(names);
-  expect(world.takeStatements().length).toBeLessThan(names.length);
+  const sent = world.takeStatements().filter((statement) => !statement.startsWith('scim_credential'));
+  expect(sent.length).toBeLessThan(names.length);
   expect(answers.map(({ status }) => status)).toEqual(names.map(() => 201));
   expect(answers.map(({ body }) => body.userName)).toEqual(names.map((name) => `${name}@acme.example`));
   for (const { body } of answers) expect((await okta.get(`/Users/${body.id}`)).body).toEqual(body);

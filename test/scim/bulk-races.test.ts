@@ -2,10 +2,10 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Acme } from '../support/acme.ts';
-import { bulk, create, group, idOf, patch, statuses } from '../support/bulk.ts';
+import { bulk, create, group, idOf, patch, range, statuses, title } from '../support/bulk.ts';
 import { type BulkStage, bulkStage, type Made } from '../support/bulk-stage.ts';
 import { type DirectoryClient, directory, directoryClient, userBody } from '../support/scim.ts';
-import { interruptedServer, watchedServer } from '../support/watched-server.ts';
+import { watchedServer } from '../support/watched-server.ts';
 import type { TestWorld } from '../support/world.ts';
 
 let stage: BulkStage;
@@ -20,28 +20,24 @@ beforeAll(async () => {
 
 const fresh = () => stage.fresh();
 const made = (count: number) => stage.made(count);
-const range = (count: number) => Array.from({ length: count }, (_, index) => index);
-const title = (value: string) => ({ op: 'replace', path: 'title', value });
 
 describe('what happens between the look at many and their writing', () => {
   test('a change by somebody else is lost on nobody', async () => {
     const users = await made(4);
     const second = users[1] as Made;
     const nick = { op: 'replace', path: 'nickName', value: 'Nick' };
-    const between = await interruptedServer(world, 'directory_users_facts', () =>
-      okta.patch(`/Users/${second.id}`, nick),
+    await stage.between(
+      'directory_users_facts',
+      () => okta.patch(`/Users/${second.id}`, nick),
+      async (client) => {
+        const results = await bulk(
+          client,
+          users.map(({ id }) => patch(`/Users/${id}`, title('x'))),
+        );
+        expect(results.map(({ version }) => version)).toEqual(['W/"2"', 'W/"3"', 'W/"2"', 'W/"2"']);
+        expect((await okta.get(`/Users/${second.id}`)).body).toMatchObject({ nickName: 'Nick', title: 'x' });
+      },
     );
-    try {
-      const client = directoryClient(between, 'acme', 'okta', okta.token);
-      const results = await bulk(
-        client,
-        users.map(({ id }) => patch(`/Users/${id}`, title('x'))),
-      );
-      expect(results.map(({ version }) => version)).toEqual(['W/"2"', 'W/"3"', 'W/"2"', 'W/"2"']);
-      expect((await okta.get(`/Users/${second.id}`)).body).toMatchObject({ nickName: 'Nick', title: 'x' });
-    } finally {
-      await between.close();
-    }
   });
 
   test('a token that is ended is 401 for all of them, and nothing of them is done', async () => {
@@ -54,75 +50,78 @@ describe('what happens between the look at many and their writing', () => {
     ).map(idOf);
     const end = () =>
       world.sql(`update scim_credentials set ended_at = now() where connection_id = $1`, [tenants.entra]);
-    const between = await interruptedServer(world, 'directory_users_facts', end);
-    try {
-      const client = directoryClient(between, 'acme', 'entra', entra.token);
-      const answer = await client.post('/Bulk', { Operations: ids.map((id) => patch(`/Users/${id}`, title('x'))) });
-      expect(answer.status).toBe(401);
-      const rows = await world.sql('select distinct version from directory_users where directory_user_id = any ($1)', [
-        ids,
-      ]);
-      expect(rows).toEqual([{ version: 1 }]);
-    } finally {
-      await between.close();
-    }
+    await stage.between(
+      'directory_users_facts',
+      end,
+      async (client) => {
+        const answer = await client.post('/Bulk', { Operations: ids.map((id) => patch(`/Users/${id}`, title('x'))) });
+        expect(answer.status).toBe(401);
+        const rows = await world.sql(
+          'select distinct version from directory_users where directory_user_id = any ($1)',
+          [ids],
+        );
+        expect(rows).toEqual([{ version: 1 }]);
+      },
+      { client: entra },
+    );
   });
 });
 
 test('I12 a name that somebody else takes between the look and the writing is 409, and the others are written', async () => {
   const taken = userBody(fresh());
-  const between = await interruptedServer(world, 'directory_newcomers', () => okta.post('/Users', taken));
-  try {
-    const client = directoryClient(between, 'acme', 'okta', okta.token);
-    const results = await bulk(client, [
-      create('a', userBody(fresh())),
-      create('b', taken),
-      create('c', userBody(fresh())),
-    ]);
-    expect(statuses(results)).toEqual(['201', '409', '201']);
-  } finally {
-    await between.close();
-  }
+  await stage.between(
+    'directory_newcomers',
+    () => okta.post('/Users', taken),
+    async (client) => {
+      const results = await bulk(client, [
+        create('a', userBody(fresh())),
+        create('b', taken),
+        create('c', userBody(fresh())),
+      ]);
+      expect(statuses(results)).toEqual(['201', '409', '201']);
+    },
+  );
 });
 
 test('a token that is ended between the look and the next is 401 for what is left, and nothing of it is done', async () => {
   const token = await directory(world, stage.server, tenants.acme, 'entra');
   const end = () => world.sql(`update scim_credentials set ended_at = now() where connection_id = $1`, [tenants.entra]);
-  const between = await interruptedServer(world, 'directory_users_create', end);
-  try {
-    const client = directoryClient(between, 'acme', 'entra', token.token);
-    const [left, none] = [userBody(fresh(), { emails: [] }), userBody(fresh(), { emails: [] })];
-    const results = await bulk(client, [
-      create('a', userBody(fresh(), { emails: [] })),
-      group('g', fresh()),
-      create('b', left),
-    ]);
-    expect(statuses(results)).toEqual(['201', '401', '401']);
-    expect(results[2].response.status).toBe('401');
-    // Whoever remembers the directory of the token says so, and whoever has to ask for it.
-    const late = directoryClient(stage.server, 'acme', 'entra', token.token);
-    for (const one of [client, late])
-      expect((await one.post('/Bulk', { Operations: [create('c', none)] })).status).toBe(401);
-    const rows = await world.sql('select 1 from directory_users where user_name = any ($1)', [
-      [left.userName, none.userName],
-    ]);
-    expect(rows).toEqual([]);
-  } finally {
-    await between.close();
-  }
+  await stage.between(
+    'directory_users_create',
+    end,
+    async (client) => {
+      const [left, none] = [userBody(fresh(), { emails: [] }), userBody(fresh(), { emails: [] })];
+      const results = await bulk(client, [
+        create('a', userBody(fresh(), { emails: [] })),
+        group('g', fresh()),
+        create('b', left),
+      ]);
+      expect(statuses(results)).toEqual(['201', '401', '401']);
+      expect(results[2].response.status).toBe('401');
+      // Whoever remembers the directory of the token says so, and whoever has to ask for it.
+      const late = directoryClient(stage.server, 'acme', 'entra', token.token);
+      for (const one of [client, late])
+        expect((await one.post('/Bulk', { Operations: [create('c', none)] })).status).toBe(401);
+      const rows = await world.sql('select 1 from directory_users where user_name = any ($1)', [
+        [left.userName, none.userName],
+      ]);
+      expect(rows).toEqual([]);
+    },
+    { client: token },
+  );
 });
 
 describe('RFC 7644 §3.7.3 failOnErrors, where somebody else takes a name between the look and the writing,', () => {
   test('ends the bulk there: who comes after is not created', async () => {
     const bodies = range(4).map(() => userBody(fresh()));
-    const between = await interruptedServer(world, 'directory_newcomers', () => okta.post('/Users', bodies[1]));
     const operations = bodies.map((body, index) => create(`u${index}`, body));
-    try {
-      const client = directoryClient(between, 'acme', 'okta', okta.token);
-      expect(statuses(await bulk(client, operations, { failOnErrors: 1 }))).toEqual(['201', '409']);
-    } finally {
-      await between.close();
-    }
+    await stage.between(
+      'directory_newcomers',
+      () => okta.post('/Users', bodies[1]),
+      async (client) => {
+        expect(statuses(await bulk(client, operations, { failOnErrors: 1 }))).toEqual(['201', '409']);
+      },
+    );
     expect(statuses(await bulk(okta, operations))).toEqual(['409', '409', '201', '201']);
   });
 

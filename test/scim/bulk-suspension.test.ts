@@ -2,11 +2,10 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { addUser } from '../support/acme.ts';
-import { bulk, create, idOf, patch, statuses } from '../support/bulk.ts';
+import { all, bulk, create, idOf, patch, put, remove, statuses } from '../support/bulk.ts';
 import { type BulkStage, bulkStage, type Made } from '../support/bulk-stage.ts';
 import { personOf } from '../support/people.ts';
-import { type Body, type DirectoryClient, directoryClient, userBody } from '../support/scim.ts';
-import { interruptedServer } from '../support/watched-server.ts';
+import { type Body, type DirectoryClient, userBody } from '../support/scim.ts';
 import type { TestWorld } from '../support/world.ts';
 
 let stage: BulkStage;
@@ -25,9 +24,6 @@ const suspendNow = (id: string) => stage.suspendNow(id);
 const stateOf = (id: string) => stage.stateOf(id);
 const stateOfResult = (result: Body) => stage.stateOf(idOf(result));
 const pushed = async (body: Body): Promise<string> => (await okta.post('/Users', body)).body.id;
-const put = ({ id }: Made, data: Body): Body => ({ method: 'PUT', path: `/Users/${id}`, data });
-const remove = ({ id }: Made): Body => ({ method: 'DELETE', path: `/Users/${id}` });
-const all = (status: string, count: number) => Array.from({ length: count }, () => status);
 
 /** New users who become editors, in one bulk. */
 const asEditors = (bodies: readonly Body[]) => [
@@ -189,22 +185,22 @@ test('T130 a suspension between the look at many and their writing is met by the
   const heir = userBody(fresh(), {
     emails: [{ value: `heir-${name}@acme.example`, primary: true }, { value: `${name}@acme.example` }],
   });
-  const between = await interruptedServer(world, 'directory_newcomers', () => suspendNow(id));
-  try {
-    const client = directoryClient(between, 'acme', 'okta', okta.token);
-    world.takeStatements();
-    const results = await bulk(client, asEditors([userBody(fresh()), heir, userBody(fresh())]));
-    expect(statuses(results)).toEqual(['201', '201', '201', '204']);
-    // Written together but for the one, who was looked at again alone.
-    const sent = world
-      .takeStatements()
-      .filter((statement) => statement.startsWith('directory_') && statement.includes('user'));
-    expect(sent).toContain('directory_users_create');
-    expect(sent).not.toContain('directory_user_create');
-    expect(await Promise.all(results.slice(0, 3).map(stateOfResult))).toEqual(['active', 'suspended', 'active']);
-  } finally {
-    await between.close();
-  }
+  await stage.between(
+    'directory_newcomers',
+    () => suspendNow(id),
+    async (client) => {
+      world.takeStatements();
+      const results = await bulk(client, asEditors([userBody(fresh()), heir, userBody(fresh())]));
+      expect(statuses(results)).toEqual(['201', '201', '201', '204']);
+      // Written together but for the one, who was looked at again alone.
+      const sent = world
+        .takeStatements()
+        .filter((statement) => statement.startsWith('directory_') && statement.includes('user'));
+      expect(sent).toContain('directory_users_create');
+      expect(sent).not.toContain('directory_user_create');
+      expect(await Promise.all(results.slice(0, 3).map(stateOfResult))).toEqual(['active', 'suspended', 'active']);
+    },
+  );
 });
 
 test('I3 a suspension is met by who is given the suspended person’s key, by a PUT and by a POST', async () => {
@@ -213,39 +209,40 @@ test('I3 a suspension is met by who is given the suspended person’s key, by a 
   const [held, account] = [(await made(1))[0] as Made, fresh()];
   await addUser(world, stage.tenants.acme, `${account}@acme.example`);
   const key = { value: `${held.name}+x@acme.example` };
-  const putKey = await interruptedServer(world, 'directory_users_clashes', () => suspendNow(held.id));
-  try {
-    const client = directoryClient(putKey, 'acme', 'okta', okta.token);
-    const results = await bulk(
-      client,
-      users.map((user, index) =>
-        put(
-          user,
-          userBody(user.name, {
-            emails: [{ value: `${user.name}@acme.example`, primary: true }, ...(index === 1 ? [key] : [])],
-            title: 'x',
-          }),
+  await stage.between(
+    'directory_users_clashes',
+    () => suspendNow(held.id),
+    async (client) => {
+      const results = await bulk(
+        client,
+        users.map((user, index) =>
+          put(
+            user,
+            userBody(user.name, {
+              emails: [{ value: `${user.name}@acme.example`, primary: true }, ...(index === 1 ? [key] : [])],
+              title: 'x',
+            }),
+          ),
         ),
-      ),
-    );
-    expect(statuses(results)).toEqual(all('200', 3));
-    expect(await Promise.all(users.map(({ id }) => stateOf(id)))).toEqual(['active', 'suspended', 'active']);
-  } finally {
-    await putKey.close();
-  }
+      );
+      expect(statuses(results)).toEqual(all('200', 3));
+      expect(await Promise.all(users.map(({ id }) => stateOf(id)))).toEqual(['active', 'suspended', 'active']);
+    },
+  );
   const other = (await made(1))[0] as Made;
   const linking = userBody(account, {
     emails: [{ value: `${account}@acme.example`, primary: true }, { value: `${other.name}+x@acme.example` }],
   });
-  const postKey = await interruptedServer(world, 'directory_users_create_facts', () => suspendNow(other.id), 2);
-  try {
-    const client = directoryClient(postKey, 'acme', 'okta', okta.token);
-    // An account is not linked to a suspended person's keys.
-    expect(statuses(await bulk(client, [create('a', linking), create('b', userBody(fresh()))]))).toEqual([
-      '409',
-      '201',
-    ]);
-  } finally {
-    await postKey.close();
-  }
+  await stage.between(
+    'directory_users_create_facts',
+    () => suspendNow(other.id),
+    async (client) => {
+      // An account is not linked to a suspended person's keys.
+      expect(statuses(await bulk(client, [create('a', linking), create('b', userBody(fresh()))]))).toEqual([
+        '409',
+        '201',
+      ]);
+    },
+    { nth: 2 },
+  );
 });

@@ -1,13 +1,13 @@
 // Users whom a bulk changes, removes, links and takes back are looked at and written together; that changes nothing but the time it takes.
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { type Acme, addUser } from '../support/acme.ts';
-import { bulk, create, patch, statuses } from '../support/bulk.ts';
+import { all, bulk, create, patch, put, range, remove, statuses, title } from '../support/bulk.ts';
 import { type BulkStage, bulkStage, type Made } from '../support/bulk-stage.ts';
-import { personOf } from '../support/people.ts';
-import { type Body, type DirectoryClient, directoryClient, scimServer, userBody } from '../support/scim.ts';
+import { makeOwner, personOf } from '../support/people.ts';
+import { type Body, type DirectoryClient, userBody } from '../support/scim.ts';
 import { operator, type TestWorld } from '../support/world.ts';
 
 let stage: BulkStage;
@@ -22,12 +22,7 @@ beforeAll(async () => {
 
 const fresh = () => stage.fresh();
 const made = (count: number) => stage.made(count);
-const range = (count: number) => Array.from({ length: count }, (_, index) => index);
-const title = (value: string) => ({ op: 'replace', path: 'title', value });
-const put = ({ id }: Made, data: Body): Body => ({ method: 'PUT', path: `/Users/${id}`, data });
-const remove = ({ id }: Made): Body => ({ method: 'DELETE', path: `/Users/${id}` });
 const titleOf = async ({ id }: Made): Promise<unknown> => (await okta.get(`/Users/${id}`)).body.title;
-const all = (status: string, count: number) => range(count).map(() => status);
 
 /** What was sent to the database, but for what the request asks once. */
 async function statementsOf(operations: readonly Body[], status: string): Promise<readonly string[]> {
@@ -164,12 +159,8 @@ describe('RFC 7644 §3.7 what order means holds among them', () => {
 
   test('the last owner of the tenant is found among them', async () => {
     const users = await made(3);
-    const { tenantId, userId } = await personOf(world, users[1]?.id ?? '');
-    await world.sql(
-      `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
-       select tenant_id, gen_random_uuid(), local_group_id, $2 from local_groups where tenant_id = $1 and name = 'TenantOwners'`,
-      [tenantId, userId],
-    );
+    await world.sql('delete from local_group_members');
+    await makeOwner(world, await personOf(world, users[1]?.id ?? ''));
     expect(statuses(await bulk(okta, users.map(remove)))).toEqual(['204', '403', '204']);
   });
 
@@ -216,26 +207,14 @@ describe('RFC 7644 §3.7 what order means holds among them', () => {
 
 test('the guard counts them one by one: those before the line are deactivated, all others wait for an administrator', async () => {
   const users = await made(6);
-  const connection = [tenants.okta];
-  await world.sql(
-    `update connections set directory = '{"guard": {"people": 3, "percent": 100, "minutes": 60}}' where connection_id = $1`,
-    connection,
+  onTestFinished(() => stage.unguard());
+  const client = await stage.withGuard(3);
+  const off = users.map(({ id }) => patch(`/Users/${id}`, { op: 'replace', path: 'active', value: false }));
+  const results = await bulk(client, [...off, patch(`/Users/${users[0]?.id}`, title('x'))]);
+  expect(statuses(results)).toEqual([...all('200', 3), ...all('503', 4)]);
+  const active = await world.sql<{ id: UserId }>(
+    'select 1 from directory_users where directory_user_id = any ($1) and active',
+    [users.map(({ id }) => id)],
   );
-  const guarded = await scimServer(world);
-  try {
-    const client = directoryClient(guarded, 'acme', 'okta', okta.token);
-    const off = users.map(({ id }) => patch(`/Users/${id}`, { op: 'replace', path: 'active', value: false }));
-    const results = await bulk(client, [...off, patch(`/Users/${users[0]?.id}`, title('x'))]);
-    expect(statuses(results)).toEqual([...all('200', 3), ...all('503', 4)]);
-    const active = await world.sql<{ id: UserId }>(
-      'select 1 from directory_users where directory_user_id = any ($1) and active',
-      [users.map(({ id }) => id)],
-    );
-    expect(active).toHaveLength(3);
-  } finally {
-    await guarded.close();
-    await world.sql(`update connections set directory = '{}' where connection_id = $1`, connection);
-    for (const table of ['directory_guard_acts', 'directory_guard_people', 'directory_guards'])
-      await world.sql(`delete from ${table} where connection_id = $1`, connection);
-  }
+  expect(active).toHaveLength(3);
 });

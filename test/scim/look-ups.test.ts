@@ -37,6 +37,9 @@ const foundBy = async (client: DirectoryClient, path: string): Promise<readonly 
   return (body.Resources ?? []).map(({ id }: Body) => id);
 };
 
+/** Statements since they were last taken, but for those that ask whose a token is: once a second, on a slow machine more often. */
+const lookUps = () => world.takeStatements().filter((statement) => !statement.startsWith('scim_credential')).length;
+
 describe('look-ups at the same moment', () => {
   test('by a filter are few statements, and each is answered with its own', async () => {
     const names = users.map(({ userName }) => userName as string);
@@ -46,7 +49,7 @@ describe('look-ups at the same moment', () => {
     const answers = await Promise.all(asked.map((name) => foundBy(okta, byName(name))));
     const [first] = users;
     expect(answers).toEqual([...users.map(({ id }) => [id]), [], [first?.id], [first?.id]]);
-    expect(world.takeStatements().length).toBeLessThan(asked.length / 2);
+    expect(lookUps()).toBeLessThan(asked.length / 2);
   });
 
   test('by id are few statements, and an id that is nobody’s here is 404 among them', async () => {
@@ -56,7 +59,7 @@ describe('look-ups at the same moment', () => {
     const answers = await Promise.all(ids.map((id) => okta.get(`/Users/${id}`)));
     expect(answers.map(({ status }) => status)).toEqual([...users.map(() => 200), 404, 404, 404]);
     expect(answers.slice(0, users.length).map((answer) => answer.body.id)).toEqual(users.map(({ id }) => id));
-    expect(world.takeStatements().length).toBeLessThan(ids.length / 2);
+    expect(lookUps()).toBeLessThan(ids.length / 2);
   });
 
   test('find all of many, whoever asks for a few at their side', async () => {
@@ -85,7 +88,7 @@ describe('look-ups at the same moment', () => {
       const before = foundBy(client, byName('nobody'));
       await asked?.promise;
       const many = [1, 2].map(() => foundBy(client, byEmail(SHARED)));
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
       opened?.resolve();
       await vi.waitFor(() => expect(statements).toBe(4));
       const [user] = users;

@@ -8,7 +8,7 @@ import { mapGuest } from '../../src/operations/map-guest.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, addRule, addUser, changeSettings, touchConfig } from '../support/acme.ts';
-import { personOf } from '../support/people.ts';
+import { makeOwner, personOf } from '../support/people.ts';
 import {
   type Answer,
   type Body,
@@ -75,15 +75,7 @@ const join = (client: DirectoryClient, group: Body, id: string) =>
 describe('T105 rights that the directory did not give protect their holder, who has them', () => {
   const ways: readonly (readonly [string, (userId: UserId, name: string) => Promise<unknown>])[] = [
     ['by a grant', (userId) => assignRole(world.context(), tenants.acme, ref(userId), 'Admin', operator)],
-    [
-      'as an owner',
-      (userId) =>
-        world.sql(
-          `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
-           select tenant_id, gen_random_uuid(), local_group_id, $2 from local_groups where tenant_id = $1 and name = 'TenantOwners'`,
-          [tenants.acme.tenantId, userId],
-        ),
-    ],
+    ['as an owner', (userId) => makeOwner(world, { tenantId: tenants.acme.tenantId, userId })],
     [
       'by a group of the tenant’s own',
       (userId) =>

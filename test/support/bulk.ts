@@ -39,12 +39,22 @@ export const patch = (path: string, ...operations: readonly object[]): Body => (
   path,
   data: { schemas: [patchUrn], Operations: operations },
 });
+export const put = ({ id }: { readonly id: string }, data: Body): Body => ({
+  method: 'PUT',
+  path: `/Users/${id}`,
+  data,
+});
+export const remove = ({ id }: { readonly id: string }): Body => ({ method: 'DELETE', path: `/Users/${id}` });
+/** What a PATCH does. */
+export const title = (value: string) => ({ op: 'replace', path: 'title', value });
 /** A user whose manager has this id, or `bulkId:…`. */
 export const managed = (name: string, by: string): Body =>
   userBody(name, { [enterpriseUrn]: { manager: { value: by } } });
 
 export const idOf = (result: Body): string => result.location.split('/').at(-1);
 export const statuses = (results: readonly Body[]): readonly string[] => results.map((result) => result.status);
+export const all = (status: string, count: number): readonly string[] => range(count).map(() => status);
+export const range = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
 export const failure = (status: string, scimType?: string): Body =>
   expect.objectContaining({
     status,

@@ -15,7 +15,11 @@ export async function forgetGuards(world: TestWorld): Promise<void> {
 export type GuardStage = Omit<ScimStage, 'okta'> & {
   /** The directory okta with a guard of so many people in an hour, or with none; whom it touched before is forgotten. */
   withGuard(people: number | null): Promise<DirectoryClient>;
+  /** Nothing of a guard is left. */
+  unguard(): Promise<void>;
 };
+
+export type Guarding = Pick<GuardStage, 'withGuard' | 'unguard'>;
 
 export async function guardStage(): Promise<GuardStage> {
   const { okta: _, ...stage } = await guarding(await scimStage());
@@ -23,7 +27,7 @@ export async function guardStage(): Promise<GuardStage> {
 }
 
 /** For a stage that has more: whoever uses its own client of okta must not have set a guard a second ago. */
-export async function guarding<Stage extends ScimStage>(stage: Stage): Promise<Stage & Pick<GuardStage, 'withGuard'>> {
+export async function guarding<Stage extends ScimStage>(stage: Stage): Promise<Stage & Guarding> {
   const { world, tenants, okta } = stage;
   const servers = newServers(world);
   return {
@@ -32,6 +36,10 @@ export async function guarding<Stage extends ScimStage>(stage: Stage): Promise<S
       await forgetGuards(world);
       await setDirectory(world, tenants.okta, { guard: people === null ? null : guardOf(people) });
       return servers.of('okta', okta.token);
+    },
+    async unguard() {
+      await forgetGuards(world);
+      await setDirectory(world, tenants.okta, {});
     },
     async close() {
       await servers.close();

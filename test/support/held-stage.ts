@@ -7,9 +7,9 @@ import type { TenantSlug, UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import type { SubjectRef } from '../../src/operations/standing.ts';
-import { setDirectory, setHeld } from './directory-settings.ts';
-import { forgetGuards, type GuardStage, guarding } from './guard-stage.ts';
-import { personOf } from './people.ts';
+import { setHeld } from './directory-settings.ts';
+import { type Guarding, guarding } from './guard-stage.ts';
+import { makeOwner, personOf } from './people.ts';
 import { userBody } from './scim.ts';
 import { type ScimStage, scimStage } from './scim-stage.ts';
 import { operator } from './world.ts';
@@ -17,7 +17,7 @@ import { operator } from './world.ts';
 export type Known = { readonly id: string; readonly name: string; readonly userId: UserId };
 
 export type HeldStage = ScimStage &
-  Pick<GuardStage, 'withGuard'> & {
+  Guarding & {
     /** A name that nobody has. */
     fresh(): string;
     subjectOf(userId: UserId): SubjectRef;
@@ -57,20 +57,12 @@ export async function heldStage(prefix: string): Promise<HeldStage> {
       return { id: body.id, name, userId };
     },
     async hold(...held) {
-      await forgetGuards(world);
-      for (const key of ['okta', 'entra'] as const) {
-        await setDirectory(world, tenants[key], {});
-        await setHeld(world, tenants[key], held.includes(key));
-      }
+      await stage.unguard();
+      for (const key of ['okta', 'entra'] as const) await setHeld(world, tenants[key], held.includes(key));
     },
     async own(people) {
       await world.sql('delete from local_group_members where tenant_id = $1', [tenantId]);
-      await world.sql(
-        `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
-         select tenant_id, gen_random_uuid(), local_group_id, unnest($2::uuid[]) from local_groups
-         where tenant_id = $1 and name = 'TenantOwners'`,
-        [tenantId, people.map(({ userId }) => userId)],
-      );
+      for (const { userId } of people) await makeOwner(world, { tenantId, userId });
     },
   };
 }

@@ -15,6 +15,14 @@ export async function personOf(world: TestWorld, directoryUserId: string): Promi
   return person;
 }
 
+/** One of the owners of their tenant. */
+export const makeOwner = (world: TestWorld, { tenantId, userId }: Person): Promise<unknown> =>
+  world.sql(
+    `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
+     select tenant_id, gen_random_uuid(), local_group_id, $2 from local_groups where tenant_id = $1 and name = 'TenantOwners'`,
+    [tenantId, userId],
+  );
+
 /** Of the person at home. */
 export async function accessState(world: TestWorld, person: Person): Promise<AccessState | undefined> {
   return (await readAccess(world.context(), person, null))?.access.state;

@@ -103,6 +103,12 @@ export function directoryClient(
   };
 }
 
+/** The same directory by another server. */
+export function through(server: ScimServer, client: DirectoryClient): DirectoryClient {
+  const [tenant = '', connection = ''] = client.base.split('/').slice(-2);
+  return directoryClient(server, tenant, connection, client.token);
+}
+
 export async function directory(
   world: TestWorld,
   server: ScimServer,
