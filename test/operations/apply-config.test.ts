@@ -1,328 +1,34 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Person, TenantSlug } from '../../src/core/ids.ts';
-import { applyConfig, applyFirstConfig } from '../../src/operations/apply-config.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { TenantSlug } from '../../src/core/ids.ts';
+import { applyConfig } from '../../src/operations/apply-config.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
-import { createTenant } from '../../src/operations/create-tenant.ts';
-import { mapGuest } from '../../src/operations/map-guest.ts';
-import { configDrift, planConfig } from '../../src/operations/plan-config.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
-import { startConfig } from '../../src/start-config.ts';
-import { addUser } from '../support/acme.ts';
 import {
   bringIntoForce,
   type ConfigFolder,
-  configFolder,
   connectionIdOf,
   planned,
   pushGroup,
   pushUser,
   tenantIdOf,
-  withSystemTenant,
 } from '../support/config.ts';
+import { acme, type ConfigStage, configStage, editors } from '../support/config-stage.ts';
 import { operator, type TestWorld, testWorld } from '../support/world.ts';
 
-const acme = (more = '', rules = '') => `
-tenant: acme
-name: Acme
-workspaces:
-  Analytics: { roles: { Viewer: {}, Editor: {}, Admin: { rights: [CreateUser] } } }
-connections:
-  okta:
-    oidc: { issuer: https://acme.okta.example, clientId: a, clientSecret: { env: ACME_OKTA_SECRET } }
-    scim: true
-    domains: [acme.example]
-${more}
-rules:
-  - { connection: okta, group: { name: Viewers }, role: "Analytics: Viewer" }
-${rules}
-`;
-const editors = '  - { connection: okta, group: { name: Editors }, role: "Analytics: Editor" }';
-
+let stage: ConfigStage;
 let world: TestWorld;
 let folder: ConfigFolder;
-const opened: (() => unknown)[] = [];
+let person: ConfigStage['person'];
+let access: ConfigStage['access'];
+let rolesOf: ConfigStage['rolesOf'];
+let everything: ConfigStage['everything'];
 beforeEach(async () => {
-  world = await testWorld();
-  folder = configFolder();
-  opened.push(world.close, folder.remove);
-  await withSystemTenant(world);
+  stage = await configStage();
+  ({ world, folder, person, access, rolesOf, everything } = stage);
 });
-afterAll(async () => {
-  for (const close of opened) await close();
-});
-
-const person = async (slug: string, userId: Person['userId']): Promise<Person> => ({
-  tenantId: await tenantIdOf(world, slug),
-  userId,
-});
-const access = async (who: Person, tenant: string | null = null) =>
-  (await readAccess(world.context(), who, tenant as TenantSlug | null))?.access;
-const rolesOf = async (who: Person, tenant: string | null = null) =>
-  (await access(who, tenant))?.roles.map((role) => role.role);
-/** Every row of every table but the audit trail, to see that nothing was written. */
-async function everything(): Promise<unknown> {
-  const tables = await world.sql<{ table: string }>(
-    `select tablename as table from pg_tables where schemaname = 'public' and tablename not like 'audit%' and tablename not like 'knex%' order by 1`,
-  );
-  const rows: unknown[] = [];
-  for (const { table } of tables)
-    rows.push([table, await world.sql(`select to_jsonb(t) as row from ${table} t order by to_jsonb(t)::text`)]);
-  return rows;
-}
-
-describe('the first application', () => {
-  test('brings tenants below their parents, roles, connections, domains and rules into force', async () => {
-    folder.write({
-      acme: acme('adminContact: it@acme.example\nallowedDomains: [acme.example]'),
-      'acme-labs': 'tenant: acme-labs\nname: Labs\nparent: acme\n',
-    });
-    expect((await bringIntoForce(world, folder)).kind).toBe('applied');
-
-    expect(
-      await world.sql(`select t.slug, p.slug as parent, t.display_name, t.managed_by, t.settings->>'adminContact' as contact
-        from tenants t join tenants p on p.tenant_id = t.parent_id order by 1`),
-    ).toEqual([
-      { slug: 'acme', parent: 'system', display_name: 'Acme', managed_by: 'config', contact: 'it@acme.example' },
-      { slug: 'acme-labs', parent: 'acme', display_name: 'Labs', managed_by: 'config', contact: null },
-    ]);
-    const acmeId = await tenantIdOf(world, 'acme');
-    expect(
-      await world.sql(`select workspace, name, rights, managed_by from roles where tenant_id = $1 order by 1, 2`, [
-        acmeId,
-      ]),
-    ).toEqual([
-      expect.objectContaining({ workspace: 'Administration', name: 'Administrator', managed_by: 'built_in' }),
-      expect.objectContaining({ workspace: 'Administration', name: 'TenantManagement', managed_by: 'built_in' }),
-      { workspace: 'Analytics', name: 'Admin', rights: ['CreateUser'], managed_by: 'config' },
-      { workspace: 'Analytics', name: 'Editor', rights: [], managed_by: 'config' },
-      { workspace: 'Analytics', name: 'Viewer', rights: [], managed_by: 'config' },
-    ]);
-    expect(
-      await world.sql(`select key, protocol, issuer, scim, settings->'clientSecret' as secret from connections`),
-    ).toEqual([
-      {
-        key: 'okta',
-        protocol: 'oidc',
-        issuer: 'https://acme.okta.example',
-        scim: true,
-        secret: { env: 'ACME_OKTA_SECRET' },
-      },
-    ]);
-    expect(await world.sql(`select domain, tenant_id from domain_owners`)).toEqual([
-      { domain: 'acme.example', tenant_id: acmeId },
-    ]);
-    expect(await world.sql(`select domain from connection_domains`)).toEqual([{ domain: 'acme.example' }]);
-    expect(await world.sql(`select domain, managed_by from allowed_domains`)).toEqual([
-      { domain: 'acme.example', managed_by: 'config' },
-    ]);
-    expect(await world.sql(`select key, match_kind, match_value, managed_by from mapping_rules`)).toEqual([
-      {
-        key: 'okta:name:Viewers -> Analytics: Viewer',
-        match_kind: 'name',
-        match_value: 'Viewers',
-        managed_by: 'config',
-      },
-    ]);
-    expect((await planned(world, folder)).changes).toEqual([]);
-  });
-
-  test('happens at the first start alone; afterwards files come into force by apply', async () => {
-    const context = {
-      ...world.context(),
-      log: { debug() {}, info() {}, error() {}, warn: (facts: object) => void warnings.push(facts) },
-    };
-    const warnings: object[] = [];
-    expect(await startConfig(context, folder.path)).toBe('in_force');
-    folder.write({ acme: acme() });
-    expect(await startConfig(context, folder.path)).toBe('applied');
-    // The secret of its connection is not set here: said at once, not to the first person who signs in.
-    const missing = { tenant: 'acme', connection: 'okta', problem: expect.stringContaining('is not set') };
-    expect(warnings.splice(0)).toEqual([missing]);
-
-    folder.write({ acme: acme('', editors) });
-    expect(await startConfig(context, folder.path)).toBe('in_force');
-    expect(await world.sql('select 1 from mapping_rules where ended_at is null')).toHaveLength(1);
-    // T112: a server whose files say something else than what is in force says so.
-    expect(warnings).toEqual([missing, { changes: 1 }]);
-    expect(await applyFirstConfig(world.context(), await folder.read())).toBeNull();
-  });
-
-  test('takes the example folder as it is', async () => {
-    const example = fileURLToPath(new URL('../../config/example', import.meta.url));
-    expect(await startConfig(world.context(), example)).toBe('applied');
-    expect(await world.sql('select slug from tenants order by 1')).toEqual([
-      { slug: 'acme' },
-      { slug: 'acme-labs' },
-      { slug: 'globex' },
-      { slug: 'system' },
-    ]);
-  });
-
-  test('does not happen beside tenants that the command line made', async () => {
-    await createTenant(world.context(), {
-      slug: 'initech',
-      displayName: 'Initech',
-      parent: 'system' as TenantSlug,
-      settings: {},
-      managedBy: 'api',
-    });
-    folder.write({ acme: acme() });
-    expect(await startConfig(world.context(), folder.path)).toBe('in_force');
-    expect(await world.sql(`select 1 from tenants where slug = 'acme'`)).toEqual([]);
-  });
-
-  test('I17 T111 T112 an invalid file changes nothing: the first start fails with its place, a later one goes on', async () => {
-    folder.write({
-      acme: acme(),
-      globex: 'tenant: globex\nname: Globex\nrules:\n  - { group: { local: x }, role: Nobody }\n',
-    });
-    const before = await everything();
-    await expect(startConfig(world.context(), folder.path)).rejects.toThrow(
-      'tenants/globex.yaml:4:34: rules[0].role is "Nobody"',
-    );
-    expect(await everything()).toEqual(before);
-
-    folder.write({ globex: null });
-    await startConfig(world.context(), folder.path);
-    folder.write({ acme: 'tenant: acme\nname: [' });
-    const errors: object[] = [];
-    const log = { debug() {}, info() {}, warn() {}, error: (facts: object) => void errors.push(facts) };
-    const inForce = await everything();
-    expect(await startConfig({ ...world.context(), log }, folder.path)).toBe('in_force');
-    expect(errors).toEqual([{ problem: expect.stringMatching(/^tenants\/acme\.yaml:2:/) }]);
-    expect(await everything()).toEqual(inForce);
-  });
-});
-
-describe('a plan', () => {
-  test('tells exactly who gains, loses and keeps which role, why, and whose sessions end; and changes nothing', async () => {
-    folder.write({ acme: acme() });
-    await bringIntoForce(world, folder);
-    const viewers = await pushGroup(world, 'acme', 'okta', 'Viewers');
-    const group = await pushGroup(world, 'acme', 'okta', 'Editors');
-    await world.sql(
-      `insert into rule_bindings (tenant_id, rule_id, group_id, state) select tenant_id, rule_id, $1, 'bound' from mapping_rules`,
-      [viewers],
-    );
-    const gains = await pushUser(world, 'acme', 'okta', 'ann@acme.example', [viewers, group]);
-    const loses = await pushUser(world, 'acme', 'okta', 'bob@acme.example', [viewers]);
-    const keeps = await pushUser(world, 'acme', 'okta', 'cid@acme.example', [viewers]);
-    await pushUser(world, 'acme', 'okta', 'dan@acme.example', []);
-    const tenant = { tenantId: await tenantIdOf(world, 'acme'), slug: 'acme' as TenantSlug };
-    const who = await person('acme', keeps);
-    await assignRole(world.context(), tenant, { subjectId: keeps, kind: 'user', person: who }, 'Viewer', operator);
-
-    folder.write({ acme: acme('', editors).replace(/.*Viewers.*\n/, '') });
-    const before = await everything();
-    const plan = await planned(world, folder);
-    expect(await everything()).toEqual(before);
-    expect(plan.changes.map((change) => change.kind)).toEqual(['remove_rule', 'add_rule']);
-    expect(plan.bindings).toEqual([
-      {
-        tenant: 'acme',
-        rule: 'okta:name:Editors -> Analytics: Editor',
-        group: 'Editors',
-        groupId: group,
-        state: 'bound',
-        ruleId: expect.any(String),
-      },
-    ]);
-    const summary = plan.differences.map(({ subject, gains, loses, keeps, before, after, endsSessions }) => ({
-      name: subject.name,
-      gains: gains.map((role) => role.role),
-      loses: loses.map((role) => role.role),
-      keeps: keeps.map((role) => [role.role, role.because.map((reason) => reason.kind)]),
-      state: `${before} -> ${after}`,
-      endsSessions,
-    }));
-    expect(summary).toEqual([
-      {
-        name: 'ann@acme.example',
-        gains: ['Analytics: Editor'],
-        loses: ['Analytics: Viewer'],
-        keeps: [],
-        state: 'active -> active',
-        endsSessions: false,
-      },
-      {
-        name: 'bob@acme.example',
-        gains: [],
-        loses: ['Analytics: Viewer'],
-        keeps: [],
-        state: 'active -> no_access',
-        endsSessions: true,
-      },
-      {
-        name: 'cid@acme.example',
-        gains: [],
-        loses: [],
-        keeps: [['Analytics: Viewer', ['grant']]],
-        state: 'active -> active',
-        endsSessions: false,
-      },
-    ]);
-    expect(plan.counts).toEqual({ examined: 3, different: 3, gaining: 1, losing: 2, sessionsEnding: 1 });
-
-    // Applied, the same three people have exactly that.
-    expect((await applyConfig(world.context(), await folder.read(), plan.digest)).kind).toBe('applied');
-    expect(await rolesOf(await person('acme', gains))).toEqual(['Analytics: Editor']);
-    expect((await access(await person('acme', loses)))?.state).toBe('no_access');
-    expect(await rolesOf(who)).toEqual(['Analytics: Viewer']);
-  });
-
-  test('has one digest for the same files and rows, and another for any other', async () => {
-    folder.write({ acme: acme() });
-    const first = await planned(world, folder);
-    expect(first.digest).toMatch(/^[0-9a-f]{32}$/);
-    expect((await planned(world, folder)).digest).toBe(first.digest);
-    folder.write({ acme: acme('adminContact: it@acme.example') });
-    expect((await planned(world, folder)).digest).not.toBe(first.digest);
-  });
-
-  test('speaks of guests too: whom a closed home or a removed directory takes with it', async () => {
-    const labs = (active: boolean) =>
-      `tenant: acme-labs\nname: Labs\nparent: acme\nactive: ${active}\nworkspaces: { Lab: { roles: { Reader: {} } } }\n`;
-    folder.write({ acme: acme(), 'acme-labs': labs(true) });
-    await bringIntoForce(world, folder);
-    const userId = await pushUser(world, 'acme', 'okta', 'ann@acme.example', []);
-    const who = await person('acme', userId);
-    const target = { tenantId: await tenantIdOf(world, 'acme-labs'), slug: 'acme-labs' as TenantSlug };
-    const mapped = await mapGuest(world.context(), target, who, { roles: ['Reader'], groups: [] }, operator);
-    expect(mapped.kind).not.toBe('refused');
-    expect(await rolesOf(who, 'acme-labs')).toEqual(['Lab: Reader']);
-
-    folder.write({ acme: acme('active: false') });
-    const closing = await planned(world, folder);
-    expect(closing.differences).toMatchObject([
-      {
-        tenant: 'acme-labs',
-        subject: { kind: 'guest', name: 'ann@acme.example' },
-        loses: [{ role: 'Lab: Reader' }],
-        endsSessions: true,
-      },
-    ]);
-
-    folder.write({ acme: acme(), 'acme-labs': labs(false) });
-    expect((await planned(world, folder)).differences).toMatchObject([
-      { tenant: 'acme-labs', loses: [{ role: 'Lab: Reader' }] },
-    ]);
-
-    // Barred by the directory at home; without the directory nothing bars them.
-    await world.sql('update directory_users set active = false');
-    expect((await access(who, 'acme-labs'))?.state).toBe('deactivated');
-    const none = acme().replace(/connections:[\s\S]*?rules:[\s\S]*/, '');
-    folder.write({ acme: none, 'acme-labs': labs(true) });
-    const plan = await planned(world, folder);
-    expect(plan.differences).toMatchObject([
-      { tenant: 'acme-labs', before: 'deactivated', after: 'active', gains: [{ role: 'Lab: Reader' }] },
-    ]);
-    await applyConfig(world.context(), await folder.read(), plan.digest);
-    expect(await rolesOf(who, 'acme-labs')).toEqual(['Lab: Reader']);
-  });
-});
+afterEach(() => stage?.close());
 
 describe('apply', () => {
   test('refuses a digest of another plan with stale_plan, and writes nothing but the refusal', async () => {
@@ -483,7 +189,8 @@ describe('apply', () => {
     folder.write({ acme: acme('', editors) });
     await bringIntoForce(world, folder);
     const other = await testWorld({ url: world.url });
-    opened.unshift(other.close);
+    const { close } = stage;
+    stage = { ...stage, close: () => other.close().then(close) };
     const heard: string[] = [];
     const stop = await other.database.listen('drawbridge_config', (payload) => heard.push(payload));
     const group = await pushGroup(world, 'acme', 'okta', 'Editors');
@@ -544,128 +251,6 @@ describe('apply', () => {
       { domain: 'x.example', slug: 'zz' },
       { domain: 'y.example', slug: 'aa' },
     ]);
-  });
-});
-
-describe('what the console or the API manages is left alone', () => {
-  test('roles, connections, rules and allowed domains of theirs stay through every change of the files', async () => {
-    folder.write({ acme: acme('allowedDomains: [acme.example]') });
-    await bringIntoForce(world, folder);
-    const t = await tenantIdOf(world, 'acme');
-    await world.sql(
-      `insert into roles (tenant_id, role_id, workspace, name, managed_by) values ($1, gen_random_uuid(), 'Ops', 'Runner', 'api')`,
-      [t],
-    );
-    await world.sql(
-      `insert into connections (tenant_id, connection_id, key, display_name, scim, managed_by) values ($1, gen_random_uuid(), 'extra', 'Extra', true, 'api')`,
-      [t],
-    );
-    await world.sql(
-      `insert into mapping_rules (tenant_id, rule_id, key, match_kind, match_value, role_id, managed_by)
-      select $1, gen_random_uuid(), 'theirs', 'local', 'TenantOwners', role_id, 'api' from roles where name = 'Runner'`,
-      [t],
-    );
-    await world.sql(`insert into allowed_domains (tenant_id, domain, managed_by) values ($1, 'other.example', 'api')`, [
-      t,
-    ]);
-    const theirs = async () => [
-      await world.sql(`select * from roles where managed_by <> 'config' order by role_id`),
-      await world.sql(`select * from connections where managed_by = 'api'`),
-      await world.sql(`select * from mapping_rules where managed_by = 'api'`),
-      await world.sql(`select * from allowed_domains where managed_by = 'api'`),
-    ];
-    const before = await theirs();
-    expect((await planned(world, folder)).changes).toEqual([]);
-    folder.write({ acme: 'tenant: acme\nname: Acme\n' });
-    await bringIntoForce(world, folder);
-    expect(await theirs()).toEqual(before);
-    expect(await world.sql(`select 1 from connections where ended_at is null and key = 'okta'`)).toEqual([]);
-  });
-
-  test('a file that wants a name of theirs, a tenant’s other parent or a kept domain is told so at its place', async () => {
-    folder.write({ acme: 'tenant: acme\nname: Acme\n' });
-    await bringIntoForce(world, folder);
-    await createTenant(world.context(), {
-      slug: 'initech',
-      displayName: 'I',
-      parent: 'system' as TenantSlug,
-      settings: {},
-      managedBy: 'api',
-    });
-    const acmeId = await tenantIdOf(world, 'acme');
-    const initech = await tenantIdOf(world, 'initech');
-    await world.sql(
-      `insert into connections (tenant_id, connection_id, key, display_name, scim, managed_by) values
-      ($1, '00000000-0000-7000-8000-000000000001', 'okta', 'O', true, 'api'), ($2, '00000000-0000-7000-8000-000000000002', 'okta', 'O', true, 'api')`,
-      [acmeId, initech],
-    );
-    await world.sql(`insert into domain_owners values ('initech.example', $1)`, [initech]);
-    await world.sql(
-      `insert into connection_domains values ($1, '00000000-0000-7000-8000-000000000002', 'initech.example')`,
-      [initech],
-    );
-    await world.sql(
-      `insert into roles (tenant_id, role_id, workspace, name, managed_by) values ($1, gen_random_uuid(), 'analytics', 'viewer', 'api')`,
-      [acmeId],
-    );
-    folder.write({
-      acme: acme('parent: initech').replace('acme.example]', 'acme.example, initech.example]'),
-      lost: 'tenant: lost\nname: L\nparent: nowhere\n',
-    });
-    const plan = await planConfig(world.context(), await folder.read());
-    if (plan.kind !== 'impossible') throw new Error('planned');
-    expect(plan.faults.map(({ tenant, path, found }) => [tenant, path.join('.'), found])).toEqual([
-      ['acme', 'parent', '"initech", and the tenant is there below "system"'],
-      ['acme', 'workspaces.Analytics.roles.Viewer', 'a role, which the console or the API made already'],
-      ['acme', 'connections.okta', 'a connection, which the console or the API made already'],
-      ['lost', 'parent', '"nowhere", which is no tenant'],
-      ['acme', 'connections.okta.domains.1', '"initech.example", which initech owns'],
-    ]);
-    const before = await everything();
-    expect(await applyConfig(world.context(), await folder.read(), 'x')).toMatchObject({ kind: 'impossible' });
-    expect(await everything()).toEqual(before);
-  });
-
-  test('a tenant that the command line made is taken over by its file, visibly; a lost file closes nothing', async () => {
-    await createTenant(world.context(), {
-      slug: 'acme',
-      displayName: 'By hand',
-      parent: 'system' as TenantSlug,
-      settings: { adminContact: 'x@acme.example' },
-      managedBy: 'api',
-    });
-    const userId = await addUser(
-      world,
-      { tenantId: await tenantIdOf(world, 'acme'), slug: 'acme' as TenantSlug },
-      'ann@acme.example',
-    );
-    folder.write({ acme: acme() });
-    const plan = await planned(world, folder);
-    expect(plan.changes.slice(0, 3)).toEqual([
-      { tenant: 'acme', kind: 'take_over_tenant' },
-      { tenant: 'acme', kind: 'change_tenant', field: 'displayName', from: 'By hand', to: 'Acme' },
-      { tenant: 'acme', kind: 'change_setting', field: 'adminContact', from: 'x@acme.example', to: null },
-    ]);
-    await applyConfig(world.context(), await folder.read(), plan.digest);
-    expect(await world.sql(`select managed_by from tenants where slug = 'acme'`)).toEqual([{ managed_by: 'config' }]);
-    expect(await world.sql('select 1 from users where user_id = $1', [userId])).toHaveLength(1);
-
-    folder.write({ acme: null });
-    expect(await planConfig(world.context(), await folder.read())).toEqual({
-      kind: 'impossible',
-      faults: [
-        {
-          tenant: 'acme',
-          path: [],
-          found: 'no file, and the tenant is open',
-          expected: 'its file, with active: false to close the tenant',
-        },
-      ],
-    });
-    folder.write({ acme: `${acme()}\nactive: false\n` });
-    await bringIntoForce(world, folder);
-    folder.write({ acme: null });
-    expect(await configDrift(world.context(), await folder.read())).toEqual({ changes: 0, faults: [] });
   });
 });
 
