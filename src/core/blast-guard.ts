@@ -97,7 +97,10 @@ export function decidePause(facts: PauseFacts): Decision<Refusal> {
 /** What the recorded acts of a directory do to one person. */
 export type Harm = {
   readonly userId: UserId;
+  /** The directory has them active no more. */
   readonly deactivated: boolean;
+  /** It is so because they are removed. */
+  readonly removed: boolean;
   /** Groups that they leave. */
   readonly groups: readonly DirectoryGroupId[];
   /** Groups that leave their rules, once the directory sends that again. */

@@ -26,10 +26,16 @@ import {
 import { readConfigVersion } from '../store/sign-in-facts.ts';
 import type { TenantRef } from './standing.ts';
 
+/** What comes of a person, in the order in which people are told: `kept` stays in though the directory asked them out. */
+export const fates = ['removed', 'deactivated', 'kept', 'loses_roles', 'loses_none'] as const;
+export type Fate = (typeof fates)[number];
+
 /** What resuming does to one person. */
 export type ResumedPerson = {
   readonly id: UserId;
   readonly name: string;
+  readonly fate: Fate;
+  /** The directory has them active no more, whether it deactivates or removes them. */
   readonly deactivated: boolean;
   /** Names of the groups that they leave. */
   readonly leaves: readonly string[];
@@ -58,7 +64,12 @@ export type ResumePlan = {
   readonly groupsEnding: readonly string[];
   /** Only the first 20,000 are told; the digest covers all. */
   readonly people: readonly ResumedPerson[];
-  readonly counts: { readonly people: number; readonly losing: number };
+  readonly counts: {
+    readonly people: number;
+    /** Whatever else comes of them. */
+    readonly losing: number;
+    readonly fates: Readonly<Record<Fate, number>>;
+  };
 };
 
 const MOST_TOLD = 20_000;
@@ -113,6 +124,7 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
   const losses: AuditEvent[] = [];
   let digest = ctx.keyHash(`${connectionId}\n${hash}`);
   let losing = 0;
+  const counted: Record<Fate, number> = { removed: 0, deactivated: 0, kept: 0, loses_roles: 0, loses_none: 0 };
   for (const chunk of chunks(harms)) {
     const byId = new Map<string, Harm>(chunk.map((harm) => [harm.userId, harm]));
     for await (const subjects of readPlanSubjects(tx, [...byId.keys()] as UserId[])) {
@@ -120,9 +132,11 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
         const asked = byId.get(subject.subjectId);
         if (asked === undefined) continue;
         const reason = kept.get(asked.userId) ?? null;
-        const harm = reason === null ? asked : { ...asked, deactivated: false };
+        const harm = reason === null ? asked : { ...asked, deactivated: false, removed: false };
         const seen = personAfter(tenant, view, connectionId, subject, harm);
         digest = ctx.keyHash(`${digest}\n${asked.userId} ${reason} ${seen.text}`);
+        const fate = fateOf(harm, reason, seen.loses);
+        counted[fate] += 1;
         if (seen.loses.length > 0) losing += 1;
         // What has to be sent again is told by the audit trail when it is done.
         const now =
@@ -130,7 +144,7 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
             ? seen
             : personAfter(tenant, view, connectionId, subject, { ...harm, unmapped: [] });
         if (now.loses.length > 0) losses.push(lossEvent(subject, now.loses));
-        if (people.length < MOST_TOLD) people.push({ ...toldOf(subject, harm, names, reason), ...seen.access });
+        if (people.length < MOST_TOLD) people.push({ fate, ...toldOf(subject, harm, names, reason), ...seen.access });
       }
     }
   }
@@ -144,9 +158,16 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
     acts,
     groupsEnding,
     people,
-    counts: { people: harms.length, losing },
+    counts: { people: harms.length, losing, fates: counted },
   };
   return { plan, kept, losses };
+}
+
+function fateOf(harm: Harm, kept: ResumedPerson['kept'], loses: readonly EffectiveRole[]): Fate {
+  if (harm.removed) return 'removed';
+  if (harm.deactivated) return 'deactivated';
+  if (kept !== null) return 'kept';
+  return loses.length > 0 ? 'loses_roles' : 'loses_none';
 }
 
 function toldOf(
@@ -154,7 +175,7 @@ function toldOf(
   harm: Harm,
   names: ReadonlyMap<DirectoryGroupId, string>,
   kept: ResumedPerson['kept'],
-): Omit<ResumedPerson, 'before' | 'after' | 'loses'> {
+): Omit<ResumedPerson, 'fate' | 'before' | 'after' | 'loses'> {
   const { userId: id, deactivated, touched } = harm;
   const named = (groups: readonly DirectoryGroupId[]) => groups.map((group) => names.get(group) ?? group).sort();
   return {

@@ -83,26 +83,27 @@ export async function readHarms(tx: TenantTx, connectionId: ConnectionId): Promi
 with acts as materialized (select act, object_id, member_id from directory_guard_acts where tenant_id = $1 and connection_id = $2),
 -- "offset 0" keeps each lookup one by key: the planner knows nothing yet of what was recorded a moment ago.
 touched as (
-  select a.object_id as id, true as deactivated, null::uuid as group_id, null::uuid as unmapped from acts a where a.act in ('deactivate_user', 'remove_user')
+  select a.object_id as id, true as deactivated, a.act = 'remove_user' as removed, null::uuid as group_id, null::uuid as unmapped
+  from acts a where a.act in ('deactivate_user', 'remove_user')
   union all
-  select m.id, false, a.object_id, null from acts a cross join lateral (
+  select m.id, false, false, a.object_id, null from acts a cross join lateral (
     select g.directory_user_id as id from group_members g
     where g.tenant_id = $1 and g.group_id = a.object_id and g.directory_user_id = a.member_id offset 0
   ) m where a.act = 'leave_group'
   union all
-  select m.id, false, case a.act when 'remove_group' then a.object_id end, case a.act when 'unmap_group' then a.object_id end
+  select m.id, false, false, case a.act when 'remove_group' then a.object_id end, case a.act when 'unmap_group' then a.object_id end
   from acts a cross join lateral (
     select g.directory_user_id as id from group_members g where g.tenant_id = $1 and g.group_id = a.object_id offset 0
   ) m where a.act in ('remove_group', 'unmap_group')
 ), harmed as (
-  select d.user_id, t.deactivated, t.group_id, t.unmapped, false as touched from touched t cross join lateral (
+  select d.user_id, t.deactivated, t.removed, t.group_id, t.unmapped, false as touched from touched t cross join lateral (
     select u.user_id from directory_users u
     where u.tenant_id = $1 and u.directory_user_id = t.id and u.active and u.ended_at is null offset 0
   ) d
   union all
-  select a.object_id, false, null, null, true from acts a where a.act = 'touch_user'
+  select a.object_id, false, false, null, null, true from acts a where a.act = 'touch_user'
 )
-select user_id as "userId", bool_or(deactivated) as deactivated, bool_or(touched) as touched,
+select user_id as "userId", bool_or(deactivated) as deactivated, bool_or(removed) as removed, bool_or(touched) as touched,
   coalesce(array_agg(distinct group_id) filter (where group_id is not null), '{}') as groups,
   coalesce(array_agg(distinct unmapped) filter (where unmapped is not null), '{}') as unmapped
 from harmed group by user_id order by user_id`,

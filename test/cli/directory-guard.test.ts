@@ -196,11 +196,12 @@ test('a paused directory is planned, resumed by that plan, and discarded', async
   ).toBe(`The directory okta of acme is paused since T: with the refused request it came to 2 people, past its line of 1 person within 60 minutes.
 It asked for: 1 deactivation, 0 removals of users, 0 memberships to end, 0 groups to end.
 
-If that is done
+If that is done, it touches 1 person; 0 lose a role.
+  1 is deactivated
+
+1 is deactivated:
   cid@acme.example
     is deactivated by the directory
-
-1 person; 0 lose a role.
 
 To do exactly this: drawbridge directory resume --tenant acme --connection okta --digest ${digest}
 To forget it: drawbridge directory discard --tenant acme --connection okta
@@ -212,7 +213,8 @@ To forget it: drawbridge directory discard --tenant acme --connection okta
     reached: { people: 2, line: 'people' },
     guard: { people: 1, percent: 100, minutes: 60 },
     overflowed: false,
-    people: [{ name: 'cid@acme.example', deactivated: true }],
+    people: [{ name: 'cid@acme.example', fate: 'deactivated', deactivated: true }],
+    counts: { people: 1, losing: 0, fates: { removed: 0, deactivated: 1 } },
   });
   expect((await cli('directory', 'resume', ...which, '--digest', 'f'.repeat(32))).stderr).toMatch(
     /^The plan is out of date/,
@@ -264,5 +266,78 @@ test('a directory whose connection is switched off is nowhere called active: the
   );
   const paused = await call('directory', 'plan', ...which);
   expect(paused.text).toContain(`\nIt is switched off with its connection (enabled: false): ${meaning}\n`);
+  await call('directory', 'discard', ...which);
+});
+
+test('a plan of many counts what comes of them first, then names the first twenty of each kind, or with --all everybody', async () => {
+  folder.write({ acme: acme('') });
+  await bringIntoForce(world, folder);
+  const connectionId = await connectionIdOf(world, 'acme', 'okta');
+  const call = (...args: string[]) => callCommand(world, { configFolder: folder.path }, args);
+  await call('directory', 'plan', ...which);
+  const [staff] = await world.sql<{ id: string }>(
+    `select group_id as id from directory_groups where display_name = 'Staff' and ended_at is null`,
+  );
+  const of = async (kind: string, count: number, groups: readonly string[]) => {
+    for (let at = 0; at < count; at++) {
+      await pushUser(world, 'acme', 'okta', `${kind}${String(at).padStart(2, '0')}@acme.example`, groups as never);
+    }
+  };
+  const asked = (act: string, kind: string, ids: string) =>
+    world.sql(
+      `insert into directory_guard_acts (tenant_id, connection_id, act, object_id, member_id)
+       select tenant_id, connection_id, $1, ${ids} from directory_users where user_name like $2 || '%' and ended_at is null`,
+      [act, kind],
+    );
+  const user = `directory_user_id, '00000000-0000-0000-0000-000000000000'`;
+  await of('gone', 22, [staff?.id ?? '']);
+  await of('off', 2, []);
+  await of('left', 21, [staff?.id ?? '']);
+  await world.sql(
+    `update directory_guards set paused_at = now(), crossed = 'people', people = 45 where connection_id = $1`,
+    [connectionId],
+  );
+  await asked('remove_user', 'gone', user);
+  await asked('deactivate_user', 'off', user);
+  await asked('leave_group', 'left', `'${staff?.id}', directory_user_id`);
+
+  const plan = await call('directory', 'plan', ...which);
+  const lines = plan.text.split('\n');
+  expect(lines.slice(2, 12)).toEqual([
+    '',
+    'If that is done, it touches 45 people; 43 lose a role.',
+    '  22 are removed',
+    '  2 are deactivated',
+    '  21 stay and lose a role',
+    '',
+    '22 are removed:',
+    '  gone00@acme.example',
+    '    is removed by the directory',
+    '    loses Analytics: Viewer (rule "okta:name:Staff -> Analytics: Viewer" maps group "Staff")',
+  ]);
+  const named = (text: string, kind: string) => text.match(new RegExp(`^  ${kind}\\d\\d@`, 'gm'))?.length;
+  expect(['gone', 'off', 'left'].map((kind) => named(plan.text, kind))).toEqual([20, 2, 20]);
+  expect(lines.filter((line) => line.includes('…'))).toEqual([
+    '  … and 2 more: --all shows them',
+    '  … and 1 more: --all shows them',
+  ]);
+  expect(plan.json).toMatchObject({
+    counts: { people: 45, losing: 43, fates: { removed: 22, deactivated: 2, kept: 0, loses_roles: 21, loses_none: 0 } },
+  });
+  expect((plan.json as { people: readonly object[] }).people).toHaveLength(45);
+
+  const all = await call('directory', 'plan', ...which, '--all');
+  expect(['gone', 'off', 'left'].map((kind) => named(all.text, kind))).toEqual([22, 2, 21]);
+  expect(all.text).not.toContain('…');
+  expect(digestIn(all.text)).toBe(digestIn(plan.text));
+
+  // Somebody who is not among those shown is in the digest all the same: to be deactivated is not to be removed.
+  await world.sql(
+    `update directory_guard_acts set act = 'deactivate_user'
+     where object_id = (select directory_user_id from directory_users where user_name = 'gone21@acme.example')`,
+  );
+  expect((await cli('directory', 'resume', ...which, '--digest', digestIn(plan.text))).stderr).toMatch(
+    /^The plan is out of date/,
+  );
   await call('directory', 'discard', ...which);
 });

@@ -139,7 +139,7 @@ describe('a person after the recorded acts', () => {
     },
     home: null,
   };
-  const none = { deactivated: false, groups: [], unmapped: [], touched: false };
+  const none = { deactivated: false, removed: false, groups: [], unmapped: [], touched: false };
   const harm = (more: Partial<Harm>): Harm => ({ userId: 'u-1' as UserId, ...none, ...more });
   const groups = (one: SubjectRecord) =>
     one.facts.groups.map((ref) => (ref.kind === 'asserted' ? ref.value : ref.groupId));

@@ -82,6 +82,7 @@ describe('a plan of a paused directory', () => {
       {
         id: second.userId,
         name: second.name,
+        fate: 'deactivated',
         deactivated: true,
         leaves: [],
         kept: null,
@@ -115,7 +116,9 @@ describe('resuming', () => {
       [[a.userId, b.userId]],
     );
     const plan = await planned();
-    expect(plan.counts).toEqual({ people: 5, losing: 5 });
+    const fates = { removed: 1, deactivated: 2, kept: 0, loses_roles: 2, loses_none: 0 };
+    expect(plan.counts).toEqual({ people: 5, losing: 5, fates });
+    expect(plan.people.find((one) => one.id === b.userId)?.fate).toBe('removed');
     expect(await resume(plan.digest)).toEqual({
       kind: 'resumed',
       deactivated: 2,
@@ -253,6 +256,7 @@ describe('resuming', () => {
       [tenants.acme.tenantId, [x.userId, y.userId]],
     );
     const plan = await planned();
+    expect(plan.counts.fates).toMatchObject({ kept: 2, deactivated: 3 });
     const keptOf = (userId: UserId) => plan.people.find((one) => one.id === userId)?.kept;
     expect([keptOf(known), keptOf(x.userId), keptOf(y.userId), keptOf(other.userId)]).toEqual([
       'protected_user',
@@ -348,8 +352,9 @@ test('T50 T58 thousands at once are paused, planned and resumed as sets; the pau
       [tenants.okta, act, rest],
     );
   const plan = await planned();
-  expect(plan.counts).toEqual({ people: count, losing: count });
   const third = count / 3;
+  const fates = { removed: third, deactivated: third, kept: 0, loses_roles: third, loses_none: 0 };
+  expect(plan.counts).toEqual({ people: count, losing: count, fates });
   expect(await resume(plan.digest)).toEqual({
     kind: 'resumed',
     deactivated: third,
