@@ -62,7 +62,7 @@ export type ResumePlan = {
   readonly acts: ActCounts;
   /** Groups that would end, by name; {@link MOST_GROUPS} at most. */
   readonly groupsEnding: readonly string[];
-  /** Only the first 20,000 are told; the digest covers all. */
+  /** By what comes of them, then by name. Only the first 20,000 are told; the digest covers all. */
   readonly people: readonly ResumedPerson[];
   readonly counts: {
     readonly people: number;
@@ -120,7 +120,7 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
   const harms = await readHarms(tx, connectionId);
   const kept = await keptOf(tx, connectionId, harms);
   const names = await readGroupNames(tx, [...new Set(harms.flatMap((harm) => [...harm.groups, ...harm.unmapped]))]);
-  const people: ResumedPerson[] = [];
+  let people: ResumedPerson[] = [];
   const losses: AuditEvent[] = [];
   let digest = ctx.keyHash(`${connectionId}\n${hash}`);
   let losing = 0;
@@ -144,9 +144,10 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
             ? seen
             : personAfter(tenant, view, connectionId, subject, { ...harm, unmapped: [] });
         if (now.loses.length > 0) losses.push(lossEvent(subject, now.loses));
-        if (people.length < MOST_TOLD) people.push({ fate, ...toldOf(subject, harm, names, reason), ...seen.access });
+        people.push({ fate, ...toldOf(subject, harm, names, reason), ...seen.access });
       }
     }
+    if (people.length > 2 * MOST_TOLD) people = firstTold(people);
   }
   const plan: ResumePlan = {
     kind: 'paused',
@@ -157,10 +158,18 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
     held,
     acts,
     groupsEnding,
-    people,
+    people: firstTold(people),
     counts: { people: harms.length, losing, fates: counted },
   };
   return { plan, kept, losses };
+}
+
+/** Those that are told, in the order of telling. */
+function firstTold(people: readonly ResumedPerson[]): ResumedPerson[] {
+  const keyed = people.map((person) => [fates.indexOf(person.fate), person.name, person.id, person] as const);
+  const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+  keyed.sort((a, b) => a[0] - b[0] || order(a[1], b[1]) || order(a[2], b[2]));
+  return keyed.slice(0, MOST_TOLD).map(([, , , person]) => person);
 }
 
 function fateOf(harm: Harm, kept: ResumedPerson['kept'], loses: readonly EffectiveRole[]): Fate {

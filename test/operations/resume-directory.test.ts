@@ -103,6 +103,39 @@ describe('a plan of a paused directory', () => {
   });
 });
 
+test('a plan of what a Bulk asked for names people by what comes of them, then by name, in whatever order it named them', async () => {
+  const made = [await editor(), await editor(), await editor(), await editor()];
+  // Made in one order, named in another.
+  const names = ['d', 'b', 'a', 'c'];
+  for (const [at, { id }] of made.entries()) {
+    const renamed = { op: 'replace', path: 'userName', value: `order-${names[at]}` };
+    expect((await okta.patch(`/Users/${id}`, renamed, { op: 'remove', path: 'emails' })).status).toBe(200);
+  }
+  await paused();
+  const [d, b, a, c] = made.map(({ id }) => `/Users/${id}`);
+  const { status } = await okta.post('/Bulk', {
+    schemas: ['urn:ietf:params:scim:api:messages:2.0:BulkRequest'],
+    Operations: [
+      { method: 'DELETE', path: d },
+      { method: 'DELETE', path: c },
+      { method: 'DELETE', path: a },
+      {
+        method: 'PATCH',
+        path: b,
+        data: { schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations: [off] },
+      },
+    ],
+  });
+  expect(status).toBe(200);
+  const told = (await planned()).people.map(({ fate, name }) => [fate, name]);
+  expect(told.filter(([, name]) => name?.startsWith('order-'))).toEqual([
+    ['removed', 'order-a'],
+    ['removed', 'order-c'],
+    ['removed', 'order-d'],
+    ['deactivated', 'order-b'],
+  ]);
+});
+
 describe('resuming', () => {
   test('T58 does everything that was recorded, set by set, audited with who approved it; then pushes are taken and counted anew', async () => {
     const [a, b, c, d] = [await editor(), await editor(), await editor(), await editor()];
