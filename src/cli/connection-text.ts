@@ -1,8 +1,9 @@
 // A connection in a plan, as a person reads it.
 
 import { canonical } from '../core/canonical.ts';
-import type { DirectorySettings } from '../core/directory-settings.ts';
+import type { DirectorySettings, ExtensionSchema } from '../core/directory-settings.ts';
 import type { ConnectionSettings } from '../core/tenant.ts';
+import { schemaChange } from './schema-change.ts';
 
 const MOST_SHOWN = 100;
 
@@ -12,13 +13,19 @@ export function connectionText({ protocol, scim, scimHeld, enabled, directory, d
   return [...(enabled ? [] : ['off']), protocol, pushes, ...domains].filter((word) => word !== null).join(', ');
 }
 
-/** Each field that differs, as `from -> to`; long ones by name alone. */
+/** Each field that differs, as `from -> to`; long ones by name alone, and of a schema the names within it. */
 export function changedFields(from: ConnectionSettings, to: ConnectionSettings): readonly string[] {
   const before = flat(from);
   const after = flat(to);
+  const schemas = new Map(
+    from.directory.schemas.flatMap((old) => {
+      const schema = to.directory.schemas.find(({ urn }) => urn === old.urn);
+      return schema === undefined ? [] : [[schemaField(old), `${schemaField(old)} ${schemaChange(old, schema)}`]];
+    }),
+  );
   return [...new Set([...before.keys(), ...after.keys()])]
     .filter((key) => before.get(key) !== after.get(key))
-    .map((key) => changeText(key, before.get(key), after.get(key)));
+    .map((key) => schemas.get(key) ?? changeText(key, before.get(key), after.get(key)));
 }
 
 function changeText(key: string, before: string | undefined, after: string | undefined): string {
@@ -46,7 +53,13 @@ function directoryFields({ guard, requestLog, schemas, ...rest }: DirectorySetti
     ...Object.entries(rest),
     ['guard', line],
     ...Object.entries(requestLog).map(([key, one]) => [`requestLog.${key}`, one] as const),
-    ...schemas.map((schema) => [`schemas[${schema.urn}]`, canonical(schema)] as const),
   ];
-  return fields.map(([key, one]) => [`directory.${key}`, one]);
+  return [
+    ...fields.map(([key, one]) => [`directory.${key}`, one] as const),
+    ...schemas.map((schema) => [schemaField(schema), canonical(schema)] as const),
+  ];
+}
+
+function schemaField({ urn }: ExtensionSchema): string {
+  return `directory.schemas[${urn}]`;
 }
