@@ -3,6 +3,7 @@
 import type { Context, TenantTx } from '../context.ts';
 import type { AccessState, EffectiveRole } from '../core/access.ts';
 import { type Harm, subjectAfter } from '../core/blast-guard.ts';
+import { compareTexts } from '../core/canonical.ts';
 import { type AuditEvent, done } from '../core/change.ts';
 import type { AccessView } from '../core/config-change.ts';
 import { barsByLeaving, isProtected } from '../core/directory.ts';
@@ -167,8 +168,7 @@ export async function deriveResume(ctx: Context, tx: TenantTx, tenant: TenantRef
 /** Those that are told, in the order of telling. */
 function firstTold(people: readonly ResumedPerson[]): ResumedPerson[] {
   const keyed = people.map((person) => [fates.indexOf(person.fate), person.name, person.id, person] as const);
-  const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-  keyed.sort((a, b) => a[0] - b[0] || order(a[1], b[1]) || order(a[2], b[2]));
+  keyed.sort((a, b) => a[0] - b[0] || compareTexts(a[1], b[1]) || compareTexts(a[2], b[2]));
   return keyed.slice(0, MOST_TOLD).map(([, , , person]) => person);
 }
 
