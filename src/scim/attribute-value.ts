@@ -1,7 +1,7 @@
 // What a JSON value means for an attribute: checked against its definition and spelled as the schema does. The text itself stays
 // as it was sent.
 
-import { invalidValue } from './errors.ts';
+import { invalidValue, type ScimError } from './errors.ts';
 import { isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
 import {
   emptyValues,
@@ -26,14 +26,22 @@ const MAX_SENT = 10 * MAX_ELEMENTS;
  * any sub-attribute).
  *
  * Unknown and readOnly sub-attributes are dropped. Of several primary elements the last one stays primary. Refuses with 400
- * invalidValue what has another type than the definition, and more than {@link MAX_ELEMENTS} elements. RFC 7643 §2.3-2.5.
+ * invalidValue what has another type than the definition, naming both, and more than {@link MAX_ELEMENTS} elements. `parent`: the
+ * attribute that this is a part of. RFC 7643 §2.3-2.5.
  */
-export function readValue(definition: AttributeDefinition, value: JsonValue, notes: Notes): JsonValue | undefined {
+export function readValue(
+  definition: AttributeDefinition,
+  value: JsonValue,
+  notes: Notes,
+  parent: AttributeDefinition | null = null,
+): JsonValue | undefined {
   if (isEmpty(value)) {
     if (value === '') note(notes, emptyValues, definition.name);
     return undefined;
   }
-  return definition.multiValued ? readElements(definition, value, notes) : readOne(definition, value, notes);
+  return definition.multiValued
+    ? readElements(definition, value, notes, parent)
+    : readOne(definition, value, notes, parent);
 }
 
 /** Elements of a multi-valued attribute as they are stored; undefined if none is left. */
@@ -41,12 +49,13 @@ export function readElements(
   definition: AttributeDefinition,
   value: JsonValue,
   notes: Notes,
+  parent: AttributeDefinition | null = null,
 ): readonly JsonValue[] | undefined {
   const elements: JsonValue[] = [];
   const sent = readList(value, definition.name, notes);
   if (sent.length > MAX_SENT) throw tooManyElements();
   for (const item of sent) {
-    const element = isEmpty(item) ? undefined : readOne(definition, item, notes);
+    const element = isEmpty(item) ? undefined : readOne(definition, item, notes, parent);
     if (element !== undefined) elements.push(element);
   }
   return elements.length === 0 ? undefined : onePrimary(withoutTwins(elements));
@@ -92,12 +101,33 @@ export function notPrimary(element: JsonObject): JsonObject {
   return { ...element, primary: false };
 }
 
-function readOne(definition: AttributeDefinition, value: JsonValue, notes: Notes): JsonValue | undefined {
+function readOne(
+  definition: AttributeDefinition,
+  value: JsonValue,
+  notes: Notes,
+  parent: AttributeDefinition | null,
+): JsonValue | undefined {
   if (definition.type === 'complex') return readComplex(definition, value, notes);
   const simple = readSimple(definition, value, notes);
-  if (simple === undefined) throw invalidValue(`${definition.name} has a value of the wrong type.`);
+  if (simple === undefined) throw wrongType(definition, parent);
   return simple;
 }
+
+function wrongType({ name, type }: AttributeDefinition, parent: AttributeDefinition | null): ScimError {
+  const path = parent === null ? name : `${parent.name}.${name}`;
+  return invalidValue(`${path} has a value of the wrong type; expected ${typeNames[type]}.`);
+}
+
+const typeNames = {
+  string: 'a string',
+  boolean: 'a boolean, true or false',
+  decimal: 'a decimal, a number',
+  integer: 'an integer, a whole number',
+  dateTime: 'a dateTime, such as 2026-03-02T08:14:09Z',
+  reference: 'a reference, a string',
+  binary: 'a binary, a string in base64',
+  complex: 'a complex value, an object',
+} as const satisfies Record<AttributeDefinition['type'], string>;
 
 function readComplex(definition: AttributeDefinition, value: JsonValue, notes: Notes): JsonObject | undefined {
   const one = definition.multiValued ? value : readSingle(value, definition.name, notes);
@@ -105,14 +135,14 @@ function readComplex(definition: AttributeDefinition, value: JsonValue, notes: N
     note(notes, plainValues, definition.name);
     return { value: one };
   }
-  if (!isObject(one)) throw invalidValue(`${definition.name} has a value of the wrong type.`);
+  if (!isObject(one)) throw wrongType(definition, null);
   const result: Record<string, JsonValue> = {};
   let assigned = false;
   for (const [key, item] of readMembers(one)) {
     const sub = definition.subAttributes.get(key);
     if (sub === undefined || sub.mutability === 'readOnly') continue;
     if (!Object.hasOwn(one, sub.name)) note(notes, nameCase, `${definition.name}.${sub.name}`);
-    const read = readValue(sub, item, notes);
+    const read = readValue(sub, item, notes, definition);
     if (read === undefined) continue;
     result[sub.name] = read;
     assigned = true;

@@ -75,9 +75,11 @@ function keepsImmutable(path: AttributePath): (before: Held, after: Held) => Hel
   };
 }
 
-function patchComplex(held: Held, op: PatchOp, { attribute, sub }: AttributePath, value: Held, notes: Notes): Held {
+function patchComplex(held: Held, op: PatchOp, path: AttributePath, value: Held, notes: Notes): Held {
+  const { attribute, sub } = path;
   if (op === 'remove' && sub === null) return undefined;
-  const changes = sub === null ? readChanges(attribute, value, notes) : { [sub.name]: readSub(op, sub, value, notes) };
+  const changes =
+    sub === null ? readChanges(attribute, value, notes) : { [sub.name]: readSub(op, path, sub, value, notes) };
   if (changes === null) return undefined;
   const before = isObject(held) ? held : {};
   const merged = merge(before, changes);
@@ -90,8 +92,8 @@ function patchComplex(held: Held, op: PatchOp, { attribute, sub }: AttributePath
 
 type Changes = Readonly<Record<string, Held>>;
 
-function readSub(op: PatchOp, sub: AttributeDefinition, value: Held, notes: Notes): Held {
-  return op === 'remove' ? undefined : readValue(sub, value ?? null, notes);
+function readSub(op: PatchOp, { attribute }: AttributePath, sub: AttributeDefinition, value: Held, notes: Notes): Held {
+  return op === 'remove' ? undefined : readValue(sub, value ?? null, notes, attribute);
 }
 
 /** Sub-attributes that a complex value changes: those that it does not name stay, empty ones go. Null empties the whole. */
@@ -152,7 +154,7 @@ function patchAll(
   value: Held,
   shared: PatchBudget,
 ): Elements {
-  const changed = readSub(op, sub, value, shared.notes);
+  const changed = readSub(op, path, sub, value, shared.notes);
   spend(shared, elements.length);
   if (elements.length === 0) return changed === undefined ? [] : [{ [sub.name]: changed }];
   const all = new Set(elements.keys());
@@ -200,7 +202,7 @@ function elementChange(
 ): (element: JsonValue) => JsonValue | undefined {
   const { attribute, sub } = path;
   if (sub !== null) {
-    const changed = readSub(op, sub, value, notes);
+    const changed = readSub(op, path, sub, value, notes);
     return (element) => merge(element, { [sub.name]: changed });
   }
   if (op === 'remove') return () => undefined;

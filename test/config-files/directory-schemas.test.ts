@@ -129,6 +129,14 @@ test.each([
       `8:97: ${at}["urn:example:a"].attributes.x.subAttributes.y.type is "complex"; expected one of string, boolean, decimal, integer, dateTime, reference, binary.`,
     ],
   ],
+  [
+    'a part of a complex attribute that is no mapping, or stands in the wrong place',
+    'urn:example:a: { name: A, attributes: { desk: { type: complex, subAttributes: { floor: integer } } } }\nurn:example:b: { name: B, attributes: { desk: { floor: {} } } }',
+    [
+      `8:96: ${at}["urn:example:a"].attributes.desk.subAttributes.floor is "integer"; expected a mapping with type, multiValued, description, required, caseExact, mutability, returned, canonicalValues.`,
+      `9:57: ${at}["urn:example:b"].attributes.desk.floor is not known; expected one of type, multiValued, description, required, caseExact, mutability, returned, canonicalValues, subAttributes.`,
+    ],
+  ],
 ])('%s is refused with its place (RFC 7643 §2.1, §10)', async (_, schemas, expected) => {
   expect(await problems(schemas)).toEqual(expected.map((problem) => `tenants/acme.yaml:${problem}`));
 });

@@ -163,6 +163,29 @@ describe('a user with an extension of the directory (RFC 7643 §3.3)', () => {
   });
 
   test.each([
+    ['POST', { floor: 'three' }, 'floor', 'an integer, a whole number'],
+    ['POST', { remote: 'perhaps' }, 'remote', 'a boolean, true or false'],
+    ['POST', { tags: ['a', 5] }, 'tags', 'a string'],
+    ['POST', { desk: 'there' }, 'desk', 'a complex value, an object'],
+    ['POST', { desk: { room: 'A', seat: 'front' } }, 'desk.seat', 'an integer, a whole number'],
+    ['POST', { cars: [{ primary: 3 }] }, 'cars.primary', 'a boolean, true or false'],
+    ['PATCH', { op: 'replace', path: `${urn}:desk.seat`, value: 'front' }, 'desk.seat', 'an integer, a whole number'],
+    ['PATCH', { op: 'add', path: `${urn}:desk`, value: { seat: 1.5 } }, 'desk.seat', 'an integer, a whole number'],
+    ['PATCH', { op: 'add', path: `${urn}:cars.primary`, value: 3 }, 'cars.primary', 'a boolean, true or false'],
+  ] as const)(
+    '%s %j names the attribute by its path, and the type that is expected (RFC 7644 §3.12)',
+    async (method, sent, path, type) => {
+      const pushed = (extension: object) => okta.post('/Users', userBody(fresh(), { [urn]: extension }));
+      const answer =
+        method === 'POST'
+          ? await pushed({ badge: 'x', ...sent })
+          : await okta.patch(`/Users/${(await pushed(full)).body.id}`, sent);
+      expect(refusedAs(answer)).toEqual([400, 'invalidValue']);
+      expect(answer.body.detail).toBe(`${path} has a value of the wrong type; expected ${type}.`);
+    },
+  );
+
+  test.each([
     [{ remote: 'maybe' }],
     [{ weight: '1.5' }],
     [{ floor: 1.5 }],
