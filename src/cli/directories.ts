@@ -22,7 +22,9 @@ export const directoryList: Command = {
   summary: 'directories of a tenant: whose they are, how many people, when they last asked',
   options: { tenant: { type: 'string' } },
   async run(world, values) {
-    const found = await listDirectories(world.context, await tenantOf(world, values));
+    const tenant = await tenantOf(world, values);
+    const found = await listDirectories(world.context, tenant);
+    const next = found.flatMap((one) => nextLines(tenant.slug, one));
     const rows = found.map((one) => [
       one.key,
       stateOf(one),
@@ -33,14 +35,16 @@ export const directoryList: Command = {
       time(one.lastRequestAt),
       time(one.lastCycleAt),
     ]);
+    const listed = table(
+      ['CONNECTION', 'STATE', 'PROFILE', 'USERS', 'GROUPS', 'CREDENTIALS', 'LAST REQUEST', 'LAST CYCLE'],
+      rows,
+    );
     return {
-      text: table(
-        ['CONNECTION', 'STATE', 'PROFILE', 'USERS', 'GROUPS', 'CREDENTIALS', 'LAST REQUEST', 'LAST CYCLE'],
-        rows,
-      ),
+      text: next.length === 0 ? listed : `${listed}\n\n${next.join('\n')}`,
       json: found.map(({ lastRequestAt, lastCycleAt, pausedAt, ...one }) => ({
         ...one,
         pausedAt: iso(pausedAt),
+        next: nextStep(tenant.slug, { ...one, pausedAt })?.command ?? null,
         lastRequestAt: iso(lastRequestAt),
         lastCycleAt: iso(lastCycleAt),
       })),
@@ -55,7 +59,7 @@ export const directoryShow: Command = {
   async run(world, values) {
     const tenant = await tenantOf(world, values);
     const view = accepted(await showDirectory(world.context, tenant, required(values, 'connection')));
-    return { text: viewText(view), json: viewJson(view) };
+    return { text: viewText(tenant.slug, view), json: viewJson(tenant.slug, view) };
   },
 };
 
@@ -109,6 +113,26 @@ function stateOf({ enabled, held, pausedAt }: Pick<DirectoryListed, 'enabled' | 
   return states.length === 0 ? 'on' : states.join(', ');
 }
 
+type Waiting = Pick<DirectoryListed, 'key' | 'held' | 'pausedAt'>;
+
+/** What an administrator types where a directory waits for one; null where it does not. The plan names the command after it. */
+function nextStep(tenant: string, { key, held, pausedAt }: Waiting): { command: string; shows: string } | null {
+  if (pausedAt === null && !held) return null;
+  const command = `drawbridge directory plan --tenant ${tenant} --connection ${key}`;
+  const shows =
+    pausedAt === null
+      ? 'who gains what if it is activated, and how'
+      : 'who loses what if it is resumed, and how to resume it or forget what it asked for';
+  return { command, shows };
+}
+
+function nextLines(tenant: string, directory: Waiting): readonly string[] {
+  const next = nextStep(tenant, directory);
+  if (next === null) return [];
+  const state = directory.pausedAt === null ? 'held' : 'paused';
+  return [`The directory ${directory.key} is ${state}. Next, to see ${next.shows}:`, `  ${next.command}`];
+}
+
 const grounds = {
   file: 'as the file says',
   user_agent: 'by its user agent',
@@ -120,7 +144,7 @@ function profileText({ profile, by }: ProfileView): string {
   return profile === null ? '-' : by === 'file' ? `${profile} (file)` : profile;
 }
 
-function viewText(view: DirectoryView): string {
+function viewText(tenant: string, view: DirectoryView): string {
   const { settings, profile, counters, tokens, clients, lastCycle, lastHour, lastDay } = view;
   const { requestLog, guard, requestsPerSecond, schemas } = settings;
   const guarded =
@@ -160,7 +184,13 @@ function viewText(view: DirectoryView): string {
       : table(['CREDENTIAL', 'NAME', 'MADE', 'LAST USED', 'FROM', 'UNTIL'], credentials);
   const advice = profile.advice.map((line) => `- ${line}`);
   const lines = facts.map(([name, value]) => `${name.padEnd(13)} ${shown(value)}`);
-  return [lines.join('\n'), listed, ...(advice.length === 0 ? [] : [advice.join('\n')])].join('\n\n');
+  const next = nextLines(tenant, view);
+  return [
+    lines.join('\n'),
+    ...(next.length === 0 ? [] : [next.join('\n')]),
+    listed,
+    ...(advice.length === 0 ? [] : [advice.join('\n')]),
+  ].join('\n\n');
 }
 
 function profileFactText({ profile, name, by, since, recognised }: DirectoryView['profile']): string {
@@ -203,7 +233,7 @@ function requestText({ kept, ...request }: Logged): string {
   return lines.map(shown).join('\n');
 }
 
-function viewJson(view: DirectoryView): unknown {
+function viewJson(tenant: string, view: DirectoryView): unknown {
   const { profile, tokens, clients, lastCycle, lastRequestAt, lastWriteAt, pausedAt, ...rest } = view;
   const credential = (one: DirectoryView['tokens'][number]) => ({
     id: one.credentialId,
@@ -217,6 +247,7 @@ function viewJson(view: DirectoryView): unknown {
   return {
     ...rest,
     pausedAt: iso(pausedAt),
+    next: nextStep(tenant, view)?.command ?? null,
     profile: { ...profile, since: iso(profile.since) },
     lastRequestAt: iso(lastRequestAt),
     lastWriteAt: iso(lastWriteAt),

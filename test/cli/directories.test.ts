@@ -103,6 +103,40 @@ test('directory show tells settings, profile, exact counters, credentials, error
     expect(stdout).toMatch(line);
 });
 
+test('directory list and directory show give the command to type for a directory that is held or paused, and none for another', async () => {
+  const id = tenants.okta;
+  const command = 'drawbridge directory plan --tenant acme --connection okta';
+  const textOf = async (...args: string[]) => (await callCommand(world, { publicUrl }, args)).text;
+  const both = async () => [
+    await textOf('directory', 'list', '--tenant', 'acme'),
+    await textOf('directory', 'show', ...which),
+  ];
+  const nexts = async () => [
+    (await json('directory', 'list', '--tenant', 'acme')).map((one: { next: unknown }) => one.next),
+    (await json('directory', 'show', ...which)).next,
+  ];
+  for (const text of await both()) expect(text).not.toContain('Next');
+  expect(await nexts()).toEqual([[null, null], null]);
+
+  await world.sql('update connections set scim_held = true where connection_id = $1', [id]);
+  const held = `The directory okta is held. Next, to see who gains what if it is activated, and how:\n  ${command}`;
+  for (const text of await both()) expect(text).toContain(`\n\n${held}`);
+  expect(await nexts()).toEqual([[null, command], command]);
+
+  await world.sql(
+    `insert into directory_guards (tenant_id, connection_id, paused_at, crossed, people) values ($1, $2, now(), 'people', 9)`,
+    [tenants.acme.tenantId, id],
+  );
+  const paused = `The directory okta is paused. Next, to see who loses what if it is resumed, and how to resume it or forget what it asked for:\n  ${command}`;
+  for (const text of await both()) expect(text).toContain(`\n\n${paused}`);
+
+  // What is said is what works.
+  const [, ...typed] = command.split(' ');
+  expect(await textOf(...typed)).toContain('drawbridge directory resume --tenant acme --connection okta --digest');
+  await world.sql('delete from directory_guards');
+  await world.sql('update connections set scim_held = false where connection_id = $1', [id]);
+});
+
 describe('directory requests', () => {
   test('shows what was asked, the newest first, and what was read otherwise', async () => {
     const { stdout } = await cli('directory', 'requests', ...which);
