@@ -11,7 +11,9 @@ import { parseArgs } from 'node:util';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { commands } from '../src/cli/commands.ts';
+import { directoryFields } from '../src/config-files/directory-fields.ts';
 import { formatProblem } from '../src/config-files/problem.ts';
 import { readTenantFolder } from '../src/config-files/tenant-folder.ts';
 import { settingsVariables } from '../src/settings.ts';
@@ -33,6 +35,40 @@ const blocksOf = (language: string): readonly Block[] =>
 
 const scratch = mkdtempSync(join(tmpdir(), 'drawbridge-docs-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+test('the limits of a directory’s settings are those of the form of the file', () => {
+  const limitsOf = (field: unknown, path: string): readonly (readonly [string, number])[] => {
+    const {
+      properties = {},
+      anyOf = [],
+      maximum,
+    } = field as {
+      readonly properties?: Readonly<Record<string, unknown>>;
+      readonly anyOf?: readonly unknown[];
+      readonly maximum?: number;
+    };
+    return [
+      ...(maximum === undefined ? [] : [[path, maximum] as const]),
+      ...anyOf.flatMap((one) => limitsOf(one, path)),
+      ...Object.entries(properties).flatMap(([key, one]) => limitsOf(one, path === '' ? key : `${path}.${key}`)),
+    ];
+  };
+  const limits = limitsOf(z.toJSONSchema(directoryFields, { io: 'input', unrepresentable: 'any' }), '');
+  expect(limits.map(([path]) => path).sort()).toEqual([
+    'guard.minutes',
+    'guard.people',
+    'guard.percent',
+    'requestLog.bodyHours',
+    'requestLog.days',
+    'requestsPerSecond',
+  ]);
+  const rows = textOf('docs/tenant-file.md').split('\n');
+  for (const [path, most] of limits) {
+    const key = path.startsWith('guard') ? 'guard' : path;
+    const row = rows.find((line) => line.startsWith(`| \`${key}\` |`));
+    expect(row, path).toContain(` ${most.toLocaleString('en-US')}`);
+  }
+});
 
 test('links lead to files and headings that are there', () => {
   const anchor = (heading: string) =>
