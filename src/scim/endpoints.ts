@@ -95,6 +95,8 @@ export function dispatch(exchange: Exchange, path: readonly string[] | null): Pr
   const method = exchange.request.method === 'HEAD' ? 'GET' : exchange.request.method;
   const handler = Object.hasOwn(found.methods, method ?? '') ? found.methods[method as keyof Methods] : undefined;
   if (handler !== undefined) return handler(exchange, id ?? '');
-  const allow = Object.keys(found.methods).join(', ');
+  const allow = Object.keys(found.methods)
+    .flatMap((one) => (one === 'GET' ? ['GET', 'HEAD'] : [one]))
+    .join(', ');
   return errorReply(new ScimError(405, null, `Use one of ${allow} here.`), { Allow: allow });
 }

@@ -245,9 +245,39 @@ describe('what is asked', () => {
     expectScimError(await raw('GET', '/scim/v2/acme', bearer(okta.token)), 404);
     const put = await okta.put('/Users', {});
     expectScimError(put, 405);
-    expect(put.headers.get('allow')).toBe('GET, POST');
+    expect(put.headers.get('allow')).toBe('GET, HEAD, POST');
     const post = await okta.post('/ServiceProviderConfig', {});
-    expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET']);
+    expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+
+  test('RFC 9110 §10.2.1 every method that a 405 names works there, and HEAD wherever GET does', async () => {
+    const { id } = (await okta.post('/Users', userBody('allowed'))).body;
+    const group = (await okta.post('/Groups', { displayName: 'Allowed' })).body.id;
+    for (const path of [
+      '',
+      '/Users',
+      `/Users/${id}`,
+      '/Groups',
+      `/Groups/${group}`,
+      '/ServiceProviderConfig',
+      '/ResourceTypes',
+      '/ResourceTypes/User',
+      '/Schemas',
+      '/.search',
+      '/Users/.search',
+      '/Bulk',
+    ]) {
+      const refused = await okta.call('OPTIONS', path);
+      expectScimError(refused, 405);
+      const allowed = refused.headers.get('allow')?.split(', ') ?? [];
+      const [get, head] = [await okta.get(path), await okta.call('HEAD', path)];
+      expect([path, head.status, head.text]).toEqual([path, get.status, '']);
+      expect([path, allowed.includes('GET'), allowed.includes('HEAD')]).toEqual([
+        path,
+        get.status === 200,
+        get.status === 200,
+      ]);
+    }
   });
 
   test('RFC 7644 §3.11 /Me is answered honestly: 501', async () => {
