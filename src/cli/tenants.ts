@@ -4,11 +4,13 @@ import { accepted, type Command, optional, required, slugOf } from './command.ts
 import { table } from './table.ts';
 
 export const tenantList: Command = {
-  usage: 'tenant list',
-  summary: 'every tenant, with its parent',
-  options: {},
-  async run({ context }) {
-    const tenants = await listTenants(context);
+  usage: 'tenant list [--all]',
+  summary: 'every tenant, with its parent; what replays made and closed with --all alone',
+  options: { all: { type: 'boolean' } },
+  async run({ context }, values) {
+    const every = await listTenants(context);
+    const tenants = values.all === true ? every : every.filter((one) => !one.spentScratch);
+    const leftOut = every.length - tenants.length;
     const rows = tenants.map((one) => [
       one.slug,
       one.parent ?? '-',
@@ -24,7 +26,9 @@ export const tenantList: Command = {
       active,
       managedBy,
     }));
-    return { text: table(['TENANT', 'PARENT', 'NAME', 'STATE', 'MANAGED BY'], rows), json };
+    const listed = table(['TENANT', 'PARENT', 'NAME', 'STATE', 'MANAGED BY'], rows);
+    const more = `Closed tenants of replays that are left out: ${leftOut}; --all shows them.`;
+    return { text: leftOut === 0 ? listed : `${listed}\n\n${more}`, json };
   },
 };
 

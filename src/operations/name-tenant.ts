@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import type { TenantSlug } from '../core/ids.ts';
-import { findTenant, listTenants as list, type TenantNode } from '../store/tenants.ts';
+import { findTenant, type ListedTenant, listTenants as list, type TenantNode } from '../store/tenants.ts';
 
 /** The active tenant of a Tenant ID. Refuses `unknown_tenant`, for ended ones too. */
 export async function namedTenant(ctx: Context, slug: TenantSlug): Promise<TenantNode | Refusal> {
@@ -10,6 +10,6 @@ export async function namedTenant(ctx: Context, slug: TenantSlug): Promise<Tenan
 }
 
 /** The tenants of the installation, ended ones too, by Tenant ID: 10,000 at most. For its operator alone. */
-export function listTenants(ctx: Context): Promise<readonly TenantNode[]> {
+export function listTenants(ctx: Context): Promise<readonly ListedTenant[]> {
   return list(ctx.global);
 }

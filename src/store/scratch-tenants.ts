@@ -32,6 +32,12 @@ const TOUCHED = [
   .map((text) => `exists (${text})`)
   .join(' or ');
 
+/** A condition: the audit trail says so, which nobody can write afterwards. `tenant`: an expression of its id. */
+export function madeByReplay(tenant: string): string {
+  return `exists (select 1 from audit_events a where a.tenant_id = ${tenant} and a.object_id = ${tenant} and a.kind = 'tenant.created'
+    and a.outcome = 'done' and a.detail ? 'scratchOf')`;
+}
+
 /** What is known of the tenant that `tx` holds, its row locked until the transaction ends. */
 export async function lockScratchFacts(tx: TenantTx): Promise<ScratchFacts> {
   await tx.run({ name: null, text: 'select 1 from tenants where tenant_id = $1 for no key update' }, [tx.tenantId]);
@@ -40,8 +46,7 @@ export async function lockScratchFacts(tx: TenantTx): Promise<ScratchFacts> {
       name: null,
       text: `
 select t.managed_by = 'api' and t.ended_at is null as own, ${TOUCHED} as touched,
-  exists (select 1 from audit_events a where a.tenant_id = $1 and a.object_id = $1 and a.kind = 'tenant.created'
-    and a.outcome = 'done' and a.detail ? 'scratchOf') as "madeByReplay"
+  ${madeByReplay('$1')} as "madeByReplay"
 from tenants t where t.tenant_id = $1`,
     },
     [tx.tenantId],

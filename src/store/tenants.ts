@@ -2,6 +2,7 @@
 
 import type { Query, TenantTx } from '../context.ts';
 import type { TenantId, TenantSlug } from '../core/ids.ts';
+import { madeByReplay } from './scratch-tenants.ts';
 
 export type TenantNode = {
   readonly tenantId: TenantId;
@@ -12,18 +13,30 @@ export type TenantNode = {
   readonly managedBy: 'config' | 'api';
 };
 
-const NODE = `select t.tenant_id as "tenantId", t.slug, p.slug as parent, t.display_name as "displayName",
-  t.active and t.ended_at is null as active, t.managed_by as "managedBy"
-from tenants t left join tenants p on p.tenant_id = t.parent_id`;
+export type ListedTenant = TenantNode & {
+  /** Closed, and made for playing requests again. */
+  readonly spentScratch: boolean;
+};
+
+const FIELDS = `t.tenant_id as "tenantId", t.slug, p.slug as parent, t.display_name as "displayName",
+  t.active and t.ended_at is null as active, t.managed_by as "managedBy"`;
+const FROM = `from tenants t left join tenants p on p.tenant_id = t.parent_id`;
 
 /** The tenant of a Tenant ID, ended ones included (their ids are never reused). */
 export async function findTenant(query: Query, slug: TenantSlug): Promise<TenantNode | undefined> {
-  const [row] = await query.run<TenantNode>({ name: 'tenant_by_slug', text: `${NODE} where t.slug = $1` }, [slug]);
+  const [row] = await query.run<TenantNode>(
+    { name: 'tenant_by_slug', text: `select ${FIELDS} ${FROM} where t.slug = $1` },
+    [slug],
+  );
   return row;
 }
 
-export async function listTenants(query: Query): Promise<readonly TenantNode[]> {
-  return query.run<TenantNode>({ name: null, text: `${NODE} order by t.slug limit 10000` }, []);
+export async function listTenants(query: Query): Promise<readonly ListedTenant[]> {
+  const spent = `t.managed_by = 'api' and not t.active and ${madeByReplay('t.tenant_id')} as "spentScratch"`;
+  return query.run<ListedTenant>(
+    { name: null, text: `select ${FIELDS}, ${spent} ${FROM} order by t.slug limit 10000` },
+    [],
+  );
 }
 
 /** Whether `ancestor` lies strictly above the tenant that `tx` holds. */

@@ -216,8 +216,8 @@ test('in a folder without a database nothing is made: a mistyped path is told', 
 
 test('an unknown command names the ones that are near, a stray word the usage', async () => {
   expect((await cli('tenant')).stderr).toBe('There is no command "tenant"; there is tenant list, tenant create.\n');
-  expect((await cli('tenant', 'list', 'x')).stderr).toBe("Unexpected argument 'x'. Usage: tenant list\n");
-  expect((await cli('tenant', 'list', '--x')).stderr).toBe("Unknown option '--x'. Usage: tenant list\n");
+  expect((await cli('tenant', 'list', 'x')).stderr).toBe("Unexpected argument 'x'. Usage: tenant list [--all]\n");
+  expect((await cli('tenant', 'list', '--x')).stderr).toBe("Unknown option '--x'. Usage: tenant list [--all]\n");
   expect(await cli('nothing', 'of', 'that')).toEqual({
     code: 1,
     stdout: '',
@@ -231,9 +231,9 @@ test('help is told by option and by name, of one command too; of what is no comm
   expect((await cli('-h')).stdout).toBe(whole.stdout);
   expect(await cli('--version')).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: '' });
   expect((await cli('help', 'tenant', 'list')).stdout).toMatch(
-    /^drawbridge <command> .*\n\n {2}tenant list\n {6}every tenant/,
+    /^drawbridge <command> .*\n\n {2}tenant list \[--all\]\n {6}every tenant/,
   );
-  expect((await cli('tenant', 'list', '--x', 'y', '--help')).stdout).toContain('\n  tenant list\n');
+  expect((await cli('tenant', 'list', '--x', 'y', '--help')).stdout).toContain('\n  tenant list [--all]\n');
   expect(await cli('nothing', '--help')).toEqual({
     code: 1,
     stdout: '',

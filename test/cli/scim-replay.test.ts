@@ -306,6 +306,23 @@ rules:
     );
     expect((await cli('user', 'list', '--tenant', 'acme-kept')).stderr).toBe('There is no tenant acme-kept.\n');
   });
+
+  test('what it made and closed is in the list of tenants with --all alone; what is open, or somebody else closed, always', async () => {
+    await replay('--into', 'acme-open', '--keep');
+    await replay('--into', 'acme-closed');
+    await cli('tenant', 'create', '--tenant', 'own-closed');
+    await world.sql(`update tenants set active = false where slug = 'own-closed'`);
+    const listed = async (...more: string[]) =>
+      JSON.parse((await cli('tenant', 'list', '--json', ...more)).stdout).map((one: { id: string }) => one.id);
+    expect(await listed()).toEqual(['acme', 'acme-labs', 'acme-open', 'globex', 'own-closed', 'system']);
+    expect(await listed('--all')).toEqual(expect.arrayContaining([...(await listed()), 'acme-closed']));
+    const spent = (await listed('--all')).length - (await listed()).length;
+    expect((await cli('tenant', 'list')).stdout).toMatch(
+      new RegExp(`\\n\\nClosed tenants of replays that are left out: ${spent}; --all shows them\\.\\n$`),
+    );
+    expect((await cli('tenant', 'list', '--all')).stdout).not.toContain('left out');
+    await cli('scim', 'replay-end', '--into', 'acme-open');
+  });
 });
 
 describe('T37 replay writes into no tenant but one that it made', () => {
