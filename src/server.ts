@@ -22,6 +22,7 @@ import { startPage } from './pages/start.ts';
 import { upstreamPages } from './pages/upstream-pages.ts';
 import { buildProvider } from './provider/provider.ts';
 import { rateLimit } from './rate-limit.ts';
+import { brokenRequest } from './scim/broken-request.ts';
 import { requestLog } from './scim/request-log.ts';
 import { scimRouter } from './scim/router.ts';
 import { readSecret } from './settings.ts';
@@ -183,7 +184,7 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS, maxHeaderSize: 16_384 },
     answer,
   );
-  answerBrokenRequests(http);
+  answerBrokenRequests(http, brokenRequest);
   // What a client expects beyond the standard is passed over, so that it is answered in the form of what it asked for.
   http.on('checkExpectation', answer);
   // Node would hang up without a word. Nobody else listens to this connection's errors any more, and one unheard would end the process.

@@ -6,7 +6,10 @@ import type { Fuzzed } from './requests.ts';
 import type { Answer, Outcome } from './wire.ts';
 
 const ERROR = 'urn:ietf:params:scim:api:messages:2.0:Error';
-/** What Node's own parser says, or the server before it knows whose request it is: with a bare head, and an end of the connection. */
+/**
+ * What is said of what Node's own parser refuses, or before it is known whose request it is: by a bare head or a plain sentence, where
+ * the address was not in the piece that could not be read, and with an end of the connection.
+ */
 const BARE = new Set([400, 408, 413, 417, 431]);
 
 /** What is wrong with what came of a request, in words; null for nothing. */
@@ -21,11 +24,16 @@ export function faultOf(fuzzed: Fuzzed, outcome: Outcome): string | null {
   if (status >= 500 && !(status === 501 && isMe(fuzzed))) return `status ${status}: ${body.slice(0, 300)}`;
   if (ms > patienceFor(fuzzed)) return `an answer after ${Math.round(ms)} ms`;
   if (headers.has('x-powered-by')) return 'X-Powered-By';
-  if (body === '' && BARE.has(status) && headers.get('connection')?.toLowerCase() === 'close') return null;
+  if (isBare(answer)) return leakOf(body);
   const target = raw ? (/^\S+ (\S+)/.exec(Buffer.from(fuzzed.raw).toString('latin1'))?.[1] ?? '') : fuzzed.target;
   const isOurs = /^\/scim\/v2([/?]|$)/i.test(target);
   if (!isOurs) return status >= 400 && leakOf(body) !== null ? `tells of its machine: ${leakOf(body)}` : null;
   return scimFault(raw ? 'GET' : fuzzed.method, answer);
+}
+
+function isBare({ status, headers, body }: Answer): boolean {
+  if (!BARE.has(status) || headers.get('connection')?.toLowerCase() !== 'close') return false;
+  return body === '' || (headers.get('content-type')?.startsWith('text/plain') === true && !body.includes('<'));
 }
 
 /** RFC 7644 §3.11 asks for 501 where a token stands for no person. */

@@ -18,7 +18,7 @@ export type ScimType =
   | 'expiredCursor'
   | 'invalidCount';
 
-export type ScimStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 412 | 413 | 415 | 429 | 500 | 501 | 503;
+export type ScimStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 412 | 413 | 415 | 429 | 431 | 500 | 501 | 503;
 
 export const errorSchema = 'urn:ietf:params:scim:api:messages:2.0:Error';
 

@@ -10,6 +10,7 @@ import { CUT } from '../core/scim-request.ts';
 import { type Admit, admission } from './admission.ts';
 import { type Authenticate, authenticator } from './authenticate.ts';
 import { bodyRooms, type EnterRoom } from './body-room.ts';
+import { scimBase } from './broken-request.ts';
 import { directorySchemas } from './directory-schemas.ts';
 import { describeProvider, dispatch } from './endpoints.ts';
 import { ScimError } from './errors.ts';
@@ -32,16 +33,13 @@ export type ScimOptions = {
   readonly requestLog?: RequestLog;
 };
 
-/** As Express finds a path: in any case, and nothing that only begins like it. */
-const HERE = /^\/scim\/v2(?=[/?#]|$)/i;
-
 /**
  * Answers every request at `/scim/v2` and below, in SCIM's own form. False: it is for another address, and nothing was done with it.
  */
 export function scimRouter(options: ScimOptions): (request: IncomingMessage, response: ServerResponse) => boolean {
   const doors: Doors = { authenticate: authenticator(), admit: admission(), enter: bodyRooms() };
   return (request, response) => {
-    const here = HERE.exec(request.url ?? '')?.[0];
+    const here = scimBase(request.url ?? '');
     if (here === undefined) return false;
     const below = (request.url ?? '').slice(here.length);
     handle(options, doors, request, response, below).catch((error: unknown) => {

@@ -16,9 +16,10 @@ export function faultOf(form: Form, answer: Answer): string | null {
   const { status, text } = answer;
   const leak = leakIn(answer);
   if (leak !== null) return `tells of its machine: ${leak}`;
-  // A head that is too large ends in Node's own parser, whatever it was for.
-  if (status === 431 && text === '') return null;
   if (form === 'bare') return status === 400 || status === 431 || status === 408 ? null : `status ${status}`;
+  // A head that is too large ends in Node's own parser, whatever it was for; of what is no SCIM it is told in a plain sentence.
+  if (status === 431 && form !== 'scim')
+    return type.startsWith('text/plain') ? null : `no sentence but ${type}: ${text}`;
   if (form === 'application') {
     const to = URL.parse(answer.headers.location ?? '');
     const error = to?.searchParams.get('error') ?? new URLSearchParams(to?.hash.slice(1)).get('error');

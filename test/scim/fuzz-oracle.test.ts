@@ -23,6 +23,12 @@ const answered = (status: number, body: string, more: Partial<Answer> = {}): Out
   kind: 'answered',
   answer: { status, body, ms: 1, headers: new Map([['content-type', 'application/scim+json']]), ...more },
 });
+const plain = (connection: string) => ({
+  headers: new Map([
+    ['connection', connection],
+    ['content-type', 'text/plain; charset=utf-8'],
+  ]),
+});
 const typed = (type: string) => ({ headers: new Map([['content-type', type]]) });
 
 test.each<readonly [string, Outcome]>([
@@ -30,6 +36,7 @@ test.each<readonly [string, Outcome]>([
   ['a refusal', answered(400, error(400))],
   ['a refusal as plain JSON', answered(404, error(404), typed('application/json; charset=utf-8'))],
   ['a bare refusal of what is no HTTP', answered(400, '', { headers: new Map([['connection', 'close']]) })],
+  ['a plain sentence about what is no HTTP', answered(400, 'No.\n', plain('close'))],
 ])('T60 %s is as it should be', (_, outcome) => {
   expect(faultOf(asked, outcome)).toBeNull();
 });
@@ -38,6 +45,12 @@ test.each<readonly [string, Outcome]>([
   ['a failure of the server', answered(500, error(500))],
   ['a gateway without a database', answered(503, error(503))],
   ['a page', answered(404, '<html></html>', typed('text/html'))],
+  ['a plain sentence while the connection goes on', answered(400, 'No.\n', plain('keep-alive'))],
+  ['a plain sentence about what was understood', answered(404, 'No.\n', plain('close'))],
+  [
+    'a plain sentence that tells of its machine',
+    answered(400, 'TypeError: x\n    at f (/srv/a.ts:3:1)', plain('close')),
+  ],
   ['no type', answered(400, error(400), { headers: new Map() })],
   ['text that is no JSON', answered(200, '{"id":')],
   ['an error without a detail', answered(400, error(400, { detail: undefined }))],
