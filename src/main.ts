@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { openMetrics, serveMetrics } from './health.ts';
 import { openLog } from './log.ts';
+import { openMailFolder } from './mail-folder.ts';
 import { invitationLink } from './operations/accept-invitation.ts';
 import { type BootstrapOutcome, bootstrap } from './operations/bootstrap.ts';
 import { buildServer } from './server.ts';
@@ -35,6 +36,7 @@ else
 async function run(settings: ServerSettings, warnings: readonly string[]): Promise<void> {
   const log = openLog(settings.logLevel);
   for (const warning of warnings) log.warn({}, warning);
+  openMailFolder(settings);
   const metrics = openMetrics();
   const world = await openWorld(settings, log, { onStatement: metrics.countStatement });
   const link = await firstStart(world);

@@ -28,6 +28,7 @@ import { scimRouter } from './scim/router.ts';
 import { readSecret } from './settings.ts';
 import { cleanUpSchedule, cleanUpTasks } from './store/clean-up.ts';
 import { startJobs } from './store/jobs.ts';
+import { makeFolder } from './store/make-folder.ts';
 import { keepStatistics } from './store/statistics.ts';
 import { SignInError } from './upstream/connector.ts';
 import { beginLogin, type Upstream } from './upstream/flow.ts';
@@ -150,7 +151,13 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
       ...cleanUpTasks,
       ...mailTasks({
         contextFor: (requestId) => contextFor({ actor: { kind: 'system' }, requestId }),
-        deliver: mailDelivery({ smtpUrl: settings.smtpUrl, from: settings.mailFrom, folder: settings.mailFolder, log }),
+        deliver: mailDelivery({
+          smtpUrl: settings.smtpUrl,
+          from: settings.mailFrom,
+          folder: settings.mailFolder,
+          makeFolder,
+          log,
+        }),
         publicUrl,
         log,
       }),

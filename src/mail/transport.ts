@@ -1,6 +1,6 @@
 // The way out: an SMTP server, or a folder where none is configured.
 
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { chmod, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
 import type { Log } from '../context.ts';
@@ -25,6 +25,8 @@ export type MailOptions = {
   readonly from: string;
   /** Where letters become files. */
   readonly folder: string;
+  /** Makes it with the mode if it is missing, or throws soon. */
+  readonly makeFolder: (folder: string, mode: number) => void;
   readonly log: Log;
 };
 
@@ -47,12 +49,12 @@ function toServer(url: string, from: string): Deliver {
   };
 }
 
-function toFolder({ from, folder, log }: MailOptions): Deliver {
+function toFolder({ from, folder, makeFolder, log }: MailOptions): Deliver {
   const transport = createTransport({ streamTransport: true, buffer: true, newline: 'windows', ...noFiles });
   return async (letter) => {
     const { message } = await transport.sendMail(envelope(letter, from));
     // A letter may hold a one-time link, so nobody else may read it.
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     const name = `${letter.date.toISOString().replace(/[-:]/g, '').slice(0, 15)}-${letter.messageId.replace(/[^A-Za-z0-9]+/g, '-').slice(1, 40)}.eml`;
     const file = join(folder, name);
     await writeFile(`${file}.part`, message as Buffer, { mode: 0o600 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Letter, mailDelivery } from '../../src/mail/transport.ts';
+import { makeFolder } from '../../src/store/make-folder.ts';
 import { silent } from '../support/world.ts';
 import { read, type SmtpSink, smtpSink } from './smtp-sink.ts';
 
@@ -21,7 +22,7 @@ const letter = (more: Partial<Letter> = {}): Letter => ({
   ...more,
 });
 const from = 'Drawbridge <no-reply@bridge.example>';
-const toServer = () => mailDelivery({ smtpUrl: sink.url, from, folder: '/nowhere', log: silent });
+const toServer = () => mailDelivery({ smtpUrl: sink.url, from, folder: '/nowhere', makeFolder, log: silent });
 
 describe('to a server', () => {
   test('T90 T94 T95 one recipient, in the envelope as in the header; one Subject, one To, no Bcc; text whole', async () => {
@@ -76,7 +77,7 @@ describe('to a server', () => {
     await expect(toServer()(letter())).rejects.toThrow();
     sink.mode = 'accept';
     await expect(
-      mailDelivery({ smtpUrl: 'smtp://127.0.0.1:1', from, folder: '', log: silent })(letter()),
+      mailDelivery({ smtpUrl: 'smtp://127.0.0.1:1', from, folder: '', makeFolder, log: silent })(letter()),
     ).rejects.toThrow();
   });
 });
@@ -86,7 +87,7 @@ describe('to a folder', () => {
     const folder = join(await mkdtemp(join(tmpdir(), 'mail-')), 'letters');
     const lines: object[] = [];
     const log = { ...silent, info: (facts: object) => void lines.push(facts) };
-    const deliver = mailDelivery({ smtpUrl: null, from, folder, log });
+    const deliver = mailDelivery({ smtpUrl: null, from, folder, makeFolder, log });
     await deliver(letter());
     await deliver(letter());
     const files = await readdir(folder);
@@ -99,4 +100,14 @@ describe('to a folder', () => {
     expect(lines[0]).toMatchObject({ file });
     await rm(join(folder, '..'), { recursive: true });
   });
+
+  test.runIf(process.platform === 'linux')(
+    'where a folder can be made no more, a try fails soon, and comes again',
+    async () => {
+      const since = performance.now();
+      const deliver = mailDelivery({ smtpUrl: null, from, folder: '/proc/drawbridge/mail', makeFolder, log: silent });
+      await expect(deliver(letter())).rejects.toThrow('ENOENT');
+      expect(performance.now() - since).toBeLessThan(2_000);
+    },
+  );
 });

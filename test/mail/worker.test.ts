@@ -7,6 +7,7 @@ import { type Deliver, mailDelivery } from '../../src/mail/transport.ts';
 import { mailTasks } from '../../src/mail/worker.ts';
 import { apply } from '../../src/store/apply.ts';
 import { startJobs } from '../../src/store/jobs.ts';
+import { makeFolder } from '../../src/store/make-folder.ts';
 import { contextOf } from '../../src/world.ts';
 import { type Acme, acme } from '../support/acme.ts';
 import { silent, type TestWorld, testWorld } from '../support/world.ts';
@@ -38,7 +39,13 @@ afterEach(async () => {
 });
 
 async function work(
-  deliver: Deliver = mailDelivery({ smtpUrl: sink.url, from: 'no-reply@bridge.example', folder: '', log: silent }),
+  deliver: Deliver = mailDelivery({
+    smtpUrl: sink.url,
+    from: 'no-reply@bridge.example',
+    folder: '',
+    makeFolder,
+    log: silent,
+  }),
 ) {
   const tasks = mailTasks({
     contextFor: (requestId) => contextOf({ ...world, log: silent }, { actor: { kind: 'system' }, requestId }),
