@@ -2,12 +2,25 @@
 
 import { type Refusal, refused } from '../core/errors.ts';
 
-/** The versions that the resource has to be at (`*`: any), or null where the caller does not say. RFC 7644 §3.14. */
-export type IfMatch = '*' | readonly string[] | null;
+/** Versions of a resource; `*`: any. */
+export type Versions = '*' | readonly string[];
+
+/**
+ * The versions that the resource has to be at, or null where the caller does not say; with `unless`, and at none of those. RFC 7644
+ * §3.14, RFC 9110 §13.1.
+ */
+export type IfMatch = Versions | null | { readonly match: Versions | null; readonly unless: Versions };
 
 /** Whether a resource at this version is one that the caller means. */
 export function meets(ifMatch: IfMatch, version: number): boolean {
-  return ifMatch === null || ifMatch === '*' || ifMatch.includes(String(version));
+  if (ifMatch === null) return true;
+  if (typeof ifMatch === 'string' || !('unless' in ifMatch)) return includes(ifMatch, version);
+  return meets(ifMatch.match, version) && !includes(ifMatch.unless, version);
+}
+
+/** Whether a version is among those. */
+export function includes(versions: Versions, version: number): boolean {
+  return versions === '*' || versions.includes(String(version));
 }
 
 /** The refusal where it is not. */

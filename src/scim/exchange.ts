@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Context } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { Refusal } from '../core/errors.ts';
-import type { IfMatch, Unauthenticated } from '../operations/precondition.ts';
+import { type IfMatch, includes, meets, type Unauthenticated, versionMismatch } from '../operations/precondition.ts';
 import { readBody } from './body.ts';
 import type { Room } from './body-room.ts';
 import type { DirectorySchemas } from './directory-schemas.ts';
@@ -56,9 +56,15 @@ export function dataOf({ data, bytes }: NonNullable<Exchange['operation']>, limi
   return data;
 }
 
-/** The versions of an If-Match header, or of a bulk's operation; null without one. */
+/**
+ * The versions of a change's If-Match and If-None-Match headers (RFC 9110 §13.1), or the one of a bulk's operation; null where none is
+ * named.
+ */
 export function ifMatch({ request, operation }: Exchange): IfMatch {
-  return readEntityTags(operation === undefined ? request.headers['if-match'] : (operation.version ?? undefined));
+  if (operation !== undefined) return readEntityTags(operation.version ?? undefined);
+  const match = readEntityTags(request.headers['if-match']);
+  const unless = readEntityTags(request.headers['if-none-match']);
+  return unless === null ? match : { match, unless };
 }
 
 /**
@@ -69,8 +75,13 @@ export function refuseFilter({ query }: Exchange): void {
   if (query.has('filter')) throw invalidFilter('A filter is for lists: ask for the list, with the id in the filter.');
 }
 
-/** True if the client has this version already (If-None-Match). */
+/**
+ * True if the client that reads has this version already (If-None-Match). Refuses with 412 another than it asks for (If-Match), which
+ * counts first (RFC 9110 §13.2.2).
+ */
 export function isKnown({ request }: Exchange, version: number): boolean {
-  const tags = readEntityTags(request.headers['if-none-match']);
-  return tags === '*' || (tags?.includes(String(version)) ?? false);
+  const match = readEntityTags(request.headers['if-match']);
+  const known = readEntityTags(request.headers['if-none-match']);
+  if (!meets(match, version)) throw scimRefusal(versionMismatch());
+  return known !== null && includes(known, version);
 }

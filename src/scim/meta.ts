@@ -46,7 +46,9 @@ export function etag(version: number | string): string {
   return `W/"${version}"`;
 }
 
-const TAG = /^(?:W\/)?"([^"]*)"$/;
+const TAG = /(?:W\/)?"([^"]*)"/g;
+/** In the place of a tag, which may hold commas itself; no header can hold this. */
+const TAKEN = '\u0000';
 const VERSION = /^[1-9][0-9]{0,17}$/;
 
 /**
@@ -58,11 +60,14 @@ const VERSION = /^[1-9][0-9]{0,17}$/;
 export function readEntityTags(header: string | undefined): '*' | readonly string[] | null {
   if (header === undefined) return null;
   if (header.trim() === '*') return '*';
-  const versions: string[] = [];
-  for (const part of header.split(',')) {
-    const tag = TAG.exec(part.trim())?.[1];
-    if (tag === undefined) throw invalidValue('An entity tag has the form W/"1".');
-    if (VERSION.test(tag)) versions.push(tag);
+  const tags: string[] = [];
+  const rest = header.replace(TAG, (_, tag: string) => {
+    tags.push(tag);
+    return TAKEN;
+  });
+  const parts = rest.split(',').map((part) => part.trim());
+  if (tags.length === 0 || parts.some((part) => part !== '' && part !== TAKEN)) {
+    throw invalidValue('An entity tag has the form W/"1".');
   }
-  return versions;
+  return tags.filter((tag) => VERSION.test(tag));
 }

@@ -113,9 +113,13 @@ describe('an If-Match header', () => {
     ['W/"x"', []],
     ['W/"0"', []],
     ['W/"99999999999999999999"', []],
-  ])('%j names the versions %j (T59)', (header, versions) => expect(readEntityTags(header)).toEqual(versions));
+    ['"a,b", W/"3"', ['3']],
+    [', "3" , ,W/"4",', ['3', '4']],
+  ])('%j names the versions %j (T59, RFC 9110 §8.8.3)', (header, versions) =>
+    expect(readEntityTags(header)).toEqual(versions),
+  );
 
-  test.each(['', '3', 'W/3', 'W/"3', '*, "3"', '"3";'])('%j is 400 (T59)', (header) =>
+  test.each(['', '3', 'W/3', 'W/"3', '*, "3"', '"3";', '"3" "4"', ', '])('%j is 400 (T59)', (header) =>
     expect(refusal(() => readEntityTags(header))).toEqual([400, 'invalidValue']),
   );
 });

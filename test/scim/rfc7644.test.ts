@@ -321,6 +321,53 @@ describe('§3.14 a version', () => {
       }
     },
   );
+
+  test.each(['PUT', 'PATCH', 'DELETE'])(
+    'that %s is not to meet (If-None-Match) is 412 where it does, and nothing is changed (RFC 9110 §13.1.2)',
+    async (method) => {
+      for (const [path, body] of [
+        [`/Users/${(await made(okta)).id}`, userBody(fresh())],
+        [`/Groups/${(await group()).id}`, { schemas: [core('Group')], displayName: fresh() }],
+      ] as const) {
+        const before = (await okta.get(path)).body;
+        const sent = method === 'PUT' ? body : method === 'PATCH' ? addition(path, [await made(okta)]) : undefined;
+        for (const headers of [
+          { 'If-None-Match': '*' },
+          { 'If-None-Match': 'W/"9", W/"1"' },
+          { 'If-None-Match': '"1"', 'If-Match': 'W/"1"' },
+        ]) {
+          const answer = await okta.call(method, path, sent, headers);
+          expect([answer.status, answer.body?.schemas]).toEqual([412, [message('Error')]]);
+          expect((await okta.get(path)).body).toEqual(before);
+        }
+        const gone = path.replace(/[^/]+$/, '00000000-0000-7000-8000-000000000000');
+        expect((await okta.call(method, gone, sent, { 'If-None-Match': '*' })).status).toBe(404);
+        const done = await okta.call(method, path, sent, { 'If-None-Match': 'W/"2", W/"9"', 'If-Match': 'W/"1"' });
+        expect([200, 204]).toContain(done.status);
+      }
+    },
+  );
+
+  test('that a GET names (If-Match) is 412 where the resource is at another (RFC 9110 §13.1.1, §13.2.2)', async () => {
+    for (const path of [`/Users/${(await made(okta)).id}`, `/Groups/${(await group()).id}`]) {
+      const status = async (headers: Readonly<Record<string, string>>) => (await okta.get(path, headers)).status;
+      expect(await status({ 'If-Match': 'W/"2"' })).toBe(412);
+      expect(await status({ 'If-Match': 'W/"2"', 'If-None-Match': 'W/"1"' })).toBe(412);
+      expect(await status({ 'If-Match': 'W/"1"', 'If-None-Match': 'W/"1"' })).toBe(304);
+      expect(await status({ 'If-Match': 'W/"2", "1"' })).toBe(200);
+      expect(await status({ 'If-Match': '*' })).toBe(200);
+    }
+  });
+});
+
+/** A PATCH that adds members to a group, which reads nothing before where it may, or a name to a user. */
+const addition = (path: string, members: readonly Body[]) => ({
+  schemas: [message('PatchOp')],
+  Operations: [
+    path.startsWith('/Groups/')
+      ? { op: 'add', path: 'members', value: members.map(({ id }) => ({ value: id })) }
+      : { op: 'add', path: 'displayName', value: 'D' },
+  ],
 });
 
 describe('§4 what the server says of itself', () => {
