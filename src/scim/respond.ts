@@ -13,14 +13,26 @@ export type Reply = {
   readonly body: string | AsyncIterable<string> | null;
 };
 
-/** `application/json` for those who accept only that (OneLogin); everybody else gets SCIM's own type, whatever they ask. */
-function mediaType(accept: string | undefined): string {
-  const types = (accept ?? '')
-    .toLowerCase()
-    .split(',')
-    .map((part) => part.split(';')[0]?.trim());
-  const plain = types.includes('application/json') && !types.includes('application/scim+json');
+/** `application/json` for those who accept only that (OneLogin), or rather; everybody else gets SCIM's own type, whatever they ask. */
+function mediaType(accept = ''): string {
+  const wanted = accept.toLowerCase();
+  const plain = wanted.includes('application/json') && prefersPlain(wanted);
   return `${plain ? 'application/json' : 'application/scim+json'}; charset=utf-8`;
+}
+
+/** By the weights of both (RFC 9110 §12.5.1). Who names both without any is one who knows SCIM's own. */
+function prefersPlain(accept: string): boolean {
+  const weights = new Map(accept.split(',').map(readRange));
+  const plain = weights.get('application/json') ?? 0;
+  const scim = weights.get('application/scim+json');
+  if (scim !== undefined) return plain > scim;
+  return plain > 0 && plain >= (weights.get('application/*') ?? weights.get('*/*') ?? 0);
+}
+
+function readRange(range: string): readonly [type: string, weight: number] {
+  const [type = '', ...parameters] = range.split(';').map((part) => part.trim());
+  const weight = parameters.find((parameter) => parameter.startsWith('q='));
+  return [type, weight === undefined ? 1 : Number(weight.slice(2))];
 }
 
 /**

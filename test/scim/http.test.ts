@@ -336,12 +336,30 @@ describe('what is asked', () => {
     expect([head.status, head.text]).toEqual([200, '']);
   });
 
-  test('an answer is application/scim+json, and application/json for those who take only that', async () => {
+  test('RFC 7644 §3.8 an answer is application/scim+json, and application/json for those who take only that, or rather', async () => {
     const typeFor = async (accept: string) =>
       (await okta.get('/Users?count=0', { Accept: accept })).headers.get('content-type');
     expect(await typeFor('*/*')).toBe('application/scim+json; charset=utf-8');
     expect(await typeFor('application/scim+json, application/json')).toBe('application/scim+json; charset=utf-8');
     expect(await typeFor('application/json')).toBe('application/json; charset=utf-8');
+    // RFC 9110 §12.5.1: weights say which of the two is preferred, and 0 that one is not taken.
+    for (const accept of [
+      'application/json;q=0.9, application/scim+json;q=0.1',
+      'application/scim+json;q=0, application/json',
+      'APPLICATION/JSON ; charset=utf-8 ; Q=0.5, */*;q=0.1',
+    ]) {
+      expect(await typeFor(accept)).toBe('application/json; charset=utf-8');
+    }
+    for (const accept of [
+      'application/json;q=0.5, application/scim+json;q=0.9',
+      'application/json;q=0, */*',
+      'application/json;q=0.5, */*',
+      'text/html',
+      'application/json;q=x',
+      '',
+    ]) {
+      expect(await typeFor(accept)).toBe('application/scim+json; charset=utf-8');
+    }
     const wrong = await raw('GET', '/scim/v2/acme/okta/Users', { Accept: 'application/json' });
     expect(wrong.headers['content-type']).toBe('application/json; charset=utf-8');
   });
