@@ -17,7 +17,7 @@ import {
   type Schema,
 } from './schema.ts';
 
-/** Inside a valuePath, every path names the element's own attribute and one of its sub-attributes. */
+/** Inside a valuePath, every path names the element's own attribute, and one of its sub-attributes where it has any. */
 export type FilterNode =
   | { readonly kind: 'and' | 'or'; readonly terms: readonly FilterNode[] }
   | { readonly kind: 'not'; readonly term: FilterNode }
@@ -215,8 +215,8 @@ function enter(reader: Reader): void {
 }
 
 function readBrackets(reader: Reader, path: AttributePath): FilterNode {
-  if (path.sub !== null || path.attribute.type !== 'complex') {
-    throw invalidFilter('Only a complex attribute can have a value filter.');
+  if (path.sub !== null || (path.attribute.type !== 'complex' && !path.attribute.multiValued)) {
+    throw invalidFilter('Only a complex attribute and one of several values can have a value filter.');
   }
   enter(reader);
   reader.at++;
@@ -245,14 +245,16 @@ function resolve(
   name: string,
   element: AttributePath | null,
 ): AttributePath | undefined {
-  const sub = element?.attribute.subAttributes.get(nameKey(name));
   const path =
-    element === null
-      ? findAttribute(schema, correctUrn(name, reader.notes))
-      : sub === undefined
-        ? undefined
-        : { ...element, sub };
+    element === null ? findAttribute(schema, correctUrn(name, reader.notes)) : partOf(element, nameKey(name));
   return (path?.sub ?? path?.attribute)?.returned === 'never' ? undefined : path;
+}
+
+/** What a name inside brackets means. A plain value has no parts and is called `value`, as RFC 7643 §2.4 calls it in others. */
+function partOf(element: AttributePath, key: string): AttributePath | undefined {
+  if (element.attribute.type !== 'complex') return key === 'value' ? element : undefined;
+  const sub = element.attribute.subAttributes.get(key);
+  return sub === undefined ? undefined : { ...element, sub };
 }
 
 function noteCase(name: string, path: AttributePath, notes: Notes): void {

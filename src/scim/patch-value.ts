@@ -207,7 +207,8 @@ function elementChange(
   }
   if (op === 'remove') return () => undefined;
   const one: AttributeDefinition = { ...attribute, multiValued: false };
-  if (op === 'replace') {
+  // A plain value has nothing that could be added to it.
+  if (op === 'replace' || (attribute.type !== 'complex' && !isEmpty(value))) {
     const whole = readValue(one, value ?? null, notes);
     return () => whole;
   }

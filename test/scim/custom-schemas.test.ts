@@ -263,6 +263,9 @@ describe('is found by filters (RFC 7644 §3.4.2.2)', () => {
     `${urn}:homepage co "acme"`,
     `${urn}:key eq "AQID"`,
     `${urn}:tags eq "b"`,
+    `${urn}:tags[value eq "B"]`,
+    `${urn}:tags[value sw "b" and not (value eq "a")]`,
+    `schemas[value eq "${urn}"]`,
     `${urn}:desk.$ref ew "/4"`,
     `${urn}:desk[room eq "r1" and seat eq 4]`,
     `${urn}:cars[type eq "work" and primary eq true].value eq "vw"`,
@@ -274,6 +277,7 @@ describe('is found by filters (RFC 7644 §3.4.2.2)', () => {
     `${urn}:cost-center_2 eq "a1"`,
     `${urn}:remote eq false`,
     `${urn}:tags eq "c"`,
+    `${urn}:tags[value eq "a" and value eq "b"]`,
     `not (schemas eq "${urn}")`,
   ])('not by %s', async (filter) => expect(await found(only(filter))).toEqual([]));
 });
@@ -376,6 +380,26 @@ describe('is changed', () => {
       ],
       tags: ['b'],
     });
+  });
+
+  test('by PATCH of one of several plain values, which a filter calls value (RFC 7643 §2.4, RFC 7644 §3.5.2)', async () => {
+    const user = await made(okta, { ...full, tags: ['a', 'b', 'c'] });
+    const tags = async (...operations: Body[]) => (await okta.patch(at(user), ...operations)).body[urn].tags;
+    expect(await tags({ op: 'remove', path: `${urn}:tags[value eq "B"]` })).toEqual(['a', 'c']);
+    expect(await tags({ op: 'replace', path: `${urn}:tags[value eq "c"]`, value: 'd' })).toEqual(['a', 'd']);
+    expect(await tags({ op: 'add', path: 'tags[value sw "d"]', value: 'e' })).toEqual(['a', 'e']);
+    expect(await tags({ op: 'remove', path: `${urn}:tags[value eq "none"]` })).toEqual(['a', 'e']);
+    expect(await tags({ op: 'remove', path: `${urn}:tags[value pr]` })).toBeUndefined();
+    for (const op of ['add', 'replace']) {
+      const missed = await okta.patch(at(user), { op, path: `${urn}:tags[value eq "z"]`, value: 'y' });
+      expect(refusedAs(missed)).toEqual([400, 'noTarget']);
+    }
+    for (const path of [`${urn}:tags[type eq "a"]`, `${urn}:floor[value eq 3]`]) {
+      expect(refusedAs(await okta.patch(at(user), { op: 'remove', path }))).toEqual([400, 'invalidFilter']);
+    }
+    const [valued, schemas] = [`${urn}:tags[value eq "a"].value`, 'schemas[value pr]'];
+    expect(refusedAs(await okta.patch(at(user), { op: 'remove', path: valued }))).toEqual([400, 'invalidPath']);
+    expect(refusedAs(await okta.patch(at(user), { op: 'remove', path: schemas }))).toEqual([400, 'mutability']);
   });
 
   test('never in what is immutable and set: 400 mutability, whatever the path (RFC 7644 §3.5.2)', async () => {
