@@ -61,8 +61,11 @@ export function readElements(
   return elements.length === 0 ? undefined : onePrimary(withoutTwins(elements));
 }
 
-/** No pair of type and value is returned twice (RFC 7643 §2.4): the later element adds to the earlier one. */
-function withoutTwins(elements: readonly JsonValue[]): readonly JsonValue[] {
+/**
+ * No pair of type and value is returned twice (RFC 7643 §2.4): the later element adds to the earlier one, and they are primary if one of
+ * them is.
+ */
+export function withoutTwins(elements: readonly JsonValue[]): readonly JsonValue[] {
   if (elements.length < 2) return elements;
   const places = new Map<string, number>();
   const result: JsonValue[] = [];
@@ -73,7 +76,8 @@ function withoutTwins(elements: readonly JsonValue[]): readonly JsonValue[] {
       if (key !== null) places.set(key, result.length);
       result.push(element);
     } else if (isObject(element)) {
-      result[place] = { ...(result[place] as JsonObject), ...element };
+      const earlier = result[place] as JsonObject;
+      result[place] = { ...earlier, ...element, ...(isPrimary(earlier) ? { primary: true } : {}) };
     }
   }
   return result;

@@ -1,6 +1,6 @@
 // Changes to the elements of one multi-valued attribute: list in, list out.
 
-import { isPrimary, notPrimary } from './attribute-value.ts';
+import { isPrimary, notPrimary, withoutTwins } from './attribute-value.ts';
 import { isObject, type JsonObject, type JsonValue, sameJson } from './json.ts';
 
 export type Elements = readonly JsonValue[];
@@ -43,7 +43,8 @@ function describes(value: JsonValue, entries: readonly [string, JsonValue][] | n
 
 /**
  * The elements with a change made to the chosen ones, by index. An element that the change leaves without anything but its type
- * is gone. Where the change makes one primary, the others are no longer.
+ * is gone, and one that it makes the same as another in type and value is one with it. Where the change makes one primary, the others
+ * are no longer.
  */
 export function changeElements(
   elements: Elements,
@@ -53,9 +54,8 @@ export function changeElements(
   const changed = elements.map((element, index) => (chosen.has(index) ? change(element) : element));
   const primary = changed.findLastIndex((element, index) => chosen.has(index) && isPrimary(element ?? null));
   const settled = primary === -1 ? changed : onlyPrimary(changed, primary);
-  return settled.filter(
-    (element, index) => element !== undefined && !(chosen.has(index) && isBare(element)),
-  ) as Elements;
+  const left = settled.filter((element, index) => element !== undefined && !(chosen.has(index) && isBare(element)));
+  return withoutTwins(left as Elements);
 }
 
 function onlyPrimary<T extends JsonValue | undefined>(elements: readonly T[], primary: number): (T | JsonObject)[] {

@@ -47,6 +47,26 @@ describe('PATCH add (RFC 7644 §3.5.2.1)', () => {
     ]);
   });
 
+  test('that a change makes the same as another in type and value is one with it, and stays primary (RFC 7643 §2.4)', () => {
+    const emails = [work, { ...home, display: 'B' }];
+    const same = { op: 'replace', path: 'emails.value', value: home.value };
+    expect(one({ ...bob, emails }, same).emails).toEqual([
+      { ...work, value: home.value },
+      { ...home, display: 'B' },
+    ]);
+    const homely = { op: 'replace', path: 'emails[type eq "work"]', value: { ...home, primary: true } };
+    expect(one({ ...bob, emails: [{ ...home, primary: false, display: 'B' }, work] }, homely).emails).toEqual([
+      { ...home, primary: true, display: 'B' },
+    ]);
+    expect(one({ ...bob, emails: [work, { ...home, primary: false }] }, homely).emails).toEqual([
+      { ...home, primary: true },
+    ]);
+    const untyped = operations(same, { op: 'remove', path: 'emails.type' });
+    expect(patch({ ...bob, emails }, untyped).attributes.emails).toEqual([
+      { value: home.value, primary: true, display: 'B' },
+    ]);
+  });
+
   test('of the same type and value gives its sub-attributes to the element that is there (RFC 7643 §2.4)', () => {
     const value = [{ type: 'home', value: 'bob@home.example', display: 'Bob' }];
     expect(one({ ...bob, emails: [work, home] }, { op: 'add', path: 'emails', value }).emails).toEqual([
