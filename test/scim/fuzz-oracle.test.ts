@@ -85,6 +85,19 @@ test('T48 a bulk is answered within five seconds; what it did not begin in three
   expect(faultOf(bulk, answered(503, late, { ms: 3_100 }))).not.toBeNull();
 });
 
+test('RFC 7644 §3.7.2 a bulk that ends between the halves of a creation may say so: after another error, or late, and else not', () => {
+  const bulk = { ...asked, method: 'POST', target: '/scim/v2/a/b/Bulk' };
+  const detail =
+    'The user was created, but the bulk ended before their manager was given. Send a PATCH with the manager.';
+  const half = { status: '503', response: JSON.parse(error(503, { detail })) };
+  const refused = { status: '404', response: JSON.parse(error(404)) };
+  const text = (...operations: readonly object[]) => JSON.stringify({ Operations: operations });
+  expect(faultOf(bulk, answered(200, text(half, refused)))).toBeNull();
+  expect(faultOf(bulk, answered(200, text(half), { ms: 3_100 }))).toBeNull();
+  expect(faultOf(bulk, answered(200, text(half)))).not.toBeNull();
+  expect(faultOf(bulk, answered(200, text(half, { status: '503', response: JSON.parse(error(503)) })))).not.toBeNull();
+});
+
 test('FT18 an answer is owed to every whole request, and to no half of one', () => {
   const half: Fuzzed = { kind: 'raw', raw: Buffer.from('GET / HTTP/1.1\r\n'), whole: false };
   expect(faultOf(half, { kind: 'silent' })).toBeNull();
