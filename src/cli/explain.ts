@@ -39,15 +39,21 @@ function stateText({ access, barredAtHome, suspension }: Explanation): string {
       return 'active';
     case 'no_access':
       return 'no access, since nothing gives a role';
-    case 'suspended': {
-      const since = suspension === null ? '' : ` since ${new Date(suspension.suspendedAt).toISOString()}`;
-      return `suspended${where}${since}, until an administrator assigns a role`;
-    }
+    case 'suspended':
+      return `suspended${where}${sinceText(suspension)}, until an administrator assigns a role`;
     case 'pending':
       return `waiting for an administrator’s approval${where}`;
-    case 'deactivated':
-      return `deactivated${where}: Is Active is off, or no directory that knows them has them active; whom one switches on while it is held waits for its activation`;
+    case 'deactivated': {
+      // Who is switched on again is not let in by it, and is not to be awaited.
+      const too =
+        suspension === null ? '' : `. Suspended${sinceText(suspension)}, too, until an administrator assigns a role`;
+      return `deactivated${where}: Is Active is off, or no directory that knows them has them active; whom one switches on while it is held waits for its activation${too}`;
+    }
   }
+}
+
+function sinceText(suspension: Explanation['suspension']): string {
+  return suspension === null ? '' : ` since ${new Date(suspension.suspendedAt).toISOString()}`;
 }
 
 function roleLines(role: NonNullable<Explanation['role']>, waiting: readonly HeldGroup[]): readonly string[] {

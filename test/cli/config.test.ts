@@ -192,6 +192,19 @@ test('a role assigned to somebody who is deactivated is told as assigned, not as
   );
 });
 
+test('R22 of somebody who is deactivated and suspended both are told', async () => {
+  folder.write({ acme: acme('') });
+  await bringIntoForce(world, folder);
+  await pushUser(world, 'acme', 'okta', 'both@acme.example', [], false);
+  const who = ['--tenant', 'acme', '--user', 'both@acme.example'];
+  const explained = async () => (await cli('explain', ...who)).stdout;
+  expect(await explained()).toMatch(/^both@acme\.example in acme: deactivated: Is Active is off(?!.*uspended)/);
+  await cli('user', 'suspend', ...who);
+  expect(await explained()).toMatch(
+    /: deactivated: Is Active is off.*\. Suspended since \S+Z, too, until an administrator assigns a role\n$/,
+  );
+});
+
 test('what directories named does nothing on the terminal, and begins no line there', async () => {
   folder.write({ acme: acme('') });
   await bringIntoForce(world, folder);
