@@ -91,6 +91,8 @@ function addressOf(given: string, path: string, publicUrl: string): string {
   if (url.protocol === 'http:' && !loopback && url.origin !== new URL(publicUrl).origin)
     throw new CliError(`A token is not sent to ${url.host} without https.`);
   const address = url.pathname.replace(/\/+$/, '');
+  if (!address.endsWith(path) && /\/scim\/v2\/[^/]+\/[^/]+$/.test(address))
+    throw new CliError(`--url is the address of another directory: this one is at ${path}.`);
   return `${url.origin}${address.endsWith(path) ? address : `${address}${path}`}`;
 }
 

@@ -376,6 +376,10 @@ describe('a server that answers otherwise', () => {
     ],
     ['http://login.example.com', /^A token is not sent to login\.example\.com without https\.$/],
     ['ftp://x', /^--url is the address of the server/],
+    [
+      'http://127.0.0.1:1/scim/v2/acme/entra/',
+      /^--url is the address of another directory: this one is at \/scim\/v2\/acme\/okta\.$/,
+    ],
   ])('%s is told in a sentence', async (url, sentence) => {
     const before = await open();
     const { error } = await doctor('--url', url);
