@@ -37,7 +37,7 @@ const TOKEN_LIVES_MS = 12 * HOUR_MS;
 export const scimReplay: Command = {
   usage: 'scim replay --tenant T --connection C --into SCRATCH [--since 1h] [--until 10m] [--config FOLDER] [--keep]',
   summary:
-    'play what the directory asked lately into a tenant made for it: then and now, and who would have which role, also under the rules of other files',
+    'play what the directory asked lately into a tenant made for it (default: as long as its bodies are kept): then and now, and who would have which role, also under the rules of other files',
   options: {
     tenant: { type: 'string' },
     connection: { type: 'string' },
@@ -193,17 +193,15 @@ async function sourceOf(world: CliWorld, values: Values): Promise<Source> {
   const now = world.context.now();
   const [since, until] = [optional(values, 'since'), optional(values, 'until')];
   const hours = Math.max(1, settings.requestLog.bodyHours);
-  return {
-    tenant,
-    connection,
-    since: since === null ? ((now - hours * HOUR_MS) as Instant) : momentOf(since, 'since', now),
-    until: until === null ? now : momentOf(until, 'until', now),
-  };
+  const from = since === null ? ((now - hours * HOUR_MS) as Instant) : momentOf(since, 'since', now);
+  const to = until === null ? now : momentOf(until, 'until', now);
+  if (from >= to) throw new CliError('--since is to be before --until: 1h is an hour ago.');
+  return { tenant, connection, since: from, until: to };
 }
 
 /** `30m` for so long ago, or a moment such as 2026-11-22T05:00Z. */
 function momentOf(text: string, option: string, now: number): Instant {
-  if (!/^\d{4}-/.test(text)) return (now - durationOf(text, option)) as Instant;
+  if (/^\d+[mhd]$/.test(text)) return (now - durationOf(text, option)) as Instant;
   const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z$/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(at)) throw new CliError(`--${option} is a time such as 30m, 12h or 2026-11-22T05:00Z.`);
   return at as Instant;

@@ -370,7 +370,11 @@ describe('T37 replay writes into no tenant but one that it made', () => {
     for (const [args, sentence] of [
       [['--connection', 'nothing'], 'There is no connection "nothing" with SCIM in acme.'],
       [['--connection', 'entra'], 'No request of that time is in the log of this directory.'],
-      [['--connection', 'okta', '--since', 'monday'], '--since is a time such as 30m, 12h or 90d.'],
+      [['--connection', 'okta', '--since', 'monday'], '--since is a time such as 30m, 12h or 2026-11-22T05:00Z.'],
+      [
+        ['--connection', 'okta', '--since', '1m', '--until', '5m'],
+        '--since is to be before --until: 1h is an hour ago.',
+      ],
       [
         ['--connection', 'okta', '--until', '2026-99-01T00:00Z'],
         '--until is a time such as 30m, 12h or 2026-11-22T05:00Z.',
