@@ -227,7 +227,7 @@ function requestText({ kept, ...request }: Logged): string {
     ...(kept?.refusal == null ? [] : [`    ! ${kept.refusal}`]),
     ...(kept?.omitted == null
       ? []
-      : [kept.omitted === 'cut' ? '    body too large to be kept' : '    body is no JSON']),
+      : [kept.omitted === 'cut' ? '    body not read to its end, or too large to be kept' : '    body is no JSON']),
     ...(kept?.body == null ? [] : [`    ${kept.body}`]),
   ];
   return lines.map(shown).join('\n');

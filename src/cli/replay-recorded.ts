@@ -37,7 +37,7 @@ export function sendable(request: RecordedRequest): Sendable | NotSendable {
   const query = queryOf(request.query);
   if (query === null) return missing('its query was not kept whole');
   if (query.some(([name]) => name === 'cursor')) return missing('cursors are not kept');
-  if (kept?.omitted === 'cut') return missing('its body was too large to be kept');
+  if (kept?.omitted === 'cut') return missing('its body was not read to its end, or too large to be kept');
   if (kept?.omitted === 'not_json') return missing('its body was no JSON and was not kept');
   const body = kept?.body ?? null;
   if (bytesIn > 0 && body === null) return missing('its body was not kept');
