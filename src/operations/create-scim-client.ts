@@ -41,7 +41,10 @@ export function createScimClient(
       );
     }
     if (connection.live >= MAX_LIVE)
-      return refused('invalid', 'Two clients of this connection are live. End one of them first.');
+      return refused(
+        'invalid',
+        'Two clients of this connection are live. End one of them first: `scim-client list` shows their ids.',
+      );
     const { connectionId } = connection;
     const credentialId = ctx.newId<CredentialId>();
     const clientId = formatScimClientId({ tenantId: tenant.tenantId, credentialId });

@@ -38,7 +38,10 @@ export function createScimCredential(
       );
     }
     if (connection.live >= MAX_LIVE)
-      return refused('invalid', 'Two tokens of this connection are live. End one of them first.');
+      return refused(
+        'invalid',
+        'Two tokens of this connection are live. End one of them first: `scim-token list` shows their ids.',
+      );
     const { token, prefix, secretHash } = newToken();
     const credentialId = ctx.newId<CredentialId>();
     const { connectionId } = connection;

@@ -28,7 +28,7 @@ const describe = (text: (exchange: Exchange, id: string) => string | null): Meth
 /** Nothing that a query says counts here, and nobody is to believe that a filter did (RFC 7644 §4). */
 function described(query: URLSearchParams, body: string | null): Reply {
   if (query.has('filter')) throw new ScimError(403, null, 'What the server says of itself cannot be filtered.');
-  if (body === null) throw new ScimError(404, null, 'There is no such description.');
+  if (body === null) throw new ScimError(404, null, 'There is no schema or resource type of this name.');
   const { meta } = JSON.parse(body) as { readonly meta?: { readonly location: string } };
   return { status: 200, headers: meta === undefined ? {} : { 'Content-Location': meta.location }, body };
 }
