@@ -37,6 +37,8 @@ async function stop(code: number): Promise<void> {
   process.exit(code);
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(130));
+// Nobody reads on, as of `| head`: without this the server would outlive the demo.
+process.stdout.on('error', () => void stop(1));
 
 try {
   await story();
