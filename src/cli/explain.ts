@@ -44,7 +44,7 @@ function stateText({ access, barredAtHome, suspension }: Explanation): string {
     case 'pending':
       return `waiting for an administrator’s approval${where}`;
     case 'deactivated': {
-      // Who is switched on again is not let in by it, and is not to be awaited.
+      // To be switched on again would not let them in.
       const too =
         suspension === null ? '' : `. Suspended${sinceText(suspension)}, too, until an administrator assigns a role`;
       return `deactivated${where}: Is Active is off, or no directory that knows them has them active; whom one switches on while it is held waits for its activation${too}`;
