@@ -1,6 +1,5 @@
 // Directories: which there are, how one is doing, and what it asked lately.
 
-import type { Instant } from '../core/ids.ts';
 import {
   type DirectoryListed,
   type DirectoryView,
@@ -12,7 +11,7 @@ import {
   showDirectory,
 } from '../operations/read-directories.ts';
 import { accepted, CliError, type Command, optional, required, tenantOf } from './command.ts';
-import { durationOf } from './duration.ts';
+import { momentOf } from './duration.ts';
 import { shown } from './shown.ts';
 import { table } from './table.ts';
 import { iso, minute as time } from './time.ts';
@@ -54,43 +53,51 @@ export const directoryList: Command = {
 
 export const directoryShow: Command = {
   usage: 'directory show --tenant T --connection C',
-  summary: 'one directory: settings, profile, counters, tokens, error rate, last cycle',
+  summary: 'one directory: address, settings, profile, counters, tokens, error rate, last cycle',
   options: { tenant: { type: 'string' }, connection: { type: 'string' } },
   async run(world, values) {
     const tenant = await tenantOf(world, values);
     const view = accepted(await showDirectory(world.context, tenant, required(values, 'connection')));
-    return { text: viewText(tenant.slug, view), json: viewJson(tenant.slug, view) };
+      const url = `${world.settings.publicUrl}/scim/v2/${tenant.slug}/${view.key}`;
+      return { text: viewText(tenant.slug, view, url), json: { ...viewJson(tenant.slug, view), url } };
   },
 };
 
 export const directoryRequests: Command = {
-  usage: 'directory requests --tenant T --connection C [--status 4xx] [--since 1h] [--limit N] [--bodies]',
-  summary: 'what the directory asked lately, the newest first; bodies where they are kept',
+  usage:
+    'directory requests --tenant T --connection C [--status 4xx] [--since 1h] [--until 10m] [--limit N] [--bodies]',
+  summary: 'what the directory asked lately, the newest first (default: the last 50); bodies where they are kept',
   options: {
     tenant: { type: 'string' },
     connection: { type: 'string' },
     status: { type: 'string' },
     since: { type: 'string' },
+    until: { type: 'string' },
     limit: { type: 'string' },
     bodies: { type: 'boolean' },
   },
   async run(world, values) {
     const tenant = await tenantOf(world, values);
-    const since = optional(values, 'since');
+    const now = world.context.now();
+    const [since, until] = [optional(values, 'since'), optional(values, 'until')];
     const limit = optional(values, 'limit') ?? '50';
     if (!/^[1-9][0-9]{0,3}$/.test(limit) || Number(limit) > 1000)
       throw new CliError('--limit is a whole number from 1 to 1000.');
     const { requests } = accepted(
       await listDirectoryRequests(world.context, tenant, required(values, 'connection'), {
         status: statusOf(optional(values, 'status')),
-        since: since === null ? null : ((world.context.now() - durationOf(since, 'since')) as Instant),
+        since: since === null ? null : momentOf(since, 'since', now),
+        until: until === null ? null : momentOf(until, 'until', now),
         before: null,
         limit: Number(limit),
         bodies: values.bodies === true,
       }),
     );
+    const last = requests.length === Number(limit) ? iso(requests.at(-1)?.at ?? null) : null;
+    const more = last === null ? [] : [`There may be older ones: --limit 1000, or --until ${last}.`];
     return {
-      text: requests.length === 0 ? 'No such request is in the log.' : requests.map(requestText).join('\n'),
+      text:
+        requests.length === 0 ? 'No such request is in the log.' : [...requests.map(requestText), ...more].join('\n'),
       json: requests.map(({ kept, at, ...request }) => ({
         at: iso(at),
         ...request,
@@ -144,7 +151,7 @@ function profileText({ profile, by }: ProfileView): string {
   return profile === null ? '-' : by === 'file' ? `${profile} (file)` : profile;
 }
 
-function viewText(tenant: string, view: DirectoryView): string {
+function viewText(tenant: string, view: DirectoryView, url: string): string {
   const { settings, profile, counters, tokens, clients, lastCycle, lastHour, lastDay } = view;
   const { requestLog, guard, requestsPerSecond, schemas } = settings;
   const guarded =
@@ -153,6 +160,7 @@ function viewText(tenant: string, view: DirectoryView): string {
   const bodies = requestLog.bodyHours === 0 ? 'no bodies' : `bodies for ${requestLog.bodyHours} hours`;
   const facts: readonly (readonly [string, string])[] = [
     ['connection', `${view.key} (${view.displayName})`],
+    ['scim url', url],
     ['state', view.pausedAt === null ? stateOf(view) : `${stateOf(view)} since ${time(view.pausedAt)}`],
     ['profile', profileFactText(profile)],
     ['users', `${counters.users}, ${counters.activeUsers} of them active`],
@@ -233,7 +241,7 @@ function requestText({ kept, ...request }: Logged): string {
   return lines.map(shown).join('\n');
 }
 
-function viewJson(tenant: string, view: DirectoryView): unknown {
+function viewJson(tenant: string, view: DirectoryView): object {
   const { profile, tokens, clients, lastCycle, lastRequestAt, lastWriteAt, pausedAt, ...rest } = view;
   const credential = (one: DirectoryView['tokens'][number]) => ({
     id: one.credentialId,

@@ -1,3 +1,4 @@
+import type { Instant } from '../core/ids.ts';
 import { CliError, optional, type Values } from './command.ts';
 
 const UNITS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -7,6 +8,14 @@ export function durationOf(text: string, option: string): number {
   const [, count = '', unit = ''] = /^([1-9][0-9]{0,5})([mhd])$/.exec(text) ?? [];
   if (count === '') throw new CliError(`--${option} is a time such as 30m, 12h or 90d.`);
   return Number(count) * UNITS[unit as keyof typeof UNITS];
+}
+
+/** `30m` for so long ago, or a moment such as 2026-11-22T05:00Z, as an option gives them. */
+export function momentOf(text: string, option: string, now: Instant): Instant {
+  if (/^\d+[mhd]$/.test(text)) return (now - durationOf(text, option)) as Instant;
+  const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) throw new CliError(`--${option} is a time such as 30m, 12h or 2026-11-22T05:00Z.`);
+  return at as Instant;
 }
 
 const MOST_DAYS = 3650;

@@ -23,7 +23,7 @@ import {
   tenantOf,
   type Values,
 } from './command.ts';
-import { durationOf } from './duration.ts';
+import { momentOf } from './duration.ts';
 import { interruption } from './interruption.ts';
 import { type Played, play } from './replay-play.ts';
 import { countsOf, isSame, type Replayed, replayJson, replayText } from './replay-report.ts';
@@ -197,14 +197,6 @@ async function sourceOf(world: CliWorld, values: Values): Promise<Source> {
   const to = until === null ? now : momentOf(until, 'until', now);
   if (from >= to) throw new CliError('--since is to be before --until: 1h is an hour ago.');
   return { tenant, connection, since: from, until: to };
-}
-
-/** `30m` for so long ago, or a moment such as 2026-11-22T05:00Z. */
-function momentOf(text: string, option: string, now: number): Instant {
-  if (/^\d+[mhd]$/.test(text)) return (now - durationOf(text, option)) as Instant;
-  const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(at)) throw new CliError(`--${option} is a time such as 30m, 12h or 2026-11-22T05:00Z.`);
-  return at as Instant;
 }
 
 async function wantedOf(folder: string | null, slug: TenantSlug): Promise<Asked['wanted']> {

@@ -77,6 +77,7 @@ test('directory show tells settings, profile, exact counters, credentials, error
   const view = await json('directory', 'show', ...which);
   expect(view).toMatchObject({
     key: 'okta',
+    url: `${publicUrl}/scim/v2/acme/okta`,
     enabled: true,
     held: false,
     pausedAt: null,
@@ -91,6 +92,7 @@ test('directory show tells settings, profile, exact counters, credentials, error
   });
   const { stdout } = await cli('directory', 'show', ...which);
   for (const line of [
+    /^scim url +https?:\S+\/scim\/v2\/acme\/okta$/m,
     /^profile +okta \(Okta\), by its user agent since \d{4}-/m,
     /^users +3, 2 of them active$/m,
     /^groups +1 with 2 memberships$/m,
@@ -175,6 +177,13 @@ describe('directory requests', () => {
     });
     expect(await json('directory', 'requests', ...which, '--status', '409')).toHaveLength(1);
     expect(await json('directory', 'requests', ...which, '--since', '1h', '--limit', '3')).toHaveLength(3);
+    const [first, , third] = await json('directory', 'requests', ...which, '--limit', '3');
+    const before = await json('directory', 'requests', ...which, '--until', first.at);
+    expect(before.map(({ at }: { at: string }) => at)).toContain(third.at);
+    expect(before.every(({ at }: { at: string }) => at < first.at)).toBe(true);
+    const { stdout: some } = await cli('directory', 'requests', ...which, '--limit', '3');
+    expect(some.trimEnd().split('\n').at(-1)).toBe(`There may be older ones: --limit 1000, or --until ${third.at}.`);
+    expect((await cli('directory', 'requests', ...which)).stdout).not.toContain('There may be older ones');
     await world.sql(`update scim_requests set occurred_at = occurred_at - interval '2 hours' where status = 409`);
     expect(await json('directory', 'requests', ...which, '--since', '1h', '--status', '409')).toEqual([]);
     expect(JSON.stringify(await json('directory', 'requests', ...which, '--bodies'))).not.toContain('Correct-Horse-9');
@@ -184,7 +193,7 @@ describe('directory requests', () => {
   test('what it cannot do it says in a sentence', async () => {
     for (const [args, sentence] of [
       [['--status', '9xx'], '--status is a status such as 404, or 4xx for all of its kind.'],
-      [['--since', 'yesterday'], '--since is a time such as 30m, 12h or 90d.'],
+      [['--since', 'yesterday'], '--since is a time such as 30m, 12h or 2026-11-22T05:00Z.'],
       [['--limit', '0'], '--limit is a whole number from 1 to 1000.'],
     ] as const)
       await expect(json('directory', 'requests', ...which, ...args)).rejects.toThrow(new CliError(sentence));
