@@ -58,10 +58,21 @@ function harmedPart(harmed: Harmed, first: number): Part {
   };
 }
 
-/**
- * How many different people the directory has touched within the minutes, the harmed among them. Whom an administrator approved within
- * them is none of either. Forgets those before.
- */
+// Within `$3` minutes.
+const SINCE = 'statement_timestamp() - make_interval(mins => $3)';
+const BEFORE = `directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at >= ${SINCE} and not approved`;
+
+/** How many different people the directory has touched within the minutes. Whom an administrator approved is none of them. */
+export async function countLatelyTouched(tx: TenantTx, connectionId: ConnectionId, minutes: number): Promise<number> {
+  const [row] = await tx.run<{ people: number }>({ name: null, text: `select count(*) as people from ${BEFORE}` }, [
+    tx.tenantId,
+    connectionId,
+    minutes,
+  ]);
+  return row?.people ?? 0;
+}
+
+/** The same with the harmed among them. Whom an administrator approved within the minutes is none of either. Forgets those before. */
 export async function countTouched(
   tx: TenantTx,
   connectionId: ConnectionId,
@@ -69,7 +80,6 @@ export async function countTouched(
   harmed: Harmed,
 ): Promise<{ readonly harmed: number; readonly people: number }> {
   const part = harmedPart(harmed, 4);
-  const since = 'statement_timestamp() - make_interval(mins => $3)';
   const [row] = await tx.run<{ harmed: number; people: number }>(
     {
       name: null,
@@ -77,11 +87,9 @@ export async function countTouched(
 with harmed as (
   select distinct h.user_id from (${part.text}) h where not exists (
     select 1 from directory_guard_people p where p.tenant_id = $1 and p.connection_id = $2 and p.user_id = h.user_id
-      and p.approved and p.touched_at >= ${since})
-), forgotten as (delete from directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at < ${since}),
-before as (
-  select user_id from directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at >= ${since} and not approved
-)
+      and p.approved and p.touched_at >= ${SINCE})
+), forgotten as (delete from directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at < ${SINCE}),
+before as (select user_id from ${BEFORE})
 select (select count(*) from harmed) as harmed,
   (select count(*) from (select user_id from harmed union select user_id from before) u) as people`,
     },

@@ -1,21 +1,7 @@
-// What a doctor's visit to a directory has to know of it, and what is put away afterwards.
+// What is put away after a doctor's visit to a directory.
 
 import type { TenantTx } from '../context.ts';
 import type { ConnectionId, CredentialId } from '../core/ids.ts';
-
-/** How many different people the directory has touched within the minutes of its guard. */
-export async function countLatelyTouched(tx: TenantTx, connectionId: ConnectionId, minutes: number): Promise<number> {
-  const [row] = await tx.run<{ people: number }>(
-    {
-      name: null,
-      text: `
-select count(*) as people from directory_guard_people
-where tenant_id = $1 and connection_id = $2 and touched_at >= now() - make_interval(mins => $3)`,
-    },
-    [tx.tenantId, connectionId, minutes],
-  );
-  return row?.people ?? 0;
-}
 
 /**
  * Ends the people whom a visit made, once the directory has ended them: their rows stay, nobody sees them in a list any more, and the

@@ -3,6 +3,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
+import { beginDoctorVisit } from '../../src/operations/doctor-visit.ts';
 import { planResume, type ResumePlan } from '../../src/operations/plan-resume.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { discardPaused, resumeDirectory } from '../../src/operations/resume-directory.ts';
@@ -137,6 +138,16 @@ test('a plan of what a Bulk asked for names people by what comes of them, then b
 });
 
 describe('resuming', () => {
+  test('leaves a doctor the room that the guard has: whom an administrator approved is counted for neither', async () => {
+    await paused();
+    await resume((await planned()).digest);
+    expect(await world.sql('select 1 from directory_guard_people where approved')).toHaveLength(1);
+    const visit = () => beginDoctorVisit(world.context(), tenants.acme, 'okta', 1);
+    expect(await visit()).toMatchObject({ kind: 'begun', guardInTheWay: null });
+    expect((await deactivate(await editor())).status).toBe(200);
+    expect(await visit()).toMatchObject({ kind: 'begun', guardInTheWay: { people: 1 } });
+  });
+
   test('T58 does everything that was recorded, set by set, audited with who approved it; then pushes are taken and counted anew', async () => {
     const [a, b, c, d] = [await editor(), await editor(), await editor(), await editor()];
     const [first] = await paused();
