@@ -111,9 +111,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     }) as unknown as TenantTx;
 
   const once = async <T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T> => {
-    const client = await pool.connect().catch((error: unknown) => {
-      throw meaning(error);
-    });
+    const client = await pool.connect().catch(failed);
     let broken: Error | undefined;
     const lost = (error: Error) => {
       broken = error;
@@ -121,17 +119,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     client.on('error', lost);
     try {
       options.onStatement?.('begin');
-      await client.query('begin');
+      await client.query('begin').catch(failed);
       const result = await act(hold(tenantId, client));
       options.onStatement?.('commit');
-      await client.query('commit').catch((error: unknown) => {
-        throw meaning(error);
-      });
+      await client.query('commit').catch(failed);
       return result;
     } catch (error) {
-      await client.query('rollback').catch((failed: Error) => {
-        broken = failed;
-      });
+      await client.query('rollback').catch(lost);
       throw error;
     } finally {
       client.off('error', lost);
@@ -168,6 +162,10 @@ export class LostRace extends Error {}
 
 function busy(cause: Error): BridgeError {
   return new BridgeError('unavailable', 'The server is busy. Try again.', cause.message);
+}
+
+function failed(error: unknown): never {
+  throw meaning(error);
 }
 
 function meaning(error: unknown): unknown {
