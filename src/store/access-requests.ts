@@ -1,5 +1,6 @@
 import type { TenantTx } from '../context.ts';
 import type { RequestId, SubjectId } from '../core/ids.ts';
+import { instant } from './instant.ts';
 
 export type OpenRequest = {
   readonly requestId: RequestId;
@@ -13,7 +14,7 @@ export async function findOpenRequest(tx: TenantTx, subjectId: SubjectId): Promi
     {
       name: 'access_request_of_subject',
       text: `
-select request_id as "requestId", floor(extract(epoch from updated_at) * 1000)::bigint as "requestedAt", message
+select request_id as "requestId", ${instant('updated_at')} as "requestedAt", message
 from access_requests where tenant_id = $1 and subject_id = $2 and decision is null order by created_at desc limit 1`,
     },
     [tx.tenantId, subjectId],

@@ -1,5 +1,6 @@
 import type { TenantTx } from '../context.ts';
 import type { Instant, InvitationId, UserId } from '../core/ids.ts';
+import { instant } from './instant.ts';
 
 export type UnusedBootstrap = {
   readonly userId: UserId;
@@ -14,7 +15,7 @@ export async function findUnusedBootstrap(tx: TenantTx): Promise<UnusedBootstrap
       name: null,
       text: `
 select u.user_id as "userId",
-  (select json_build_object('invitationId', i.invitation_id, 'expiresAt', floor(extract(epoch from i.expires_at) * 1000)::bigint)
+  (select json_build_object('invitationId', i.invitation_id, 'expiresAt', ${instant('i.expires_at')})
    from invitations i where i.tenant_id = u.tenant_id and i.user_id = u.user_id and i.purpose = 'bootstrap'
      and i.used_at is null and i.ended_at is null and i.expires_at > now() limit 1) as open
 from users u

@@ -5,7 +5,7 @@ import type { RecognisedProfile } from '../core/directory-profiles.ts';
 import type { DirectoryProfile } from '../core/directory-settings.ts';
 import type { ConnectionId, Instant, TenantSlug } from '../core/ids.ts';
 import type { DirectoryRef, DirectoryTick } from '../core/scim-request.ts';
-import { instant } from './scim-credentials.ts';
+import { instant } from './instant.ts';
 
 // Reads with a longer pause between them belong to two runs: longer than a provider waits between two pages, shorter than Entra ID
 // does between two cycles.

@@ -18,7 +18,8 @@ import {
   type ReadCreateFacts,
 } from './directory-newcomers.ts';
 import { DIRECTORY_OF_LIVE, type DirectoryRow, directoryFacts } from './directory-person.ts';
-import { instant, LIVE } from './scim-credentials.ts';
+import { instant } from './instant.ts';
+import { LIVE } from './scim-credentials.ts';
 
 // Where the planner knows the tables, each user is looked up by the keys, and `offset 0` keeps it so however much they have grown since
 // it planned. Where it knows nothing yet, as in the first minute of an installation, it takes any index for the right one: then it may

@@ -10,7 +10,8 @@ import { actorConnection, eventRows } from './audit-events.ts';
 import { countInSlot } from './directory-changes.ts';
 import { HELD, PAUSED } from './directory-person.ts';
 import { idList } from './id-list.ts';
-import { instant, LIVE } from './scim-credentials.ts';
+import { instant } from './instant.ts';
+import { LIVE } from './scim-credentials.ts';
 
 /** A group as answers are made from it. */
 export type DirectoryGroupRow = {

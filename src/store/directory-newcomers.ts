@@ -17,7 +17,8 @@ import {
   type WrittenRow,
 } from './directory-person.ts';
 import { FROM_ELSEWHERE } from './from-elsewhere.ts';
-import { instant, LIVE } from './scim-credentials.ts';
+import { instant } from './instant.ts';
+import { LIVE } from './scim-credentials.ts';
 import { suspendedNamesakes } from './suspended-namesakes.ts';
 
 /** What a pushed user brings, as parameters or columns of a statement. */

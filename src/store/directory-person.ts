@@ -4,7 +4,7 @@ import type { TenantTx } from '../context.ts';
 import type { Directory, DirectoryFacts, PersonFacts } from '../core/directory.ts';
 import type { ConnectionId, DirectoryUserId, Instant, UserId } from '../core/ids.ts';
 import type { Email } from '../core/profile.ts';
-import { instant } from './scim-credentials.ts';
+import { instant } from './instant.ts';
 
 /** A directory user as answers are made from it; `attributes` is JSON text. */
 export type DirectoryUserRow = {

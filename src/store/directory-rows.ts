@@ -4,7 +4,7 @@
 import type { DirectoryGroupId, DirectoryUserId, Instant } from '../core/ids.ts';
 import type { DirectoryGroupRow } from './directory-groups.ts';
 import type { DirectoryUserRow } from './directory-person.ts';
-import { instant } from './scim-credentials.ts';
+import { instant } from './instant.ts';
 
 // JSON text never holds control characters, so they can stand between values.
 export const ROW = '\u001e';

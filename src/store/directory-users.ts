@@ -16,7 +16,8 @@ import {
   type PersonRow,
   type WrittenRow,
 } from './directory-person.ts';
-import { instant, LIVE } from './scim-credentials.ts';
+import { instant } from './instant.ts';
+import { LIVE } from './scim-credentials.ts';
 
 type Of<K extends Change['kind']> = Extract<Change, { kind: K }>;
 

@@ -3,6 +3,7 @@
 import type { Query, Statement, TenantTx } from '../context.ts';
 import type { Instant, TenantId, TenantSlug, UserId } from '../core/ids.ts';
 import type { Email } from '../core/profile.ts';
+import { instant } from './instant.ts';
 
 export type PasswordHolder = {
   readonly tenantId: TenantId;
@@ -24,7 +25,7 @@ with asked as (
   select a.ancestor_id, a.depth from tenants t join tenant_ancestors a on a.tenant_id = t.tenant_id where t.slug = $2
 )
 select u.tenant_id as "tenantId", t.slug as tenant, u.user_id as "userId", p.hash, p.failures,
-  floor(extract(epoch from p.last_failure_at) * 1000)::bigint as "lastFailureAt",
+  ${instant('p.last_failure_at')} as "lastFailureAt",
   coalesce((t.settings->>'passwordSignIn')::boolean, false) as "passwordSignIn", u.origin = 'bootstrap' as bootstrapped
 from email_directory d
 join users u on u.tenant_id = d.tenant_id and u.user_id = d.user_id and u.email = d.email and u.ended_at is null

@@ -6,7 +6,7 @@ import type { BlastGuard } from '../core/directory-settings.ts';
 import type { ConnectionId, DirectoryGroupId, DirectoryUserId, Instant, UserId } from '../core/ids.ts';
 import { countInSlot } from './directory-changes.ts';
 import { PERSON, type PersonRow } from './directory-person.ts';
-import { instant } from './scim-credentials.ts';
+import { instant } from './instant.ts';
 import { letInByDirectories } from './subject.ts';
 
 export type DirectoryState = {

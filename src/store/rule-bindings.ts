@@ -1,5 +1,6 @@
 import type { TenantTx } from '../context.ts';
 import type { DirectoryGroupId, RuleId } from '../core/ids.ts';
+import { instant } from './instant.ts';
 
 /** A group that a rule by name or prefix speaks of, and what became of it. Times are epoch milliseconds. */
 export type RuleBinding = {
@@ -19,7 +20,7 @@ export function listBindings(tx: TenantTx): Promise<readonly RuleBinding[]> {
       name: null,
       text: `
 select b.rule_id as "ruleId", r.key as rule, b.group_id as "groupId", g.display_name as "group", c.key as connection, b.state,
-  floor(extract(epoch from b.created_at) * 1000)::bigint as since
+  ${instant('b.created_at')} as since
 from rule_bindings b
 join mapping_rules r on r.tenant_id = b.tenant_id and r.rule_id = b.rule_id and r.ended_at is null
 join directory_groups g on g.tenant_id = b.tenant_id and g.group_id = b.group_id and g.ended_at is null

@@ -4,8 +4,9 @@ import type { Query, Statement, TenantTx } from '../context.ts';
 import type { Actor } from '../core/change.ts';
 import type { ConnectionId, Instant, KeyHash, TenantSlug } from '../core/ids.ts';
 import { formatScimClientId, type ScimClientKey } from '../core/scim-client.ts';
+import { instant } from './instant.ts';
 import { artifactKey } from './oidc-artifacts.ts';
-import { FOUND, type FoundDirectory, type FoundRow, foundDirectory, instant } from './scim-credentials.ts';
+import { FOUND, type FoundDirectory, type FoundRow, foundDirectory } from './scim-credentials.ts';
 
 export type ScimClientRow = {
   readonly tenant: TenantSlug;

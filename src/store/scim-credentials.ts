@@ -5,6 +5,7 @@ import type { Query, Statement, TenantTx } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import { type DirectorySettings, defaultDirectorySettings } from '../core/directory-settings.ts';
 import type { ConnectionId, CredentialId, Instant, TenantId, TenantSlug } from '../core/ids.ts';
+import { instant } from './instant.ts';
 
 /** A token's parts: `prefix` finds the credential, `secretHash` (hex) proves it. */
 export type TokenParts = { readonly prefix: string; readonly secretHash: string };
@@ -202,10 +203,4 @@ export async function findOpenCredential(
     [tx.tenantId, credentialId, kind],
   );
   return row?.connection_id;
-}
-
-/** An expression of ours as epoch milliseconds. */
-export function instant(expression: string): string {
-  // The microseconds are exact as a double; `extract` would reckon with decimals, for longer than the row takes to be found.
-  return `((date_part('epoch', ${expression}) * 1000000)::bigint / 1000)`;
 }

@@ -10,7 +10,7 @@ import {
   type ProfileRow,
   profileOf,
 } from './directory-activity.ts';
-import { instant } from './scim-credentials.ts';
+import { instant } from './instant.ts';
 
 const KEY = `r."tenantId", r."connectionId", to_timestamp(r.at / 1000.0), r."requestId"`;
 

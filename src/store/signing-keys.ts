@@ -3,6 +3,7 @@
 import { generateKeyPair, hash, type JsonWebKey } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Query } from '../context.ts';
+import { instant } from './instant.ts';
 
 export const signingAlgorithms = ['ES256', 'RS256'] as const;
 export type SigningAlgorithm = (typeof signingAlgorithms)[number];
@@ -31,7 +32,7 @@ export async function newSigningKey(algorithm: SigningAlgorithm): Promise<JsonWe
   return { ...jwk, kid, alg: algorithm, use: 'sig' };
 }
 
-const READ = `select kid, algorithm, private_sealed as sealed, state, (extract(epoch from created_at) * 1000)::bigint as "createdAt"
+const READ = `select kid, algorithm, private_sealed as sealed, state, ${instant('created_at')} as "createdAt"
 from signing_keys where ended_at is null order by created_at, kid`;
 
 export function readSigningKeys(query: Query): Promise<readonly SigningKeyRow[]> {

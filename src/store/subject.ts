@@ -4,6 +4,7 @@ import type { Statement, TenantTx } from '../context.ts';
 import type { AccessFacts } from '../core/access.ts';
 import type { MappedTenant } from '../core/claims.ts';
 import type { GuestId, Person, SubjectId, TenantId, TenantSlug, UserId } from '../core/ids.ts';
+import { instant } from './instant.ts';
 
 /** Facts of a subject that are its own; rules, roles and policy are its tenant's (see config-in-force). */
 export type SubjectFacts = Omit<AccessFacts, 'rules' | 'roles' | 'policy'>;
@@ -50,7 +51,7 @@ export type SubjectRead = {
 // `tenant` and `subject` are SQL expressions of ours, never a client's text. Names in them must be none that is used inside (a, c, d, g, m, r, s).
 export const suspensionOf = (tenant: string, subject: string) => `(
   select json_build_object('suspensionId', s.suspension_id, 'reason', s.reason,
-    'suspendedAt', floor(extract(epoch from s.suspended_at) * 1000)::bigint)
+    'suspendedAt', ${instant('s.suspended_at')})
   from suspensions s where s.tenant_id = ${tenant} and s.subject_id = ${subject} and s.lifted_at is null)`;
 
 export const grantsOf = (tenant: string, subject: string) => `coalesce((

@@ -2,6 +2,7 @@
 
 import type { TenantTx } from '../context.ts';
 import type { SubjectId, TenantSlug, UserId } from '../core/ids.ts';
+import { instant } from './instant.ts';
 import {
   assertedGroupsOf,
   directoryGroupsOf,
@@ -50,8 +51,8 @@ with people as (
 )
 select listed.subject_id as "subjectId", listed.kind, homes.slug as "homeTenant", person.user_id as "userId",
   person.user_name as "userName", person.email, person.display_name as "displayName",
-  floor(extract(epoch from person.last_sign_in_at) * 1000)::bigint as "lastSignInAt",
-  (select floor(extract(epoch from r.updated_at) * 1000)::bigint from access_requests r
+  ${instant('person.last_sign_in_at')} as "lastSignInAt",
+  (select ${instant('r.updated_at')} from access_requests r
    where r.tenant_id = $1 and r.subject_id = listed.subject_id and r.decision is null limit 1) as "requestedAt",
   not person.admin_active as admin_deactivated, person.approval,
   ${directoryOf('person.tenant_id', 'person.user_id')} as directory,
