@@ -6,6 +6,7 @@ import type { DirectoryProfile } from '../core/directory-settings.ts';
 import type { ConnectionId, Instant, TenantSlug } from '../core/ids.ts';
 import type { DirectoryRef, DirectoryTick } from '../core/scim-request.ts';
 import { instant } from './instant.ts';
+import { USABLE } from './scim-credentials.ts';
 
 // Reads with a longer pause between them belong to two runs: longer than a provider waits between two pages, shorter than Entra ID
 // does between two cycles.
@@ -247,7 +248,7 @@ select c.connection_id as "connectionId", c.key, c.display_name as "displayName"
   ${instant('s.paused_at')} as "pausedAt", c.directory as settings, a.profile, a.profile_by as "profileBy", ${instant('a.last_request_at')} as "lastRequestAt",
   ${instant('a.last_cycle_at')} as "cycleAt", coalesce(n.users, 0)::bigint as users, coalesce(n.groups, 0)::bigint as groups,
   (select count(*) from scim_credentials k where k.tenant_id = c.tenant_id and k.connection_id = c.connection_id
-     and k.ended_at is null and (k.expires_at is null or k.expires_at > now())) as credentials
+     and ${USABLE}) as credentials
 from connections c
 left join directory_activity a on a.tenant_id = c.tenant_id and a.connection_id = c.connection_id
 left join directory_guards s on s.tenant_id = c.tenant_id and s.connection_id = c.connection_id

@@ -6,7 +6,15 @@ import type { ConnectionId, Instant, KeyHash, TenantSlug } from '../core/ids.ts'
 import { formatScimClientId, type ScimClientKey } from '../core/scim-client.ts';
 import { instant } from './instant.ts';
 import { artifactKey } from './oidc-artifacts.ts';
-import { FOUND, type FoundDirectory, type FoundRow, foundDirectory } from './scim-credentials.ts';
+import {
+  FOUND,
+  type FoundDirectory,
+  type FoundRow,
+  foundDirectory,
+  OPEN_CONNECTION,
+  OPEN_TENANT,
+  USABLE,
+} from './scim-credentials.ts';
 
 export type ScimClientRow = {
   readonly tenant: TenantSlug;
@@ -15,17 +23,15 @@ export type ScimClientRow = {
   readonly expiresAt: Instant | null;
 };
 
-// The same conditions as LIVE has.
 const FIND_CLIENT: Statement = {
   name: 'scim_client_find',
   text: `
 select t.slug as tenant, c.key as "connectionKey", encode(k.secret_hash, 'hex') as "secretHash",
   ${instant('k.expires_at')} as "expiresAt"
 from scim_credentials k
-join connections c on c.tenant_id = k.tenant_id and c.connection_id = k.connection_id and c.enabled and c.scim and c.ended_at is null
-join tenants t on t.tenant_id = k.tenant_id and t.active and t.ended_at is null
-where k.tenant_id = $1 and k.credential_id = $2 and k.kind = 'client' and k.ended_at is null
-  and (k.expires_at is null or k.expires_at > now())`,
+join connections c on c.tenant_id = k.tenant_id and c.connection_id = k.connection_id and ${OPEN_CONNECTION}
+join tenants t on t.tenant_id = k.tenant_id and ${OPEN_TENANT}
+where k.tenant_id = $1 and k.credential_id = $2 and k.kind = 'client' and ${USABLE}`,
 };
 
 /** The client that may ask for tokens now, or undefined. */
@@ -39,11 +45,11 @@ const FIND_BY_ACCESS_TOKEN: Statement = {
   text: `
 select ${FOUND}
 from tenants t
-join connections c on c.tenant_id = t.tenant_id and c.key = $2 and c.enabled and c.scim and c.ended_at is null
+join connections c on c.tenant_id = t.tenant_id and c.key = $2 and ${OPEN_CONNECTION}
 join oidc_artifacts a on a.model = 'ClientCredentials' and a.id_hash = $3 and a.expires_at > now()
 join scim_credentials k on k.tenant_id = c.tenant_id and k.connection_id = c.connection_id and k.prefix = a.client_id
-  and k.kind = 'client' and k.ended_at is null and (k.expires_at is null or k.expires_at > now())
-where t.slug = $1 and t.active and t.ended_at is null`,
+  and k.kind = 'client' and ${USABLE}
+where t.slug = $1 and ${OPEN_TENANT}`,
 };
 
 /** The directory that an access token opens at an address. Tokens are found by their hash: no secret is compared. */

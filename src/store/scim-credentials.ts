@@ -39,6 +39,11 @@ function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
+/** Whether a credential `k`, its connection `c` and its tenant `t` may be used now. Every statement that asks has these. */
+export const USABLE = 'k.ended_at is null and (k.expires_at is null or k.expires_at > now())';
+export const OPEN_CONNECTION = 'c.enabled and c.scim and c.ended_at is null';
+export const OPEN_TENANT = 't.active and t.ended_at is null';
+
 /**
  * A credential that may be used now: `$1` tenant, `$2` credential. Every statement of a directory starts from it, so that ending
  * the credential, the connection or the tenant holds for the very next statement.
@@ -46,9 +51,9 @@ function sha256(text: string): string {
 export const LIVE = `live as (
   select c.connection_id, c.key, t.config_version
   from scim_credentials k
-  join connections c on c.tenant_id = k.tenant_id and c.connection_id = k.connection_id and c.enabled and c.scim and c.ended_at is null
-  join tenants t on t.tenant_id = k.tenant_id and t.active and t.ended_at is null
-  where k.tenant_id = $1 and k.credential_id = $2 and k.ended_at is null and (k.expires_at is null or k.expires_at > now()))`;
+  join connections c on c.tenant_id = k.tenant_id and c.connection_id = k.connection_id and ${OPEN_CONNECTION}
+  join tenants t on t.tenant_id = k.tenant_id and ${OPEN_TENANT}
+  where k.tenant_id = $1 and k.credential_id = $2 and ${USABLE})`;
 
 /** What is read of a credential `k` of a connection `c` of a tenant `t`, as {@link foundDirectory} takes it. */
 export const FOUND = `t.tenant_id, t.slug, c.connection_id, c.key, c.directory, k.credential_id,
@@ -59,10 +64,9 @@ const FIND: Statement = {
   text: `
 select ${FOUND}, k.secret_hash
 from tenants t
-join connections c on c.tenant_id = t.tenant_id and c.key = $2 and c.enabled and c.scim and c.ended_at is null
-join scim_credentials k on k.tenant_id = c.tenant_id and k.connection_id = c.connection_id and k.prefix = $3 and k.ended_at is null
-  and (k.expires_at is null or k.expires_at > now())
-where t.slug = $1 and t.active and t.ended_at is null`,
+join connections c on c.tenant_id = t.tenant_id and c.key = $2 and ${OPEN_CONNECTION}
+join scim_credentials k on k.tenant_id = c.tenant_id and k.connection_id = c.connection_id and k.prefix = $3 and ${USABLE}
+where t.slug = $1 and ${OPEN_TENANT}`,
 };
 
 export type FoundRow = {
@@ -148,8 +152,8 @@ export async function lockConnection(
   const live = await tx.run<{ doctor: boolean }>(
     {
       name: null,
-      text: `select prefix like '${DOCTOR}%' as doctor from scim_credentials where tenant_id = $1 and connection_id = $2 and kind = $3 and ended_at is null
-  and (expires_at is null or expires_at > now())`,
+      text: `select k.prefix like '${DOCTOR}%' as doctor from scim_credentials k
+where k.tenant_id = $1 and k.connection_id = $2 and k.kind = $3 and ${USABLE}`,
     },
     [tx.tenantId, row.connection_id, kind],
   );
