@@ -1,8 +1,7 @@
 import type { Context } from '../context.ts';
 import type { TenantId, TenantSlug } from '../core/ids.ts';
 import type { Connection } from '../core/tenant.ts';
-import { configInForce } from '../store/config-in-force.ts';
-import { readConfigVersion } from '../store/sign-in-facts.ts';
+import { currentConfig } from '../store/config-in-force.ts';
 import { findTenant } from '../store/tenants.ts';
 
 /** A tenant as strangers may see it: its name, and whom to ask. */
@@ -33,10 +32,8 @@ async function load(
 ): Promise<{ readonly tenant: TenantFace; readonly connections: readonly Connection[] } | null> {
   const node = await findTenant(ctx.global, slug);
   if (node === undefined || !node.active) return null;
-  const tx = ctx.hot(node.tenantId);
-  const version = await readConfigVersion(tx);
-  if (version === undefined) return null;
-  const config = await configInForce(tx, version);
+  const config = await currentConfig(ctx.hot(node.tenantId));
+  if (config === undefined) return null;
   const { tenantId, displayName } = node;
   return {
     tenant: { tenantId, slug, displayName, adminContact: config.settings.adminContact },

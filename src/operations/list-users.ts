@@ -1,7 +1,6 @@
 import type { Context } from '../context.ts';
 import { type EffectiveAccess, guestAccess } from '../core/access.ts';
-import { configInForce } from '../store/config-in-force.ts';
-import { readConfigVersion } from '../store/sign-in-facts.ts';
+import { readConfigInForce } from '../store/config-in-force.ts';
 import { type ListedUser, listSubjects } from '../store/user-list.ts';
 import type { TenantRef } from './standing.ts';
 
@@ -12,7 +11,9 @@ const PAGE = 500;
 /** Users and guests of a tenant with their access, a page at a time, by id. Access is derived for each row, as a token's is. */
 export async function* listUsers(ctx: Context, tenant: TenantRef): AsyncGenerator<UserRow> {
   const tx = ctx.hot(tenant.tenantId);
-  const config = await configInForce(tx, (await readConfigVersion(tx)) ?? 0);
+  // Of a tenant that is closed, too.
+  const config = await readConfigInForce(tx);
+  if (config === undefined) throw new Error('a tenant that was just named is gone');
   const tenantFacts = { rules: config.rules, roles: config.roles, policy: config.settings };
   for (let after: string | null = null; ; ) {
     const page: readonly ListedUser[] = await listSubjects(tx, after, PAGE);

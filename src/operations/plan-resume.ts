@@ -10,7 +10,7 @@ import { barsByLeaving, isProtected } from '../core/directory.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import type { ConnectionId, DirectoryGroupId, UserId } from '../core/ids.ts';
 import { accessDifference, accessUnder, asItIs, differenceText, type SubjectRecord } from '../core/plan-access.ts';
-import { configInForce } from '../store/config-in-force.ts';
+import { currentConfig } from '../store/config-in-force.ts';
 import { allowLongStatements } from '../store/config-lock.ts';
 import { isLastOwner } from '../store/people.ts';
 import { readPlanSubjects } from '../store/plan-subjects.ts';
@@ -24,7 +24,6 @@ import {
   readGroupsToEnd,
   readHarms,
 } from '../store/resume-directory.ts';
-import { readConfigVersion } from '../store/sign-in-facts.ts';
 import type { TenantRef } from './standing.ts';
 
 /** What comes of a person, in the order in which people are told: `kept` stays in though the directory asked them out. */
@@ -247,9 +246,9 @@ async function keptOf(
 }
 
 async function viewOf(tx: TenantTx): Promise<AccessView> {
-  const version = await readConfigVersion(tx);
-  if (version === undefined) throw new Error('the tenant of an open connection is gone');
-  const { settings: policy, roles, rules, connections } = await configInForce(tx, version);
+  const config = await currentConfig(tx);
+  if (config === undefined) throw new Error('the tenant of an open connection is gone');
+  const { settings: policy, roles, rules, connections } = config;
   return { active: true, policy, roles, rules, connections };
 }
 

@@ -13,10 +13,10 @@ import {
 import type { Instant, KeyHash, Person, TenantId, UserId } from '../core/ids.ts';
 import { foldPlusTag } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
-import { type ConfigInForce, configInForce } from '../store/config-in-force.ts';
+import { type ConfigInForce, currentConfig } from '../store/config-in-force.ts';
 import { UniqueViolation } from '../store/database.ts';
 import { findHeldSuspension } from '../store/held-keys.ts';
-import { consumeAssertion, findSignInCandidates, readConfigVersion } from '../store/sign-in-facts.ts';
+import { consumeAssertion, findSignInCandidates } from '../store/sign-in-facts.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
 import { type Admitted, admitKnown, admitNew, linkKeys } from './admit.ts';
 import { inheritBySignIn } from './inherit-by-sign-in.ts';
@@ -51,8 +51,7 @@ export async function signIn(ctx: Context, tenantId: TenantId, proof: SignInProo
 
 async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promise<SignInOutcome> {
   const { assertion } = proof;
-  const version = await readConfigVersion(tx);
-  const config = version === undefined ? undefined : await configInForce(tx, version);
+  const config = await currentConfig(tx);
   const connection = config?.connections.find((one) => one.connectionId === assertion.connectionId);
   if (config === undefined || connection === undefined) return { kind: 'refused', reason: 'connection_disabled' };
   if (

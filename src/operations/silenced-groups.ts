@@ -8,8 +8,7 @@ import type { CreateFacts } from '../core/directory-create.ts';
 import type { UserId } from '../core/ids.ts';
 import { ruleMatches } from '../core/mapping.ts';
 import { readAsserted } from '../store/asserted-groups.ts';
-import { configInForce } from '../store/config-in-force.ts';
-import { readConfigVersion } from '../store/sign-in-facts.ts';
+import { currentConfig } from '../store/config-in-force.ts';
 
 /**
  * Those whom the pushed users meet, and whose groups of sign-ins through this connection a rule speaks of. Nobody whom directories
@@ -25,11 +24,10 @@ export async function silencedBy(
   if (settings.guard === null || facts[0]?.directory.held !== false || met.length === 0) return nobody;
   const ids = [...new Set(met.map((person) => person.userId))];
   const asserted = await readAsserted(tx, connectionId, ids);
-  const version = asserted.length === 0 ? undefined : await readConfigVersion(tx);
-  if (version === undefined) return nobody;
-  const { rules } = await configInForce(tx, version);
+  const config = asserted.length === 0 ? undefined : await currentConfig(tx);
+  if (config === undefined) return nobody;
   const speaksOf = (value: string) =>
-    rules.some((rule) => ruleMatches(rule, { kind: 'asserted', connectionId, value }));
+    config.rules.some((rule) => ruleMatches(rule, { kind: 'asserted', connectionId, value }));
   return new Set(asserted.filter(({ value }) => speaksOf(value)).map(({ userId }) => userId));
 }
 

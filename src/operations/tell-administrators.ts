@@ -6,9 +6,8 @@ import { accessUnder, asItIs, type SubjectRecord } from '../core/plan-access.ts'
 import { type Email, parseEmail } from '../core/profile.ts';
 import { ownersGroup } from '../core/tenant.ts';
 import { findAdministratorCandidates, type OptionalNotice } from '../store/administrators.ts';
-import { type ConfigInForce, configInForce } from '../store/config-in-force.ts';
+import { type ConfigInForce, currentConfig } from '../store/config-in-force.ts';
 import { readPlanSubjects } from '../store/plan-subjects.ts';
-import { readConfigVersion } from '../store/sign-in-facts.ts';
 import { readContacts } from '../store/tenants.ts';
 
 /**
@@ -25,9 +24,8 @@ export async function whomToTell(tx: TenantTx): Promise<readonly Email[]> {
 }
 
 async function administratorsToTell(tx: TenantTx): Promise<readonly Email[]> {
-  const version = await readConfigVersion(tx);
-  if (version === undefined) return [];
-  const config = await configInForce(tx, version);
+  const config = await currentConfig(tx);
+  if (config === undefined) return [];
   return addresses(tx, config, null, ({ facts }, access) => {
     const owns = facts.groups.some((group) => group.kind === 'local' && group.name === ownersGroup);
     const barred = access.state !== 'active' && access.state !== 'no_access';

@@ -125,3 +125,14 @@ export async function configInForce(tx: TenantTx, version: number): Promise<Conf
   }
   return read;
 }
+
+const VERSION: Statement = {
+  name: 'config_version',
+  text: 'select config_version as version from tenants where tenant_id = $1 and active and ended_at is null',
+};
+
+/** The configuration in force now, cached; for who has not read its version. Undefined where there is no such active tenant. */
+export async function currentConfig(tx: TenantTx): Promise<ConfigInForce | undefined> {
+  const [row] = await tx.run<{ version: number }>(VERSION, [tx.tenantId]);
+  return row && configInForce(tx, row.version);
+}

@@ -89,15 +89,3 @@ export async function consumeAssertion(
   const rows = await tx.run(CONSUME, [tx.tenantId, connectionId, ctx.keyHash(replayKey), expiresAt]);
   return rows.length === 1;
 }
-
-/** The tenant's config version, to read the configuration in force at. */
-export async function readConfigVersion(tx: TenantTx): Promise<number | undefined> {
-  const [row] = await tx.run<{ version: number }>(
-    {
-      name: 'config_version',
-      text: `select config_version as version from tenants where tenant_id = $1 and active and ended_at is null`,
-    },
-    [tx.tenantId],
-  );
-  return row?.version;
-}
