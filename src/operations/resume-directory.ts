@@ -7,6 +7,7 @@ import { apply } from '../store/apply.ts';
 import { recordEvents } from '../store/audit-events.ts';
 import { lockGuard, rememberApproved } from '../store/blast-guard.ts';
 import { allowLongStatements } from '../store/config-lock.ts';
+import { lockSubjects } from '../store/directory-user-sets.ts';
 import { endSessionsOfMany } from '../store/end-sessions.ts';
 import {
   type ActCounts,
@@ -14,7 +15,6 @@ import {
   deactivateRecorded,
   endRecordedGroups,
   leaveRecorded,
-  lockSubjects,
   readActs,
   readDirectoryState,
   readHarms,

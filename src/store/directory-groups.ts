@@ -117,7 +117,7 @@ wanted as materialized (
 )`;
 
 /** Ids that one audit row names; the counts are always whole. */
-const AUDITED_IDS = 1000;
+export const AUDITED_IDS = 1000;
 const idsOf = (cte: string) =>
   `coalesce((select jsonb_agg(i.directory_user_id) from (select directory_user_id from ${cte} limit ${AUDITED_IDS}) i), '[]')`;
 

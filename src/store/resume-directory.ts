@@ -5,6 +5,7 @@ import type { Harm, Line } from '../core/blast-guard.ts';
 import type { BlastGuard } from '../core/directory-settings.ts';
 import type { ConnectionId, DirectoryGroupId, DirectoryUserId, Instant, UserId } from '../core/ids.ts';
 import { countInSlot } from './directory-changes.ts';
+import { AUDITED_IDS } from './directory-groups.ts';
 import { PERSON, type PersonRow } from './directory-person.ts';
 import { instant } from './instant.ts';
 import { letInByDirectories } from './subject.ts';
@@ -162,17 +163,6 @@ where a.tenant_id = $1 and a.connection_id = $2 and a.act = 'remove_group' order
   return rows.map((row) => row.name);
 }
 
-/** Takes the people's rows, in the one order, before anything of theirs is changed. */
-export async function lockSubjects(tx: TenantTx, userIds: readonly UserId[]): Promise<void> {
-  await tx.run(
-    {
-      name: null,
-      text: 'select 1 from subjects where tenant_id = $1 and subject_id = any ($2::uuid[]) order by subject_id for update',
-    },
-    [tx.tenantId, userIds],
-  );
-}
-
 export type DoneToUser = {
   readonly userId: UserId;
   readonly directoryUserId: DirectoryUserId;
@@ -246,9 +236,6 @@ with leaving as materialized (${leaving}
     [tx.tenantId, connectionId, kept],
   );
 }
-
-/** Ids that one audit row names; the count is always whole. */
-const AUDITED_IDS = 1_000;
 
 export type DoneToGroup = {
   readonly groupId: DirectoryGroupId;
