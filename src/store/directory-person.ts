@@ -54,6 +54,12 @@ const RIGHTS_BY_LOCAL_GROUP = `exists (
   join local_group_members m on m.tenant_id = g.tenant_id and m.local_group_id = g.local_group_id and m.ended_at is null
   where o.tenant_id = u.tenant_id and o.ended_at is null and cardinality(o.rights) > 0 and m.subject_id = u.user_id)`;
 
+/** Whether the row `u` of users came into being by a push of this very connection. */
+export const madeBy = (
+  connection: string,
+): string => `u.origin = 'scim' and ${connection} = (select f.connection_id from directory_users f
+    where f.tenant_id = u.tenant_id and f.user_id = u.user_id order by f.created_at, f.directory_user_id limit 1)`;
+
 /** {@link PersonFacts} of the row `u` of users, as JSON, seen by the connection of `l`; `lastOwner` is not among them. */
 export const PERSON = `json_build_object(
   'userId', u.user_id,
@@ -71,8 +77,7 @@ export const PERSON = `json_build_object(
     or ${RIGHTS_BY_LOCAL_GROUP},
   'suspension', (select s.suspension_id from suspensions s
     where s.tenant_id = u.tenant_id and s.subject_id = u.user_id and s.lifted_at is null),
-  'madeHere', u.origin = 'scim' and l.connection_id = (select f.connection_id from directory_users f
-    where f.tenant_id = u.tenant_id and f.user_id = u.user_id order by f.created_at, f.directory_user_id limit 1),
+  'madeHere', ${madeBy('l.connection_id')},
   'directoryUsers', coalesce((select json_agg(json_build_object('directoryUserId', f.directory_user_id, 'connectionId', f.connection_id,
       'active', f.active, 'ended', f.ended_at is not null, 'withheld', f.withheld,
       'held', (select h.scim_held from connections h where h.tenant_id = f.tenant_id and h.connection_id = f.connection_id)))

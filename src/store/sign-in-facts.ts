@@ -4,6 +4,7 @@ import type { Context, Statement, TenantTx } from '../context.ts';
 import type { UpstreamAssertion } from '../core/identity.ts';
 import type { ConnectionId, Instant, UserId } from '../core/ids.ts';
 import { emailDomain, userNameKey } from '../core/profile.ts';
+import { madeBy } from './directory-person.ts';
 import { FROM_ELSEWHERE } from './from-elsewhere.ts';
 
 export type CandidateIds = {
@@ -17,9 +18,7 @@ export type CandidateIds = {
   readonly domainOwnedElsewhere: boolean;
 };
 
-const MADE_HERE = `exists (select 1 from users u where u.tenant_id = $1 and u.user_id = d.user_id and u.origin = 'scim'
-    and $2 = (select f.connection_id from directory_users f where f.tenant_id = $1 and f.user_id = u.user_id
-      order by f.created_at, f.directory_user_id limit 1))`;
+const MADE_HERE = `exists (select 1 from users u where u.tenant_id = $1 and u.user_id = d.user_id and ${madeBy('$2')})`;
 
 const FIND: Statement = {
   name: 'sign_in_candidates',
