@@ -34,8 +34,8 @@ export type SuspendOutcome = { readonly kind: 'suspended'; readonly already: boo
 
 /**
  * NO_ACCESS by an administrator: every open grant ends, so that lifting restores only what is assigned then plus what groups map;
- * what the person was ever known by is remembered; sessions and tokens end. A second suspension changes nothing (T133).
- * Refuses the tenant's last active owner: `last_owner`.
+ * what the person was ever known by is remembered; sessions and tokens end. A second suspension begins nothing anew (T133): of one
+ * that was inherited, it ends the grants that were kept. Refuses the tenant's last active owner: `last_owner`.
  */
 export function decideSuspend(
   subject: SubjectStanding,
@@ -44,14 +44,20 @@ export function decideSuspend(
   reason: string | null,
   newId: NewId,
 ): Decision<SuspendOutcome> {
-  if (subject.suspension !== null) return { outcome: { kind: 'suspended', already: true }, changes: [], events: [] };
+  const { subjectId, kind: subjectKind, suspension } = subject;
+  const ended = subject.grants.map((grant): Change => ({ kind: 'end_grant', grantId: grant.grantId, by }));
+  if (suspension !== null) {
+    const detail = { suspensionId: suspension.suspensionId, endedGrants: ended.length };
+    const event = done('user.suspended', subjectKind, subjectId, detail, reason);
+    const events = ended.length === 0 ? [] : [event];
+    return { outcome: { kind: 'suspended', already: true }, changes: ended, events };
+  }
   if (subject.lastOwner) return keepOwner('user.suspend', subject);
-  const { subjectId, kind: subjectKind } = subject;
   const suspensionId = newId<SuspensionId>();
   return {
     outcome: { kind: 'suspended', already: false },
     changes: [
-      ...subject.grants.map((grant): Change => ({ kind: 'end_grant', grantId: grant.grantId, by })),
+      ...ended,
       { kind: 'suspend', suspensionId, subjectId, by, reason, inheritedFrom: null },
       { kind: 'hold_keys', subjectId, hashes: keys },
       { kind: 'end_sessions', subjectId, subjectKind },

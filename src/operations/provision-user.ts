@@ -23,6 +23,7 @@ import { lostRace, untilWon } from './lost-race.ts';
 import { type Arrival, type Arrived, know, makeArrival, makeArrivals } from './newcomers.ts';
 import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
 import { silencedBy } from './silenced-groups.ts';
+import { holdKeysOfInheritors } from './standing.ts';
 
 export type ProvisionOutcome =
   | { readonly kind: 'done'; readonly user: DirectoryUserRow; readonly changed: boolean }
@@ -94,6 +95,7 @@ function createTogether(
     if (stopped !== null) return stopped;
     await apply(ctx, tx, decision);
     if (decision.outcome.kind === 'refused') return decision.outcome;
+    await holdKeysOfInheritors(ctx, tx, decision.changes);
     const id = decision.outcome.directoryUserId;
     return created(pushed, { ...(await readWritten(tx, id)), id });
   });
@@ -251,6 +253,7 @@ function updateTogether(
     }
     await apply(ctx, tx, decision);
     if (decision.outcome.kind === 'refused') return decision.outcome;
+    await holdKeysOfInheritors(ctx, tx, decision.changes);
     if (!decision.outcome.changed) return { kind: 'done', user: loaded.row, changed: false };
     return updated(loaded, next, await readWritten(tx, loaded.row.id));
   });

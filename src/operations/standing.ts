@@ -2,10 +2,12 @@
 
 import type { Context, TenantTx } from '../context.ts';
 import type { SubjectStanding } from '../core/administration.ts';
+import type { Change } from '../core/change.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import { emailKeyText, externalIdKeyText, identityKeyText } from '../core/identity.ts';
-import type { KeyHash, Person, SubjectId, TenantId, TenantSlug } from '../core/ids.ts';
+import type { KeyHash, Person, SubjectId, TenantId, TenantSlug, UserId } from '../core/ids.ts';
 import { foldPlusTag, parseEmail } from '../core/profile.ts';
+import { apply } from '../store/apply.ts';
 import { type FoundSubject, findSubjects, isLastOwner, type KnownBy, readKnownBy } from '../store/people.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
 
@@ -43,6 +45,19 @@ export async function lockStanding(
 export async function keysOf(ctx: Context, tx: TenantTx, person: Person): Promise<readonly KeyHash[]> {
   const known = await readKnownBy({ ...tx, tenantId: person.tenantId }, person.userId);
   return hashKeys(ctx, known);
+}
+
+/**
+ * Whom a directory or a sign-in suspends by the keys of somebody suspended is known by others, too: of the connections beside, and of
+ * times before. All of them hold from then on, as where an administrator suspends. Under the lock of the person's row.
+ */
+export async function holdKeysOfInheritors(ctx: Context, tx: TenantTx, changes: readonly Change[]): Promise<void> {
+  for (const change of changes) {
+    if (change.kind !== 'suspend' || change.inheritedFrom === null) continue;
+    const { subjectId } = change;
+    const hashes = await keysOf(ctx, tx, { tenantId: tx.tenantId, userId: subjectId as string as UserId });
+    await apply(ctx, tx, { changes: [{ kind: 'hold_keys', subjectId, hashes }], events: [] });
+  }
 }
 
 function hashKeys(ctx: Pick<Context, 'keyHash'>, known: KnownBy): readonly KeyHash[] {
