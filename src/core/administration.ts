@@ -50,7 +50,8 @@ export function decideSuspend(
     const detail = { suspensionId: suspension.suspensionId, endedGrants: ended.length };
     const event = done('user.suspended', subjectKind, subjectId, detail, reason);
     const events = ended.length === 0 ? [] : [event];
-    return { outcome: { kind: 'suspended', already: true }, changes: ended, events };
+    const changes: readonly Change[] = [...ended, { kind: 'hold_keys', subjectId, hashes: keys }];
+    return { outcome: { kind: 'suspended', already: true }, changes, events };
   }
   if (subject.lastOwner) return keepOwner('user.suspend', subject);
   const suspensionId = newId<SuspensionId>();

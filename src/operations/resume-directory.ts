@@ -36,7 +36,7 @@ export type ResumeOutcome =
 
 /**
  * Does what the paused directory asked for, as facts of its own that an administrator approved, and takes its pushes again; the guard
- * counts anew, but for whom the plan named. Only if that is exactly what `digest` names, else `stale_plan`. It takes and gives nothing:
+ * counts anew, but for whom the plan named by what has to be sent again. Only if that is exactly what `digest` names, else `stale_plan`. It takes and gives nothing:
  * nobody's suspension, grant or Is Active is touched, administrators whom the directory did not make stay, and so does the last owner.
  */
 export function resumeDirectory(
@@ -91,8 +91,10 @@ export function resumeDirectory(
     ];
     for (const chunk of chunks(events)) await recordEvents(ctx, tx, chunk);
     await apply(ctx, tx, { changes: [{ kind: 'unpause_directory', connectionId }], events: [] });
-    // What has to be sent again would cross the line once more.
-    for (const chunk of chunks(harms.map((harm) => harm.userId))) await rememberApproved(tx, connectionId, chunk);
+    // What has to be sent again would cross the line once more. What is done by now is not sent again: whoever lost no more than a group
+    // by it is counted like anybody else.
+    const again = harms.filter((harm) => harm.touched || harm.unmapped.length > 0).map((harm) => harm.userId);
+    for (const chunk of chunks(again)) await rememberApproved(tx, connectionId, chunk);
     return { kind: 'resumed', ...outcome };
   });
 }

@@ -271,6 +271,17 @@ describe('resuming', () => {
     expect((await okta.patch(`/Groups/${other}`, { ...otherId, value: 'third' })).status).toBe(503);
   });
 
+  test('T50 T58 the failing twin: whom resuming took out of a group is counted when they are to be deactivated next', async () => {
+    const made = [await editor(), await editor(), await editor()];
+    expect((await leave(...made)).status).toBe(503);
+    expect(await resume((await planned()).digest)).toMatchObject({ kind: 'resumed', left: 3 });
+    // Sent again, it takes nothing any more.
+    expect((await leave(...made)).status).toBe(204);
+    const statuses: number[] = [];
+    for (const one of made) statuses.push((await deactivate(one)).status);
+    expect(statuses).toEqual([200, 503, 503]);
+  });
+
   test('does only what was looked at: one act more, and the digest is stale and nothing is done', async () => {
     const late = await editor();
     const [, second] = await paused();
