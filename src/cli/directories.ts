@@ -58,8 +58,8 @@ export const directoryShow: Command = {
   async run(world, values) {
     const tenant = await tenantOf(world, values);
     const view = accepted(await showDirectory(world.context, tenant, required(values, 'connection')));
-      const url = `${world.settings.publicUrl}/scim/v2/${tenant.slug}/${view.key}`;
-      return { text: viewText(tenant.slug, view, url), json: { ...viewJson(tenant.slug, view), url } };
+    const url = `${world.settings.publicUrl}/scim/v2/${tenant.slug}/${view.key}`;
+    return { text: viewText(tenant.slug, view, url), json: { ...viewJson(tenant.slug, view), url } };
   },
 };
 
