@@ -193,7 +193,7 @@ function updateTogether(
     const next = namesAs(loaded.group, edit);
     const harm = await harmOf(tx, directory, loaded, loaded.group, next, members);
     if (guard.paused || loaded.paused)
-      return refuseWhilePaused(tx, directory, harm?.asked ?? null, restoredBy(groupId, members));
+      return refuseWhilePaused(tx, directory, harm?.asked ?? null, restoredBy(loaded.group, edit));
     const decision =
       next === null ? null : decideUpdateGroup(next, storedOf(loaded.group), await factsOf(tx, directory, loaded));
     if (decision?.outcome.kind === 'refused') return decision.outcome;
@@ -234,7 +234,11 @@ function leavingBy(members: MemberEdit): Leaving | null {
   return members.remove.length === 0 ? null : { kind: 'these', ids: members.remove };
 }
 
-function restoredBy(groupId: DirectoryGroupId, members: MemberEdit): Restored | null {
+function restoredBy(group: DirectoryGroupRow, { names, members }: GroupEdit): readonly Restored[] {
+  const { id: groupId } = group;
   const ids = members.kind === 'replace' ? members.to : members.add;
-  return ids.length === 0 ? null : { kind: 'members', groupId, ids };
+  return [
+    ...(ids.length === 0 ? [] : [{ kind: 'members', groupId, ids } as const]),
+    ...(names.externalId === storedOf(group).externalId ? [{ kind: 'mapping', groupId } as const] : []),
+  ];
 }

@@ -38,15 +38,15 @@ export async function enterGuard(
 
 /**
  * The answer to a write of a paused directory. What it would take is recorded, and of what was recorded it withdraws whom it would
- * give it back to; null: nothing of the kind.
+ * give it back to; `asked` null: nothing of the kind.
  */
 export async function refuseWhilePaused(
   tx: TenantTx,
   { connectionId }: Directory,
   asked: Asked | null,
-  restored: Restored | null = null,
+  restored: readonly Restored[] = [],
 ): Promise<Refusal> {
-  if (restored !== null) await withdrawAsked(tx, connectionId, restored);
+  for (const one of restored) await withdrawAsked(tx, connectionId, one);
   if (asked !== null) await recordAsked(tx, connectionId, asked);
   return refusePaused();
 }

@@ -50,7 +50,7 @@ function isAlone(
 ): boolean {
   const { byExternalId, suspended } = facts;
   if (peopleOf(facts).some(({ administers, userId }) => administers || silenced.has(userId))) return true;
-  if (settings.guard !== null && !pushed.active) return true;
+  if (facts.paused || (settings.guard !== null && !pushed.active)) return true;
   return byExternalId !== null && suspended.some(({ subjectId }) => subjectId !== byExternalId.userId);
 }
 

@@ -34,8 +34,8 @@ export type Step = { readonly kind: 'met' } | ({ readonly kind: 'fresh' } & Omit
 
 /** What becomes of one after the first look. */
 export function stepOf({ pushed }: Newcomer, { facts, met }: SeenNewcomer, ctx: Context): Step {
-  // Whom a push would take something from is noted with its refusal.
-  if (facts.paused) return met ? { kind: 'met' } : refusePaused();
+  // Whom a push would take something from, or give it back to, is noted with its refusal.
+  if (facts.paused) return met || facts.userNameTaken || facts.externalIdTaken ? { kind: 'met' } : refusePaused();
   const { outcome, changes, events } = decideCreate(pushed, facts, ctx);
   if (outcome.kind === 'refused') return outcome;
   const plain = met ? null : plainCreate(changes);

@@ -3,12 +3,14 @@
 
 import type { Context, TenantTx } from '../context.ts';
 import { directoriesBar } from '../core/access.ts';
+import { refusePaused } from '../core/blast-guard.ts';
 import type { Change, Decision, PushedUser } from '../core/change.ts';
 import { barsByAdopting, type Directory, type PersonFacts, type StoredUser } from '../core/directory.ts';
 import { type CreateFacts, type CreateOutcome, decideCreate } from '../core/directory-create.ts';
 import { changesKeys, decideEnd, decideUpdate, keysBrought, type UpdateFacts } from '../core/directory-update.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import { type DirectoryUserId, isUuid, type KeyHash, type SubjectId, type UserId } from '../core/ids.ts';
+import { userNameKey } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
 import type { Restored } from '../store/blast-guard.ts';
 import { LostRace } from '../store/database.ts';
@@ -79,7 +81,7 @@ function createTogether(
     const seen = await readCreateFacts(tx, directory, pushed, hashes);
     if (seen === undefined) return unauthenticated;
     const mayTake = !pushed.active || seen.suspended.length > 0 || (await silencedBy(tx, directory, [seen])).size > 0;
-    if (mayTake) await enterGuard(tx, directory, seen.paused);
+    if (mayTake || seen.paused) await enterGuard(tx, directory, seen.paused);
     const locked = touched(seen);
     for (const subjectId of locked) await lockSubject(tx, subjectId);
     const facts = await readCreateFacts(tx, directory, pushed, hashes);
@@ -90,7 +92,9 @@ function createTogether(
     const decision = decideCreate(pushed, await withOwners(tx, facts), ctx);
     const harm = harmOfMeeting(pushed, facts, decision, await silencedBy(tx, directory, [facts]));
     if (harm !== null && !mayTake) throw new LostRace('somebody came to have groups by a sign-in meanwhile');
-    if (facts.paused) return refuseWhilePaused(tx, directory, harm?.asked ?? null);
+    // Of one that was paused meanwhile the guard may not be locked any more: it is sent again.
+    if (facts.paused && !seen.paused && !mayTake) return refusePaused();
+    if (facts.paused) return refuseWhilePaused(tx, directory, harm?.asked ?? null, restoredByNew(pushed, facts));
     const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
     if (stopped !== null) return stopped;
     await apply(ctx, tx, decision);
@@ -282,9 +286,15 @@ function restoredBy(
   edit: (current: CurrentUser) => PushedUser,
   { row }: LoadedUser,
   { directoryUserId, attributes }: StoredUser,
-): Restored | null {
+): readonly Restored[] {
   const { active } = edit({ row, attributes: { ...attributes, active: false } });
-  return active ? { kind: 'user', directoryUserId } : null;
+  return active ? [{ kind: 'user', directoryUserId }] : [];
+}
+
+/** A user pushed as if new while the directory has them: that says that they are active, too. */
+function restoredByNew({ userName, externalId, active }: PushedUser, facts: CreateFacts): readonly Restored[] {
+  const there = facts.userNameTaken || facts.externalIdTaken;
+  return active && there ? [{ kind: 'named', userNameKey: userNameKey(userName), externalId }] : [];
 }
 
 function updated({ row }: LoadedUser, next: PushedUser, written: WrittenRow): ProvisionOutcome {

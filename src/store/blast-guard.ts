@@ -189,25 +189,48 @@ export async function recordAsked(tx: TenantTx, connectionId: ConnectionId, aske
   }
 }
 
-/** Who is to stay after all, by a push that was refused as well: a user is active, or users are members of a group. */
+/** Who is to stay after all, by a push that was refused as well: a user is active, users are members of a group, or it keeps its rule. */
 export type Restored =
   | { readonly kind: 'user'; readonly directoryUserId: DirectoryUserId }
-  | { readonly kind: 'members'; readonly groupId: DirectoryGroupId; readonly ids: readonly DirectoryUserId[] };
+  /** Pushed as if new: it is whoever has one of the names. */
+  | { readonly kind: 'named'; readonly userNameKey: string; readonly externalId: string | null }
+  | { readonly kind: 'members'; readonly groupId: DirectoryGroupId; readonly ids: readonly DirectoryUserId[] }
+  | { readonly kind: 'mapping'; readonly groupId: DirectoryGroupId };
 
 /** Withdraws what was recorded against them: the last word of the identity provider counts. */
 export async function withdrawAsked(tx: TenantTx, connectionId: ConnectionId, restored: Restored): Promise<void> {
   const of = [tx.tenantId, connectionId];
-  const { text, values }: Part =
-    restored.kind === 'user'
-      ? { text: `act in ('deactivate_user', 'remove_user') and object_id = $3`, values: [restored.directoryUserId] }
-      : {
-          text: `(act = 'leave_group' and member_id in (select unnest($4::uuid[])) or act = 'remove_group') and object_id = $3`,
-          values: [restored.groupId, idList(restored.ids)],
-        };
+  const { text, values } = restoredPart(restored);
   await tx.run(
     { name: null, text: `delete from directory_guard_acts where tenant_id = $1 and connection_id = $2 and ${text}` },
     [...of, ...values],
   );
+}
+
+function restoredPart(restored: Restored): Part {
+  switch (restored.kind) {
+    case 'user':
+      return {
+        text: `act in ('deactivate_user', 'remove_user') and object_id = $3`,
+        values: [restored.directoryUserId],
+      };
+    case 'named':
+      return {
+        text: `act in ('deactivate_user', 'remove_user') and object_id in (
+          select d.directory_user_id from directory_users d where d.tenant_id = $1 and d.connection_id = $2 and d.user_name_key = $3
+            and d.ended_at is null
+          union select d.directory_user_id from directory_users d where d.tenant_id = $1 and d.connection_id = $2 and d.external_id = $4
+            and d.ended_at is null)`,
+        values: [restored.userNameKey, restored.externalId],
+      };
+    case 'members':
+      return {
+        text: `(act = 'leave_group' and member_id in (select unnest($4::uuid[])) or act = 'remove_group') and object_id = $3`,
+        values: [restored.groupId, idList(restored.ids)],
+      };
+    case 'mapping':
+      return { text: `act = 'unmap_group' and object_id = $3`, values: [restored.groupId] };
+  }
 }
 
 const NOBODY = '00000000-0000-0000-0000-000000000000';

@@ -100,6 +100,19 @@ describe('T58 a user whom the identity provider switched on again', () => {
       ({ id }) => refused(okta.patch(`/Users/${id}`, { op: 'replace', value: { active: true } })),
     ],
     ['PUT', ({ id, name }) => refused(okta.put(`/Users/${id}`, userBody(name)))],
+    ['POST, as if new', ({ name }) => refused(okta.post('/Users', userBody(name)))],
+    [
+      'POST of the same externalId',
+      ({ name }) => refused(okta.post('/Users', userBody(name, { userName: `${name}-new` }))),
+    ],
+    [
+      'POST in a bulk',
+      async ({ name }) => {
+        const data = [userBody(name), userBody(`word${++serial}`)];
+        const posts = data.map((one, at) => ({ method: 'POST', path: '/Users', bulkId: `b${at}`, data: one }));
+        expect(statuses(await bulk(okta, posts))).toEqual(['503', '503']);
+      },
+    ],
     ['PUT of other names', ({ id }) => refused(okta.put(`/Users/${id}`, userBody(`word${++serial}`)))],
     [
       'a bulk',
@@ -136,6 +149,16 @@ describe('T58 a user whom the identity provider switched on again', () => {
     expect(await acts()).toEqual([]);
     for (const op of [off, on, off]) await refused(okta.patch(`/Users/${one.id}`, op));
     expect(await acts()).toEqual([['deactivate_user', one.id]]);
+  });
+
+  test('the failing twins: pushed as if new as inactive, or by names of nobody there', async () => {
+    const one = await member();
+    await paused();
+    await refused(okta.delete(`/Users/${one.id}`));
+    const before = await acts();
+    await refused(okta.post('/Users', userBody(one.name, { active: false })));
+    await refused(okta.post('/Users', userBody(`word${++serial}`)));
+    expect(await acts()).toEqual(before);
   });
 
   test('the failing twins: a push that does not say so, one for another version, and one of somebody else', async () => {
@@ -216,6 +239,24 @@ describe('T58 a member whom the identity provider put back', () => {
     await refused(okta.delete(`/Groups/${editors.id}`));
     await refused(okta.patch(`/Groups/${editors.id}`, adding(one.id)));
     expect(await acts()).toEqual(remain([two]));
+  });
+
+  test.each<[string, (group: Body) => Promise<void>]>([
+    ['PATCH', ({ id }) => refused(okta.patch(`/Groups/${id}`, { op: 'replace', path: 'externalId', value: 'by-id' }))],
+    ['PUT', ({ id }) => refused(okta.put(`/Groups/${id}`, { displayName: 'By id', externalId: 'by-id' }))],
+  ])('T50 has the rule by its externalId, given back by %s: nobody is approved to lose it', async (_, giveBack) => {
+    const role = tenants.role(tenants.acme, 'Viewer');
+    await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'id', value: 'by-id', role });
+    const members = values([(await member()).id, (await member()).id]);
+    const group = (await okta.post('/Groups', { displayName: 'By id', externalId: 'by-id', members })).body;
+    await paused();
+    await refused(okta.patch(`/Groups/${group.id}`, { op: 'replace', path: 'externalId', value: 'other' }));
+    await refused(okta.patch(`/Groups/${group.id}`, { op: 'replace', path: 'displayName', value: 'Called' }));
+    expect(await acts()).toEqual([['unmap_group', group.id]]);
+    await giveBack(group);
+    expect((await acts()).filter(([act]) => act === 'unmap_group')).toEqual([]);
+    await world.sql('delete from mapping_rules where key = $1', ['id:by-id']);
+    await world.sql('update directory_groups set ended_at = now() where group_id = $1', [group.id]);
   });
 
   test('the failing twins: another group, another member, a new name, and a removal', async () => {
