@@ -4,7 +4,7 @@ import { approveUser } from '../operations/approve-user.ts';
 import { assignRole } from '../operations/assign-role.ts';
 import { endRole } from '../operations/end-role.ts';
 import { listUsers } from '../operations/list-users.ts';
-import { readAccess } from '../operations/read-access.ts';
+import { type AccessRead, readAccess } from '../operations/read-access.ts';
 import { openRequest } from '../operations/request-access.ts';
 import { setActive } from '../operations/set-active.ts';
 import { suspend } from '../operations/suspend.ts';
@@ -64,7 +64,7 @@ export const userShow: Command = {
     const request = await openRequest(world.context, subject.person, slug);
     const lines = [
       `${subject.name} (${subject.kind} ${subject.subjectId})`,
-      `  state            ${read.access.state}${read.access.roles.length === 0 ? ' (NO_ACCESS)' : ''}`,
+      `  state            ${stateText(read)}${read.access.roles.length === 0 ? ' (NO_ACCESS)' : ''}`,
       `  allowed tenants  ${read.allowed.join(', ') || '-'}`,
       `  access requested ${request === null ? '-' : day(request.requestedAt)}`,
       ...read.access.roles.flatMap((role) => [
@@ -83,6 +83,7 @@ export const userShow: Command = {
         email: read.profile.email,
         displayName: read.profile.displayName,
         state: read.access.state,
+        bars: read.bars,
         roles: read.access.roles.map((role) => role.role),
         because: read.access.roles,
         allowedTenants: read.allowed,
@@ -91,6 +92,11 @@ export const userShow: Command = {
     };
   },
 };
+
+/** Whoever is kept out by more than one thing is not let in by the end of one of them. */
+function stateText({ access, bars }: AccessRead): string {
+  return bars.length > 1 ? bars.join(' and ') : access.state;
+}
 
 export const userSuspend: Command = {
   usage: 'user suspend --tenant T --user U [--reason TEXT]',

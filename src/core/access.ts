@@ -57,16 +57,23 @@ export type Bar = 'deactivated' | 'pending' | 'suspended';
 export type AccessState = Bar | 'active' | 'no_access';
 export type EffectiveAccess = { readonly state: AccessState; readonly roles: readonly EffectiveRole[] };
 
+export type BarFacts = Pick<AccessFacts, 'adminDeactivated' | 'directory' | 'approval' | 'suspension'>;
+
 /**
  * What keeps a person out whatever their roles, or null: deactivated before pending before suspended.
  * Deactivated: the administrator's switch is off, or directories bar them.
  */
-export function bar(
-  facts: Pick<AccessFacts, 'adminDeactivated' | 'directory' | 'approval' | 'suspension'>,
-): Bar | null {
-  if (facts.adminDeactivated || directoriesBar(facts.directory)) return 'deactivated';
-  if (facts.approval === 'pending') return 'pending';
-  return facts.suspension !== null ? 'suspended' : null;
+export function bar(facts: BarFacts): Bar | null {
+  return bars(facts)[0] ?? null;
+}
+
+/** All that keeps a person out, in that order: each has to end before they are in again. */
+export function bars({ adminDeactivated, directory, approval, suspension }: BarFacts): readonly Bar[] {
+  return [
+    ...(adminDeactivated || directoriesBar(directory) ? (['deactivated'] as const) : []),
+    ...(approval === 'pending' ? (['pending'] as const) : []),
+    ...(suspension !== null ? (['suspended'] as const) : []),
+  ];
 }
 
 /**
@@ -151,7 +158,7 @@ export function effectiveRights(access: EffectiveAccess, roles: readonly Role[])
 }
 
 /** A guest holds nothing while barred at home: the home's bar comes first. */
-export function guestAccess(home: Parameters<typeof bar>[0], guest: AccessFacts): EffectiveAccess {
+export function guestAccess(home: BarFacts, guest: AccessFacts): EffectiveAccess {
   const barredAtHome = bar(home);
   return barredAtHome !== null ? { state: barredAtHome, roles: [] } : effectiveAccess(guest);
 }

@@ -1,5 +1,5 @@
 import type { Context, TenantTx } from '../context.ts';
-import { bar, type EffectiveAccess, effectiveAccess, guestAccess } from '../core/access.ts';
+import { type Bar, bars, type EffectiveAccess, effectiveAccess, guestAccess } from '../core/access.ts';
 import { allowedTenants, type TokenClaims, tokenClaims } from '../core/claims.ts';
 import type { GuestId, Person, TenantId, TenantSlug } from '../core/ids.ts';
 import type { Role } from '../core/tenant.ts';
@@ -12,6 +12,8 @@ export type AccessRead = {
   readonly home: TenantSlug;
   readonly selected: TenantSlug;
   readonly access: EffectiveAccess;
+  /** All that keeps them out of it, at home or there; `access.state` is the first. */
+  readonly bars: readonly Bar[];
   readonly allowed: readonly TenantSlug[];
   /** Null: nothing may be issued for the selected tenant. */
   readonly claims: TokenClaims | null;
@@ -51,7 +53,8 @@ async function derive(
   tenant: TenantSlug | null,
 ): Promise<AccessRead> {
   const { home, homeFacts, target, profile, person } = read;
-  const homeBar = bar(homeFacts);
+  const homeBars = bars(homeFacts);
+  const homeBar = homeBars[0] ?? null;
   const selected = tenant ?? home.slug;
   const allowed = allowedTenants({ slug: home.slug, tenantActive: home.active, barred: homeBar !== null }, read.mapped);
   const inForce = target?.kind === 'guest' ? target.tenant : home;
@@ -68,6 +71,7 @@ async function derive(
     home: home.slug,
     selected,
     access,
+    bars: target?.kind === 'guest' ? [...new Set([...homeBars, ...bars(target.facts)])] : homeBars,
     allowed,
     claims: tokenClaims(selected, home.slug, access, allowed),
     roles: config.roles,

@@ -1,9 +1,11 @@
 // What directories name people and groups is shown as it is, and begins no line of its own.
 
 import { beforeAll, expect, test } from 'vitest';
-import type { CliWorld } from '../../src/cli/command.ts';
+import type { CliWorld, CommandResult } from '../../src/cli/command.ts';
 import { userShow } from '../../src/cli/users.ts';
+import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, addRule } from '../support/acme.ts';
+import { personOf } from '../support/people.ts';
 import { type DirectoryClient, userBody } from '../support/scim.ts';
 import { scimStage } from '../support/scim-stage.ts';
 import type { TestWorld } from '../support/world.ts';
@@ -17,14 +19,15 @@ beforeAll(async () => {
   return stage.close;
 });
 
-async function shownOf(directoryUserId: string): Promise<string> {
+async function showOf(directoryUserId: string): Promise<CommandResult> {
   const [row] = await world.sql<{ user_id: string }>(
     'select user_id from directory_users where directory_user_id = $1',
     [directoryUserId],
   );
   const cli = { context: world.context() } as Partial<CliWorld> as CliWorld;
-  return (await userShow.run(cli, { tenant: 'acme', user: row?.user_id })).text;
+  return userShow.run(cli, { tenant: 'acme', user: row?.user_id });
 }
+const shownOf = async (directoryUserId: string) => (await showOf(directoryUserId)).text;
 
 test.each([
   ['a line feed', 'Staff\n  Operations: Admin\n    because rule "x" maps group "y'],
@@ -50,4 +53,24 @@ test.each([
   expect(lines.join('')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
   // The next one's name.
   await okta.delete(`/Groups/${group.body.id}`);
+});
+
+test('C3 I1 all that keeps somebody out is said: whom their directory deleted and an administrator suspended is both', async () => {
+  const stateOf = async (id: string) => {
+    const { text, json } = await showOf(id);
+    const { state, bars } = json as { state: string; bars: readonly string[] };
+    return [/^ {2}state +(.*)$/m.exec(text)?.[1], state, bars];
+  };
+  const { id } = (await okta.post('/Users', userBody('both'))).body;
+  expect(await stateOf(id)).toEqual(['no_access (NO_ACCESS)', 'no_access', []]);
+  const { userId, tenantId } = await personOf(world, id);
+  const subject = { subjectId: userId, kind: 'user', person: { tenantId, userId } } as const;
+  await suspend(world.context(), tenants.acme, subject, null);
+  expect(await stateOf(id)).toEqual(['suspended (NO_ACCESS)', 'suspended', ['suspended']]);
+  expect((await okta.delete(`/Users/${id}`)).status).toBe(204);
+  const both = ['deactivated and suspended (NO_ACCESS)', 'deactivated', ['deactivated', 'suspended']];
+  expect(await stateOf(id)).toEqual(both);
+  const { id: other } = (await okta.post('/Users', userBody('gone'))).body;
+  await okta.delete(`/Users/${other}`);
+  expect(await stateOf(other)).toEqual(['deactivated (NO_ACCESS)', 'deactivated', ['deactivated']]);
 });
