@@ -20,6 +20,24 @@ export type Authenticate = (
   ip: string,
 ) => Promise<Authentication>;
 
+const NAME = 'authorization';
+
+/**
+ * Whether a request has more than one Authorization header. Node keeps the first and is silent about the others, where a proxy before
+ * it may have gone by another one: nobody could say who is calling (RFC 6750 §3.1).
+ */
+export function hasTwoAuthorizations(rawHeaders: readonly string[]): boolean {
+  let found = false;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    // The length first: this is done for every request, and hardly any other header is as long.
+    if (name.length !== NAME.length || name.toLowerCase() !== NAME) continue;
+    if (found) return true;
+    found = true;
+  }
+  return false;
+}
+
 /** Only to find ids by: each statement asks again whether the credential may be used. */
 const KEPT_MS = 1_000;
 /** A token that opened its directory within this time is looked up whatever others at its address do wrong. */

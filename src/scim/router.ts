@@ -8,7 +8,7 @@ import type { Directory } from '../core/directory.ts';
 import type { Instant } from '../core/ids.ts';
 import { CUT } from '../core/scim-request.ts';
 import { type Admit, admission } from './admission.ts';
-import { type Authenticate, authenticator } from './authenticate.ts';
+import { type Authenticate, authenticator, hasTwoAuthorizations } from './authenticate.ts';
 import { bodyRooms, type EnterRoom } from './body-room.ts';
 import { scimBase } from './broken-request.ts';
 import { directorySchemas } from './directory-schemas.ts';
@@ -106,6 +106,10 @@ async function handle(
       if (open !== null) return open;
       const ctx = contextFor({ actor: { kind: 'system' }, requestId });
       const { authorization } = request.headers;
+      if (hasTwoAuthorizations(request.rawHeaders)) {
+        stranger = { ...unknownCaller(ask, undefined, source), presented: 'two Authorization headers' };
+        return twice();
+      }
       const known = await authenticate(ctx, ask, authorization, source);
       if (known.kind !== 'known') stranger = unknownCaller(ask, authorization, source);
       if (known.kind === 'too_many') return tooMany('Too many wrong tokens came from this address.', known);
@@ -180,6 +184,12 @@ const REALM = 'Bearer realm="scim"';
 function unauthorized(presented: boolean): Reply {
   return errorReply(new ScimError(401, null, 'The request needs a token of this directory.'), {
     'WWW-Authenticate': presented ? `${REALM}, error="invalid_token"` : REALM,
+  });
+}
+
+function twice(): Reply {
+  return errorReply(new ScimError(400, null, 'The request has more than one Authorization header. Send one.'), {
+    'WWW-Authenticate': `${REALM}, error="invalid_request"`,
   });
 }
 

@@ -65,7 +65,7 @@ type Raw = { readonly status: number; readonly headers: IncomingHttpHeaders; rea
 function raw(
   method: string,
   path: string,
-  headers: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string | string[]>>,
   body?: string | Buffer,
   agent?: Agent,
 ): Promise<Raw> {
@@ -97,6 +97,31 @@ function expectScimError(
 }
 
 describe('who calls', () => {
+  test('RFC 6750 §3.1 two Authorization headers are 400, whichever of them is right, and nobody is looked up', async () => {
+    const [right, wrong] = [`Bearer ${okta.token}`, `Bearer ${'x'.repeat(40)}`];
+    for (const both of [
+      [right, wrong],
+      [wrong, right],
+      [right, right],
+      [right, 'Basic eDp5'],
+      ['', right],
+    ]) {
+      for (const path of ['/scim/v2/acme/okta/Users?count=1', '/scim/v2/acme/okta/ServiceProviderConfig']) {
+        world.takeStatements();
+        logged.length = 0;
+        const answer = await raw('GET', path, { Authorization: both });
+        expectScimError(answer, 400);
+        expect(answer.headers['www-authenticate']).toBe('Bearer realm="scim", error="invalid_request"');
+        expect(world.takeStatements()).toEqual([]);
+        expect(logged).toMatchObject([{ facts: { status: 400, presented: 'two Authorization headers' } }]);
+        expect(JSON.stringify(logged)).not.toContain(okta.token);
+      }
+    }
+    // The failing twin: one, however it is spelled, beside others of its length.
+    const spelled = { aUTHORIZATION: right, 'X-Thirteen-ab': ['1', '2'], 'Accept-Things': '*/*' };
+    expect((await raw('GET', '/scim/v2/acme/okta/Users?count=1', spelled)).status).toBe(200);
+  });
+
   test('T52 a wrong secret is looked for and answered alike, whether its prefix is a token’s of this directory, of another or of nobody', async () => {
     const others = await newToken(tenants.acme, 'entra');
     const secret = 'A'.repeat(43);
