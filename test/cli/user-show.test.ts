@@ -3,12 +3,14 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { CliWorld, CommandResult } from '../../src/cli/command.ts';
 import { userShow } from '../../src/cli/users.ts';
+import { mapGuest } from '../../src/operations/map-guest.ts';
+import { nameSubject } from '../../src/operations/standing.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, addRule } from '../support/acme.ts';
 import { personOf } from '../support/people.ts';
 import { type DirectoryClient, userBody } from '../support/scim.ts';
 import { scimStage } from '../support/scim-stage.ts';
-import type { TestWorld } from '../support/world.ts';
+import { operator, type TestWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
@@ -73,4 +75,23 @@ test('C3 I1 all that keeps somebody out is said: whom their directory deleted an
   const { id: other } = (await okta.post('/Users', userBody('gone'))).body;
   await okta.delete(`/Users/${other}`);
   expect(await stateOf(other)).toEqual(['deactivated (NO_ACCESS)', 'deactivated', ['deactivated']]);
+});
+
+test('C3 a guest who is suspended as one and deactivated at home is told to be both', async () => {
+  const { id } = (await okta.post('/Users', userBody('visitor'))).body;
+  const person = await personOf(world, id);
+  const gift = { roles: ['Analytics: Viewer'], groups: [] };
+  expect((await mapGuest(world.context(), tenants.labs, person, gift, operator)).kind).not.toBe('refused');
+  const cli = { context: world.context() } as Partial<CliWorld> as CliWorld;
+  const barsOf = async () => {
+    const { json } = await userShow.run(cli, { tenant: 'acme-labs', user: 'visitor@acme.example' });
+    return (json as { bars: readonly string[] }).bars;
+  };
+  expect(await barsOf()).toEqual([]);
+  const guest = await nameSubject(world.context(), tenants.labs.tenantId, 'visitor@acme.example');
+  if (guest.kind === 'refused') throw new Error(guest.message);
+  await suspend(world.context(), tenants.labs, guest, null);
+  expect(await barsOf()).toEqual(['suspended']);
+  await okta.delete(`/Users/${id}`);
+  expect(await barsOf()).toEqual(['deactivated', 'suspended']);
 });
