@@ -3,7 +3,7 @@
 
 import { type GroupNames, type MemberEdit, noMembers } from '../core/directory-group.ts';
 import { type DirectoryUserId, isUuid } from '../core/ids.ts';
-import { invalidPath, mutability, noTarget } from './errors.ts';
+import { invalidFilter, invalidPath, mutability, noTarget } from './errors.ts';
 import type { FilterNode, PatchTarget } from './filter.ts';
 import { checkSize, readDisplayName, readExternalId, readMemberIds } from './group-codec.ts';
 import { isArray, isObject, type JsonObject, type JsonValue } from './json.ts';
@@ -42,7 +42,8 @@ type Draft = {
  *
  * Later operations win over earlier ones, id by id, so that thousands of operations are at most two statements. Removing somebody
  * who is no member changes nothing. Refuses with 400 invalidPath an unknown path and changes of members other than whole ones,
- * mutability changes of what is read-only and removal of displayName, invalidValue what {@link decodeGroup} refuses.
+ * invalidFilter members chosen otherwise than by their ids, mutability changes of what is read-only and removal of displayName,
+ * invalidValue what {@link decodeGroup} refuses.
  */
 export function* decodeGroupPatch(
   operations: readonly PatchOperation[],
@@ -175,7 +176,8 @@ function* applyToMembers(
   if (hasSub) throw mutability('The parts of a member are immutable: members are added and removed whole.');
   if (filter !== null) {
     const ids = idsOfFilter(filter);
-    if (op !== 'remove' || ids === null) throw invalidPath('Members are chosen by value, to be removed.');
+    if (op !== 'remove') throw invalidPath('Members are added and removed whole: a value filter is for removing them.');
+    if (ids === null) throw invalidFilter('Members are chosen by value eq, joined by or.');
     draft.members.push(['remove', ids]);
   } else if (op !== 'remove') {
     draft.members.push([op, yield* readMemberIds(value ?? null, 'added', draft.notes)]);
