@@ -221,6 +221,15 @@ MORE = [
 ]
 
 
+def without_twins(resource: dict) -> dict:
+    """RFC 7643 §2.4: no pair of type and value is returned twice. The library leaves both where a replace made them the same."""
+    emails: dict = {}
+    for email in resource.get("emails") or []:
+        key = (email.get("type"), email.get("value"))
+        emails[key] = {**emails.get(key, {}), **email}
+    return {**resource, "emails": list(emails.values())} if emails else resource
+
+
 def random_patches() -> None:
     """What the library refuses, the server should refuse too, and otherwise come to the same."""
     choose = random.Random(7644)
@@ -245,8 +254,9 @@ def random_patches() -> None:
         found = facts(scim.query(User, before.id))
         if refusal == "noTarget" and answered is None:
             continue  # the check below this one
-        if refusal != answered or facts(expected) != found:
-            differing.append(f"{operations}: {refusal} {answered}; expected {facts(expected)}, found {found}")
+        wanted = without_twins(facts(expected))
+        if refusal != answered or wanted != found:
+            differing.append(f"{operations}: {refusal} {answered}; expected {wanted}, found {found}")
     if differing:
         raise AssertionError(f"{len(differing)} of 80, the first ones: " + "\n".join(differing[:4]))
 
