@@ -1,25 +1,27 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Directory } from '../../src/core/directory.ts';
 import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
-import type { CredentialId, TenantSlug } from '../../src/core/ids.ts';
+import type { CredentialId, TenantSlug, UserId } from '../../src/core/ids.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
 import { updateDirectoryUser } from '../../src/operations/provision-user.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
+import { touchConfig } from '../support/acme.ts';
 import { callCommand, processEnv, runCommand } from '../support/command-line.ts';
 import {
   bringIntoForce,
   type ConfigFolder,
-  configFolder,
   connectionIdOf,
   pushGroup,
   pushUser,
   tenantIdOf,
-  withSystemTenant,
 } from '../support/config.ts';
-import { silent, type TestWorld, testWorld } from '../support/world.ts';
+import { type ConfigStage, configStage } from '../support/config-stage.ts';
+import { silent, type TestWorld } from '../support/world.ts';
 
+let stage: ConfigStage;
 let world: TestWorld;
 let folder: ConfigFolder;
+let ann: UserId;
 
 const acme = (held: string, more = '') => `tenant: acme
 name: Acme
@@ -34,30 +36,27 @@ rules:
 ${more}`;
 const held = '    scimHeld: true\n';
 
-beforeAll(async () => {
-  world = await testWorld();
-  folder = configFolder();
-  await withSystemTenant(world);
+// Each test has a held directory with ann in its group of staff.
+beforeEach(async () => {
+  stage = await configStage();
+  ({ world, folder } = stage);
   folder.write({ acme: acme(held) });
   await bringIntoForce(world, folder);
+  const staff = await pushGroup(world, 'acme', 'okta', 'Staff');
+  await world.sql(
+    `insert into rule_bindings (tenant_id, rule_id, group_id, state) select tenant_id, rule_id, $1, 'bound' from mapping_rules`,
+    [staff],
+  );
+  await touchConfig(world);
+  ann = await pushUser(world, 'acme', 'okta', 'ann@acme.example', [staff]);
 });
-afterAll(async () => {
-  await world.close();
-  folder.remove();
-});
+afterEach(() => stage?.close());
 
 const cli = (...args: string[]) => runCommand({ ...processEnv(world), DRAWBRIDGE_CONFIG: folder.path }, args);
 const which = ['--tenant', 'acme', '--connection', 'okta'] as const;
 const digestIn = (text: string) => /--digest ([0-9a-f]{32})/.exec(text)?.[1] ?? '';
 
 test('a held directory is planned, and activated by that plan alone once its file says so too', async () => {
-  const staff = await pushGroup(world, 'acme', 'okta', 'Staff');
-  await world.sql(
-    `insert into rule_bindings (tenant_id, rule_id, group_id, state) select tenant_id, rule_id, $1, 'bound' from mapping_rules`,
-    [staff],
-  );
-  await world.sql(`update tenants set config_version = nextval('config_versions')`);
-  const ann = await pushUser(world, 'acme', 'okta', 'ann@acme.example', [staff]);
   const person = { tenantId: await tenantIdOf(world, 'acme'), userId: ann };
   const stateOf = async () => (await readAccess(world.context(), person, null))?.access.state;
   expect(await stateOf()).toBe('no_access');
@@ -119,6 +118,8 @@ To do exactly this: drawbridge directory activate --tenant acme --connection okt
 });
 
 test('an active directory is planned to be held, and held once its file says so', async () => {
+  folder.write({ acme: acme('') });
+  await bringIntoForce(world, folder);
   folder.write({ acme: acme(held) });
   const plan = await cli('directory', 'plan', ...which);
   expect(plan.stdout).toContain('is active.\nIf it is held:\n');
@@ -261,8 +262,8 @@ test('a directory whose connection is switched off is nowhere called active: the
 
   // A pause outlasts the switch.
   await world.sql(
-    `update directory_guards set paused_at = now(), crossed = 'people', people = 2 where connection_id = $1`,
-    [await connectionIdOf(world, 'acme', 'okta')],
+    `insert into directory_guards (tenant_id, connection_id, paused_at, crossed, people) values ($1, $2, now(), 'people', 2)`,
+    [await tenantIdOf(world, 'acme'), await connectionIdOf(world, 'acme', 'okta')],
   );
   const paused = await call('directory', 'plan', ...which);
   expect(paused.text).toContain(`\nIt is switched off with its connection (enabled: false): ${meaning}\n`);
