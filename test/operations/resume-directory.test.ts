@@ -214,17 +214,16 @@ describe('resuming', () => {
 
   test('ends a group whose end was asked for', async () => {
     const [a, b] = [await editor(), await editor()];
-    const role = tenants.role(tenants.acme, 'Viewer');
-    await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'name', value: 'Viewers', role });
-    const viewers = (
-      await okta.post('/Groups', { displayName: 'Viewers', members: [{ value: a.id }, { value: b.id }] })
-    ).body;
+    const [name, role] = [`Viewers ${++serial}`, tenants.role(tenants.acme, 'Viewer')];
+    await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'name', value: name, role });
+    const viewers = (await okta.post('/Groups', { displayName: name, members: [{ value: a.id }, { value: b.id }] }))
+      .body;
     expect((await okta.delete(`/Groups/${viewers.id}`)).status).toBe(503);
     const plan = await planned();
-    expect(plan.groupsEnding).toEqual(['Viewers']);
+    expect(plan.groupsEnding).toEqual([name]);
     expect(plan.people.map((one) => [one.name, one.leaves, one.loses.map((lost) => lost.role), one.after])).toEqual([
-      [a.name, ['Viewers'], ['Analytics: Viewer'], 'active'],
-      [b.name, ['Viewers'], ['Analytics: Viewer'], 'active'],
+      [a.name, [name], ['Analytics: Viewer'], 'active'],
+      [b.name, [name], ['Analytics: Viewer'], 'active'],
     ]);
     expect(await resume(plan.digest)).toMatchObject({ groupsEnded: 1, deactivated: 0 });
     expect((await okta.get(`/Groups/${viewers.id}`)).status).toBe(404);
@@ -233,27 +232,33 @@ describe('resuming', () => {
   });
 
   /** A group of three, by whose externalId a rule goes. */
-  async function externally(externalId: string): Promise<{ readonly id: string; readonly members: readonly Made[] }> {
+  async function externally(): Promise<{
+    readonly id: string;
+    readonly externalId: string;
+    readonly members: readonly Made[];
+  }> {
+    const externalId = `external-${++serial}`;
     const members = [await editor(), await editor(), await editor()];
     const role = tenants.role(tenants.acme, 'Viewer');
     await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'id', value: externalId, role });
     const group = { displayName: externalId, externalId, members: members.map(({ id }) => ({ value: id })) };
-    return { id: (await okta.post('/Groups', group)).body.id, members };
+    return { id: (await okta.post('/Groups', group)).body.id, externalId, members };
   }
-  const otherId = { op: 'replace', path: 'externalId', value: 'another' };
+  const called = (externalId: string) => ({ op: 'replace', path: 'externalId', value: externalId });
   const viewersOf = (members: readonly Made[]) =>
     Promise.all(
       members.map(async (one) => (await accessOf(one))?.roles.some(({ role }) => role === 'Analytics: Viewer')),
     );
 
   test('T50 a group that leaves its rule: the plan names whom that touches, and when it is sent again it is done', async () => {
-    const { id, members } = await externally('by-id');
+    const { id, externalId, members } = await externally();
+    const otherId = called(`${externalId}-other`);
     expect((await okta.patch(`/Groups/${id}`, otherId)).status).toBe(503);
     const plan = await planned();
     expect(plan.acts).toMatchObject({ unmap_group: 1, leave_group: 0 });
     expect(
       plan.people.map(({ name, unmapped, leaves, loses }) => [name, unmapped, leaves, loses.map((lost) => lost.role)]),
-    ).toEqual(members.map(({ name }) => [name, ['by-id'], [], ['Analytics: Viewer']]));
+    ).toEqual(members.map(({ name }) => [name, [externalId], [], ['Analytics: Viewer']]));
     expect(await resume(plan.digest)).toMatchObject({ kind: 'resumed', left: 0 });
     // Not yet: how the group is called from now on the push says.
     expect(await viewersOf(members)).toEqual([true, true, true]);
@@ -267,13 +272,13 @@ describe('resuming', () => {
   });
 
   test('T50 the failing twin: an approval is for those whom the plan named, and discarding approves nobody', async () => {
-    const { id } = await externally('approved');
-    const { id: other } = await externally('not-approved');
-    expect((await okta.patch(`/Groups/${id}`, { ...otherId, value: 'second' })).status).toBe(503);
+    const { id } = await externally();
+    const { id: other } = await externally();
+    expect((await okta.patch(`/Groups/${id}`, called('second'))).status).toBe(503);
     expect(await resume((await planned()).digest)).toMatchObject({ kind: 'resumed' });
-    expect((await okta.patch(`/Groups/${other}`, { ...otherId, value: 'third' })).status).toBe(503);
+    expect((await okta.patch(`/Groups/${other}`, called('third'))).status).toBe(503);
     await discardPaused(world.context(), tenants.acme, 'okta');
-    expect((await okta.patch(`/Groups/${other}`, { ...otherId, value: 'third' })).status).toBe(503);
+    expect((await okta.patch(`/Groups/${other}`, called('third'))).status).toBe(503);
   });
 
   test('T50 T58 the failing twin: whom resuming took out of a group is counted when they are to be deactivated next', async () => {
@@ -303,8 +308,10 @@ describe('resuming', () => {
 
   test('T105 D12 leaves in who administers and was not made by the directory, and one of the last two owners', async () => {
     const [x, y, other] = [await editor(), await editor(), await editor()];
-    const known = await addUser(world, tenants.acme, 'known@acme.example');
-    const { id } = (await okta.post('/Users', userBody('known'))).body;
+    const name = `known${++serial}`;
+    const known = await addUser(world, tenants.acme, `${name}@acme.example`);
+    const { id } = (await okta.post('/Users', userBody(name))).body;
+    await world.sql('delete from local_group_members');
     await paused();
     for (const made of [x, y, other]) expect((await deactivate(made)).status).toBe(503);
     expect((await okta.patch(`/Users/${id}`, off)).status).toBe(503);

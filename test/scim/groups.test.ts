@@ -395,25 +395,26 @@ describe('names', () => {
   });
 
   test('T56 T126 R29 the first group of a mapped name gives its role; one that takes the name later is held, and raises an alert', async () => {
-    const ann = await user();
+    const [ann, name] = [await user(), `Analysts ${fresh()}`];
     const rule = {
       connection: tenants.okta,
       kind: 'name',
-      value: 'Analysts',
+      value: name,
       role: tenants.role(tenants.acme, 'Viewer'),
     } as const;
     const ruleId = await addRule(world, tenants.acme, rule);
-    const first = await group({ displayName: 'analysts ', members: refs([ann]) });
+    const first = await group({ displayName: `${name.toLowerCase()} `, members: refs([ann]) });
     expect(await rolesOf(ann.id)).toEqual(['Analytics: Viewer']);
     // Renamed away, the group keeps what it gives; the name is free, and whoever takes it gets nothing.
-    await okta.patch(`/Groups/${first.id}`, { op: 'replace', path: 'displayName', value: 'Researchers' });
+    await okta.patch(`/Groups/${first.id}`, { op: 'replace', path: 'displayName', value: fresh() });
     expect(await rolesOf(ann.id)).toEqual(['Analytics: Viewer']);
     const bob = await user();
-    const thief = await group({ displayName: 'Analysts', members: refs([bob]) });
+    const thief = await group({ displayName: name, members: refs([bob]) });
     const late = await group({ members: refs([bob]) });
     await okta.delete(`/Groups/${thief.id}`);
     expect(
-      (await okta.patch(`/Groups/${late.id}`, { op: 'replace', path: 'displayName', value: 'ANALYSTS' })).status,
+      (await okta.patch(`/Groups/${late.id}`, { op: 'replace', path: 'displayName', value: name.toUpperCase() }))
+        .status,
     ).toBe(204);
     expect(await rolesOf(bob.id)).toEqual([]);
     const bindings = await world.sql<{ group_id: string; state: string }>(
@@ -434,20 +435,20 @@ describe('names', () => {
   });
 
   test('R29 an Okta group that is deleted, its role goes; made again under the name, it waits for an administrator', async () => {
-    const ann = await user();
+    const [ann, name] = [await user(), `Auditors ${fresh()}`];
     const rule = {
       connection: tenants.okta,
       kind: 'name',
-      value: 'Auditors',
+      value: name,
       role: tenants.role(tenants.acme, 'Editor'),
     } as const;
     await addRule(world, tenants.acme, rule);
-    const first = await group({ displayName: 'Auditors', members: refs([ann]) });
+    const first = await group({ displayName: name, members: refs([ann]) });
     expect(await rolesOf(ann.id)).toEqual(['Analytics: Editor']);
     expect((await okta.delete(`/Groups/${first.id}`)).status).toBe(204);
     expect(await rolesOf(ann.id)).toEqual([]);
     expect((await okta.get(`/Groups/${first.id}`)).status).toBe(404);
-    await group({ displayName: 'Auditors', members: refs([ann]) });
+    await group({ displayName: name, members: refs([ann]) });
     expect(await rolesOf(ann.id)).toEqual([]);
   });
 });
