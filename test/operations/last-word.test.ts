@@ -8,6 +8,7 @@ import { resumeDirectory } from '../../src/operations/resume-directory.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, acme, addRule } from '../support/acme.ts';
 import { bulk, patch, statuses } from '../support/bulk.ts';
+import { forgetGuards } from '../support/guard-stage.ts';
 import { personOf } from '../support/people.ts';
 import { type Body, type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
@@ -45,8 +46,7 @@ afterAll(async () => {
   await world?.close();
 });
 beforeEach(async () => {
-  for (const table of ['directory_guard_acts', 'directory_guard_people', 'directory_guards'])
-    await world.sql(`delete from ${table}`);
+  await forgetGuards(world);
 });
 
 let serial = 0;

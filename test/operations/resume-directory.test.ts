@@ -9,6 +9,7 @@ import { readAccess } from '../../src/operations/read-access.ts';
 import { discardPaused, resumeDirectory } from '../../src/operations/resume-directory.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, addRule, addUser, touchConfig } from '../support/acme.ts';
+import { forgetGuards } from '../support/guard-stage.ts';
 import { personOf } from '../support/people.ts';
 import { type Body, type DirectoryClient, userBody } from '../support/scim.ts';
 import { editorsOf, scimStage } from '../support/scim-stage.ts';
@@ -29,8 +30,7 @@ beforeAll(async () => {
   return stage.close;
 });
 beforeEach(async () => {
-  for (const table of ['directory_guard_acts', 'directory_guard_people', 'directory_guards'])
-    await world.sql(`delete from ${table}`);
+  await forgetGuards(world);
 });
 
 let serial = 0;

@@ -101,7 +101,7 @@ describe('sign-in', () => {
 
   test('R5 R8 JIT: an unknown address gets an account with no access; T9 the same proof is used once', async () => {
     await changeSettings(world, tenants.acme, { provisioningMode: 'jit' });
-    const given = { ...proof(assertion(newEmail(), tenants.okta)), replayKey: 'assertion-1' };
+    const given = { ...proof(assertion(newEmail(), tenants.okta)), replayKey: `assertion-${++serial}` };
     const outcomes = await Promise.all([1, 2].map(() => signIn(world.context(), tenants.acme.tenantId, given)));
     expect(outcomes.map((one) => one.kind).sort()).toEqual(['refused', 'signed_in']);
     const created = outcomes.find((one) => one.kind === 'signed_in');
@@ -244,10 +244,11 @@ describe('sticky suspend', () => {
     await world.sql(`update users set email = null where user_id = $1`, [who.userId]);
     await changeSettings(world, tenants.acme, { provisioningMode: 'jit' });
     const tagged = email.replace('@', '+new@');
+    const other = `fresh-${email}`;
     const outcome = await signIn(
       world.context(),
       tenants.acme.tenantId,
-      proof(assertion(tagged, tenants.okta, { subject: 'fresh', directoryIds: ['fresh'] })),
+      proof(assertion(tagged, tenants.okta, { subject: other, directoryIds: [other] })),
     );
     await changeSettings(world, tenants.acme, { provisioningMode: 'invite_only' });
     expect(outcome).toMatchObject({ kind: 'signed_in', created: true });

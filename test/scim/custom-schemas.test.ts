@@ -283,13 +283,14 @@ describe('is found by filters (RFC 7644 §3.4.2.2)', () => {
 });
 
 test('is sorted by (RFC 7644 §3.4.2.3)', async () => {
-  const filter = encodeURIComponent(`${urn}:badge sw "sort-"`);
+  const sorted = fresh();
+  const filter = encodeURIComponent(`${urn}:badge sw "${sorted}-"`);
   for (const [badge, floor] of [
-    ['sort-b', 2],
-    ['sort-c', 10],
-    ['sort-a', 1],
+    ['b', 2],
+    ['c', 10],
+    ['a', 1],
   ] as const)
-    await made(okta, { badge, floor });
+    await made(okta, { badge: `${sorted}-${badge}`, floor });
   const { body } = await okta.get(`/Users?filter=${filter}&sortBy=${urn}:floor&sortOrder=descending`);
   expect(body.Resources.map((user: Body) => user[urn].floor)).toEqual([10, 2, 1]);
 });

@@ -5,6 +5,7 @@ import type { Log } from '../../src/context.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { setActive } from '../../src/operations/set-active.ts';
 import { type Acme, acme, addUser, changeSettings } from '../support/acme.ts';
+import { forgetGuards } from '../support/guard-stage.ts';
 import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
 import { operator, silent, type TestWorld, testWorld } from '../support/world.ts';
 
@@ -30,8 +31,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   warned = [];
-  for (const table of ['directory_guard_acts', 'directory_guard_people', 'directory_guards'])
-    await world.sql(`delete from ${table}`);
+  await forgetGuards(world);
   await world.sql('delete from graphile_worker._private_jobs');
   for (const tenant of [tenants.system, tenants.acme]) await changeSettings(world, tenant, { adminContact: null });
 });
@@ -71,14 +71,14 @@ test('a web page is no address; of one above, either', async () => {
 
 test('nobody but the administrators, where there is one with an address who is not barred', async () => {
   await contact('acme', 'it@acme.example');
-  const userId = await addUser(world, tenants.acme, 'admin@acme.example');
+  const email = `admin${++serial}@acme.example`;
+  const userId = await addUser(world, tenants.acme, email);
   const person = { tenantId: tenants.acme.tenantId, userId };
   const subject = { subjectId: userId, kind: 'user', person } as const;
   await assignRole(world.context(), tenants.acme, subject, 'Admin', operator);
-  expect(await pause()).toEqual([['admin@acme.example'], 1]);
+  expect(await pause()).toEqual([[email], 1]);
   // The failing twin.
-  for (const table of ['directory_guard_acts', 'directory_guard_people', 'directory_guards'])
-    await world.sql(`delete from ${table}`);
+  await forgetGuards(world);
   await world.sql('delete from graphile_worker._private_jobs');
   await setActive(world.context(), tenants.acme, subject, false, null);
   warned = [];

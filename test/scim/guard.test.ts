@@ -7,6 +7,7 @@ import { assignRole } from '../../src/operations/assign-role.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { setActive } from '../../src/operations/set-active.ts';
 import { type Acme, acme, addRule, addUser } from '../support/acme.ts';
+import { forgetGuards } from '../support/guard-stage.ts';
 import { personOf } from '../support/people.ts';
 import {
   type Answer,
@@ -52,9 +53,7 @@ afterAll(async () => {
   for (const one of [...(worlds ?? [])].reverse()) await one.close();
 });
 beforeEach(async () => {
-  await world.sql('delete from directory_guard_acts');
-  await world.sql('delete from directory_guard_people');
-  await world.sql('delete from directory_guards');
+  await forgetGuards(world);
   await world.sql('delete from graphile_worker._private_jobs');
 });
 
@@ -232,8 +231,9 @@ describe('a directory with a guard', () => {
     await serve({ people: 1, percent: 100, minutes: 60 });
     const [one] = (await people(1)) as [string];
     expect((await deactivate(one)).status).toBe(200);
-    const known = await addUser(world, tenants.acme, 'known@acme.example');
-    expectPaused(await okta[0].post('/Users', userBody('known', { active: false })));
+    const name = `guard${++serial}`;
+    const known = await addUser(world, tenants.acme, `${name}@acme.example`);
+    expectPaused(await okta[0].post('/Users', userBody(name, { active: false })));
     expect(await world.sql('select 1 from directory_users where user_id = $1', [known])).toEqual([]);
   });
 });
