@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CredentialId, Instant } from '../../src/core/ids.ts';
 import { parseScimClientId, type ScimClientKey } from '../../src/core/scim-client.ts';
 import { createClient } from '../../src/operations/create-client.ts';
@@ -15,11 +15,11 @@ import { operator, type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-beforeAll(async () => {
+beforeEach(async () => {
   world = await testWorld();
   tenants = await acme(world);
 });
-afterAll(() => world?.close());
+afterEach(() => world?.close());
 
 async function made(key: string, tenant = tenants.acme, expiresAt: Instant | null = null) {
   const outcome = await createScimClient(world.context(), tenant, key, expiresAt);
@@ -77,6 +77,8 @@ test('of three made at once where there is room for two, one is refused', async 
 });
 
 test('T106 a client is listed and ended in its own tenant alone, and as what it is', async () => {
+  await made('okta', tenants.globex);
+  await createScimCredential(world.context(), tenants.acme, 'entra', null);
   const [listed] = await listScimClients(world.context(), tenants.globex);
   if (listed === undefined) throw new Error('there is none');
   const clientId = listed.prefix;
@@ -150,6 +152,7 @@ test('a client id of another form names nobody, and the database takes none that
   ]) {
     expect([wrong, parseScimClientId(wrong)]).toEqual([wrong, null]);
   }
+  await made('okta');
   await expect(world.sql(`update scim_credentials set prefix = 'abcdefghijkl' where kind = 'client'`)).rejects.toThrow(
     'scim_credentials_client_id',
   );

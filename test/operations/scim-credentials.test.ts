@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
 import type { Instant } from '../../src/core/ids.ts';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
@@ -10,11 +10,11 @@ import { type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-beforeAll(async () => {
+beforeEach(async () => {
   world = await testWorld();
   tenants = await acme(world);
 });
-afterAll(() => world?.close());
+afterEach(() => world?.close());
 
 const soon = () => (Date.now() + 60_000) as Instant;
 async function made(key: string, expiresAt: Instant | null = null) {
@@ -56,6 +56,8 @@ test('T53 a token opens nothing else: no other connection, no other tenant, not 
 });
 
 test('T54 two tokens live at once for rotation; a third is refused until one is ended, and the ended one is dead at once', async () => {
+  await made('okta');
+  await made('entra');
   const [one, two] = [await made('okta'), (await listScimCredentials(world.context(), tenants.acme))[0]];
   expect(two?.connectionKey).toBe('entra');
   const third = await createScimCredential(world.context(), tenants.acme, 'okta', null);
@@ -89,6 +91,7 @@ test('there is none for a connection without SCIM or that is not there, and none
 });
 
 test('T106 a token is ended only in its own tenant, and once', async () => {
+  await createScimCredential(world.context(), tenants.globex, 'okta', null);
   const [credential] = await listScimCredentials(world.context(), tenants.globex);
   if (credential === undefined) throw new Error('there is none');
   const end = (tenant = tenants.globex) => endScimCredential(world.context(), tenant, credential.credentialId);
