@@ -28,9 +28,17 @@ import {
 import { type Addition, writeAdditions } from '../store/group-additions.ts';
 import { lockConfig, lockGroup, lockJoining } from '../store/group-locks.ts';
 import { enterGuard, guarded, type Harm, refuseWhilePaused } from './guard-directory.ts';
-import { factsOf, mapsNow, noNames, storedOf, unknownGroup, unknownMember, writeWithin } from './known-group.ts';
+import { factsOf, mapsNow, noNames, storedOf, writeWithin } from './known-group.ts';
 import { lostRace, raced, untilWon } from './lost-race.ts';
-import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
+import {
+  type IfMatch,
+  meets,
+  type Unauthenticated,
+  unauthenticated,
+  unknownGroup,
+  unknownMember,
+  versionMismatch,
+} from './precondition.ts';
 
 export type GroupEdit = {
   readonly names: Partial<Omit<GroupNames, 'attributes'>>;

@@ -20,15 +20,16 @@ import {
   readUsersFactsAgain,
 } from '../store/directory-user-sets.ts';
 import type { LoadedUser } from '../store/directory-users.ts';
-import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
+import { type CurrentUser, nameTaken, storedOf } from './known-user.ts';
 import {
-  type CurrentUser,
-  nameTaken,
-  removeDirectoryUser,
-  storedOf,
+  type IfMatch,
+  meets,
+  type Unauthenticated,
+  unauthenticated,
   unknownUser,
-  updateDirectoryUser,
-} from './provision-user.ts';
+  versionMismatch,
+} from './precondition.ts';
+import { removeDirectoryUser, updateDirectoryUser } from './provision-user.ts';
 
 export type UserAct =
   | {

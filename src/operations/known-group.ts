@@ -4,7 +4,7 @@ import type { Context, TenantTx } from '../context.ts';
 import { isMapped } from '../core/blast-guard.ts';
 import type { Directory } from '../core/directory.ts';
 import type { GroupFacts, MemberEdit, StoredGroup } from '../core/directory-group.ts';
-import { BridgeError, refused } from '../core/errors.ts';
+import { BridgeError } from '../core/errors.ts';
 import type { DirectoryGroupId } from '../core/ids.ts';
 import { configInForce } from '../store/config-in-force.ts';
 import {
@@ -14,12 +14,7 @@ import {
   type NamesAsked,
   writeMembers,
 } from '../store/directory-groups.ts';
-
-const UNKNOWN_MEMBER = 'A member is not a user of this directory.';
-
-/** Refusals in the same words for what is another directory's and for what is not there (T37, T55). */
-export const unknownGroup = () => refused('unknown_group', 'This directory has no such group.');
-export const unknownMember = () => refused('invalid', UNKNOWN_MEMBER);
+import { UNKNOWN_MEMBER } from './precondition.ts';
 
 /** Asks for nobody else's names. */
 export const noNames: NamesAsked = { displayName: null, externalId: null };
@@ -30,7 +25,10 @@ export async function factsOf(tx: TenantTx, directory: Directory, loaded: Loaded
   return { ...loaded, directory, rules: config.rules, bindings: config.bindings };
 }
 
-/** Writes members in a transaction that holds the group's row. What refuses them is thrown and not answered: what the transaction wrote before has to go. */
+/**
+ * Writes members in a transaction that holds the group's row. What refuses them is thrown and not answered: what the transaction wrote
+ * before has to go.
+ */
 export async function writeWithin(
   ctx: Context,
   tx: TenantTx,

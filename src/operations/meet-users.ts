@@ -12,8 +12,8 @@ import { LostRace } from '../store/database.ts';
 import { type Newcomer, readCreateFactsOfAll } from '../store/directory-batch.ts';
 import type { ReadCreateFacts } from '../store/directory-newcomers.ts';
 import { lockSubjects, readSuspendedByKeys } from '../store/directory-user-sets.ts';
+import { touched } from './known-user.ts';
 import { type Unauthenticated, unauthenticated } from './precondition.ts';
-import { touched } from './provision-user.ts';
 import { peopleOf, silencedBy } from './silenced-groups.ts';
 
 export type MetOutcome =

@@ -1,6 +1,12 @@
-// What a caller of a directory may ask of a resource before it is touched.
+// What a caller of a directory is told of a resource before it is touched: that there is none, or that it is another version.
 
 import { type Refusal, refused } from '../core/errors.ts';
+
+/** Refusals in the same words for what is another directory's and for what is not there (T37, T55). */
+export const unknownUser = (): Refusal => refused('unknown_user', 'This directory has no such user.');
+export const unknownGroup = (): Refusal => refused('unknown_group', 'This directory has no such group.');
+export const UNKNOWN_MEMBER = 'A member is not a user of this directory.';
+export const unknownMember = (): Refusal => refused('invalid', UNKNOWN_MEMBER);
 
 /** Versions of a resource; `*`: any. */
 export type Versions = '*' | readonly string[];

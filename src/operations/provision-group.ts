@@ -10,9 +10,17 @@ import { apply } from '../store/apply.ts';
 import { type DirectoryGroupRow, plainGroup, readGroupFacts, writeNewGroup } from '../store/directory-groups.ts';
 import { lockConfig, lockGroup } from '../store/group-locks.ts';
 import { enterGuard, guarded, refuseWhilePaused } from './guard-directory.ts';
-import { factsOf, mapsNow, noNames, storedOf, unknownGroup, unknownMember, writeWithin } from './known-group.ts';
+import { factsOf, mapsNow, noNames, storedOf, writeWithin } from './known-group.ts';
 import { lostRace, untilWon } from './lost-race.ts';
-import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
+import {
+  type IfMatch,
+  meets,
+  type Unauthenticated,
+  unauthenticated,
+  unknownGroup,
+  unknownMember,
+  versionMismatch,
+} from './precondition.ts';
 
 export type CreateGroupResult =
   | { readonly kind: 'done'; readonly group: DirectoryGroupRow }

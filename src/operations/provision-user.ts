@@ -8,8 +8,8 @@ import type { Change, Decision, PushedUser } from '../core/change.ts';
 import { barsByAdopting, type Directory, type PersonFacts, type StoredUser } from '../core/directory.ts';
 import { type CreateFacts, type CreateOutcome, decideCreate } from '../core/directory-create.ts';
 import { changesKeys, decideEnd, decideUpdate, keysBrought, type UpdateFacts } from '../core/directory-update.ts';
-import { type Refusal, refused } from '../core/errors.ts';
-import { type DirectoryUserId, isUuid, type KeyHash, type SubjectId, type UserId } from '../core/ids.ts';
+import type { Refusal } from '../core/errors.ts';
+import { type DirectoryUserId, isUuid, type KeyHash, type UserId } from '../core/ids.ts';
 import { userNameKey } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
 import type { Restored } from '../store/blast-guard.ts';
@@ -17,13 +17,20 @@ import { LostRace } from '../store/database.ts';
 import { readCreateFacts } from '../store/directory-newcomers.ts';
 import { type DirectoryUserRow, isAddressFree, readWritten, type WrittenRow } from '../store/directory-person.ts';
 import { type LoadedUser, plainUpdate, readUserFacts, writeUserUpdate } from '../store/directory-users.ts';
-import { isLastOwner } from '../store/people.ts';
 import { lockSubject } from '../store/subject.ts';
 import { readSuspendedOthers } from '../store/suspended-namesakes.ts';
 import { enterGuard, guarded, type Harm, refuseWhilePaused } from './guard-directory.ts';
+import { type CurrentUser, nameTaken, storedOf, touched, withOwner, withOwners } from './known-user.ts';
 import { lostRace, untilWon } from './lost-race.ts';
 import { type Arrival, type Arrived, know, makeArrival, makeArrivals } from './newcomers.ts';
-import { type IfMatch, meets, type Unauthenticated, unauthenticated, versionMismatch } from './precondition.ts';
+import {
+  type IfMatch,
+  meets,
+  type Unauthenticated,
+  unauthenticated,
+  unknownUser,
+  versionMismatch,
+} from './precondition.ts';
 import { silencedBy } from './silenced-groups.ts';
 import { holdKeysOfInheritors } from './standing.ts';
 
@@ -31,8 +38,6 @@ export type ProvisionOutcome =
   | { readonly kind: 'done'; readonly user: DirectoryUserRow; readonly changed: boolean }
   | Refusal
   | Unauthenticated;
-
-export const unknownUser = (): Refusal => refused('unknown_user', 'This directory has no such user.');
 
 /**
  * A user whom the directory pushes for the first time; see {@link decideCreate}. At most two statements if they are plainly new, which
@@ -127,34 +132,9 @@ function harmOfMeeting(
   return takes ? touching(outcome.userId) : null;
 }
 
-/** In one order for everybody, so that two pushes about the same people never wait for each other. */
-export function touched(facts: CreateFacts): readonly SubjectId[] {
-  const people = [facts.byExternalId?.userId, facts.byEmail?.userId, ...facts.suspended.map((one) => one.subjectId)];
-  return [...new Set(people.filter((id) => id !== undefined))].sort();
-}
-
-async function withOwners(tx: TenantTx, facts: CreateFacts): Promise<CreateFacts> {
-  const { byExternalId, byEmail } = facts;
-  return {
-    ...facts,
-    byExternalId: byExternalId && (await withOwner(tx, byExternalId)),
-    byEmail: byEmail && (await withOwner(tx, byEmail)),
-  };
-}
-
-async function withOwner(tx: TenantTx, person: PersonFacts): Promise<PersonFacts> {
-  return person.administers ? { ...person, lastOwner: await isLastOwner(tx, person.userId) } : person;
-}
-
 function created(pushed: PushedUser, row: Omit<DirectoryUserRow, 'attributes'>): ProvisionOutcome {
   return { kind: 'done', user: { ...row, attributes: pushed.json }, changed: true };
 }
-
-/** The stored user as an edit may read it. */
-export type CurrentUser = {
-  readonly row: DirectoryUserRow;
-  readonly attributes: Readonly<Record<string, unknown>>;
-};
 
 /**
  * A push of a user whom the directory has: `edit` says what they are to be, from what they are; it may run again if somebody else
@@ -194,15 +174,6 @@ export async function updateDirectoryUser(
   return ctx.inTurn(directory.tenantId, id, () => untilWon(once, nameTaken));
 }
 
-/** What takes a name that somebody else of the directory has, by the key that says so. */
-export const nameTaken = {
-  directory_users_open_user_name: refused('user_name_taken', 'This directory has another user with this userName.'),
-  directory_users_open_external_id: refused(
-    'external_id_taken',
-    'This directory has another user with this externalId.',
-  ),
-} as const satisfies Record<string, Refusal>;
-
 type Step =
   | { readonly kind: 'ready'; readonly loaded: LoadedUser; readonly stored: StoredUser; readonly next: PushedUser }
   | Refusal
@@ -221,10 +192,6 @@ async function prepare(
   if (!meets(ifMatch, loaded.row.version)) return versionMismatch();
   const stored = storedOf(loaded);
   return { kind: 'ready', loaded, stored, next: edit({ row: loaded.row, attributes: stored.attributes }) };
-}
-
-export function storedOf({ row, named }: LoadedUser): StoredUser {
-  return { ...named, directoryUserId: row.id, version: row.version, attributes: JSON.parse(row.attributes) };
 }
 
 /** Under the person's lock: what a suspension goes by is about to change, or an administrator is, or the guard has a say. */
@@ -331,7 +298,7 @@ export async function removeDirectoryUser(
       const stopped = harm === null ? null : await guarded(ctx, tx, directory, harm);
       if (stopped !== null) return stopped;
     }
-    await apply(ctx, tx, decision satisfies { readonly changes: readonly Change[] });
+    await apply(ctx, tx, decision);
     return decision.outcome;
   };
   return ctx.inTurn(directory.tenantId, id, () => ctx.transaction(directory.tenantId, remove));

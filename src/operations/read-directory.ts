@@ -2,7 +2,7 @@
 
 import type { Context } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
-import { type Refusal, refused } from '../core/errors.ts';
+import type { Refusal } from '../core/errors.ts';
 import { type DirectoryGroupId, type DirectoryUserId, type Instant, isUuid } from '../core/ids.ts';
 import { StatementTimeout } from '../store/database.ts';
 import type { DirectoryGroupRow } from '../store/directory-groups.ts';
@@ -19,7 +19,7 @@ import { FIRST_FILTER_PARAM, type PagePart, type PageQuery, type Position } from
 import { type ListedRow, lookedUpPage, type Page, readPage } from '../store/directory-pages.ts';
 import type { DirectoryUserRow } from '../store/directory-person.ts';
 import { type MemberRow, readGroup, readMembers } from '../store/directory-reads.ts';
-import { type Unauthenticated, unauthenticated } from './precondition.ts';
+import { type Unauthenticated, unauthenticated, unknownGroup, unknownUser } from './precondition.ts';
 
 /** A place in the order of a list. */
 export type Place = Position;
@@ -69,9 +69,6 @@ export async function readDirectoryGroup(
   if (row === undefined) return unauthenticated;
   return row === null ? unknownGroup() : { kind: 'found', row };
 }
-
-const unknownUser = () => refused('unknown_user', 'This directory has no such user.');
-const unknownGroup = () => refused('unknown_group', 'This directory has no such group.');
 
 export type ListRequest = {
   /** What is asked, for each type of resource: conditions and keys on `d`, parameters numbered from {@link firstFilterParam}. */

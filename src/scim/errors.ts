@@ -2,6 +2,7 @@
 // or of another person is repeated in it.
 
 import type { BridgeErrorCode } from '../core/errors.ts';
+import { unknownMember as noSuchMember } from '../operations/precondition.ts';
 
 export type ScimType =
   | 'invalidFilter'
@@ -98,4 +99,4 @@ export const mutability = (detail: string): ScimError => new ScimError(400, 'mut
 export const tooLarge = (detail: string): ScimError => new ScimError(413, null, detail);
 
 /** The same words for a member of another tenant, of another directory and of none, so that they cannot be told apart (T37, T55). */
-export const unknownMember = (): ScimError => invalidValue('A member is not a user of this directory.');
+export const unknownMember = (): ScimError => scimRefusal(noSuchMember());

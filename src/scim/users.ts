@@ -2,12 +2,8 @@
 
 import type { PushedUser } from '../core/change.ts';
 import { makesByFilter } from '../core/directory-profiles.ts';
-import {
-  type CurrentUser,
-  createDirectoryUser,
-  removeDirectoryUser,
-  updateDirectoryUser,
-} from '../operations/provision-user.ts';
+import type { CurrentUser } from '../operations/known-user.ts';
+import { createDirectoryUser, removeDirectoryUser, updateDirectoryUser } from '../operations/provision-user.ts';
 import { readDirectoryUser } from '../operations/read-directory.ts';
 import { type Exchange, type Handler, ifMatch, isKnown, readSent, refuseFilter, unlessRefused } from './exchange.ts';
 import { type JsonObject, type JsonValue, userLimits } from './json.ts';

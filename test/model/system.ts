@@ -21,14 +21,10 @@ import { assignRole } from '../../src/operations/assign-role.ts';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
 import { updateDirectoryGroup } from '../../src/operations/change-group.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
+import type { CurrentUser } from '../../src/operations/known-user.ts';
 import { mapGuest, unmapGuest } from '../../src/operations/map-guest.ts';
 import { createDirectoryGroup } from '../../src/operations/provision-group.ts';
-import {
-  type CurrentUser,
-  createDirectoryUser,
-  removeDirectoryUser,
-  updateDirectoryUser,
-} from '../../src/operations/provision-user.ts';
+import { createDirectoryUser, removeDirectoryUser, updateDirectoryUser } from '../../src/operations/provision-user.ts';
 import { type AccessRead, readAccess } from '../../src/operations/read-access.ts';
 import { requestAccess } from '../../src/operations/request-access.ts';
 import { setActive } from '../../src/operations/set-active.ts';
