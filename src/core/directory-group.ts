@@ -1,8 +1,8 @@
 // A group that a directory pushes. Its members are facts that are written as sets and never looked at here.
 
+import { sameJson } from './canonical.ts';
 import { type AuditEvent, type Change, type Decision, done } from './change.ts';
 import type { DirectoryFacts } from './directory.ts';
-import { sameValue } from './directory-update.ts';
 import { type Refusal, refused } from './errors.ts';
 import type { DirectoryGroupId, DirectoryUserId } from './ids.ts';
 import { type Binding, bindGroup, type MappingRule } from './mapping.ts';
@@ -91,7 +91,7 @@ export function changedParts(next: GroupNames, stored: GroupNames): readonly str
   return [
     ...(next.displayName === stored.displayName ? [] : ['displayName']),
     ...(next.externalId === stored.externalId ? [] : ['externalId']),
-    ...[...urns].filter((urn) => !sameValue(before[urn], after[urn])).sort(),
+    ...[...urns].filter((urn) => !sameJson(before[urn], after[urn])).sort(),
   ];
 }
 

@@ -1,5 +1,6 @@
 // A push of a user whom the directory has: a change, or the end.
 
+import { sameJson } from './canonical.ts';
 import { type Decision, done, type PushedUser } from './change.ts';
 import {
   barsByLeaving,
@@ -133,26 +134,7 @@ export function decideEnd(
 /** Names of the attributes that differ, for the audit trail. Empty: a repeated push. */
 export function changedNames(stored: StoredUser, next: PushedUser): readonly string[] {
   const names = new Set([...Object.keys(stored.attributes), ...Object.keys(next.attributes)]);
-  const changed = [...names].filter((name) => !sameValue(stored.attributes[name], next.attributes[name])).sort();
+  const changed = [...names].filter((name) => !sameJson(stored.attributes[name], next.attributes[name])).sort();
   // Parsed from the attributes, so they differ only with them; the switch alone must never be lost (T58).
   return changed.length === 0 && stored.active !== next.active ? ['active'] : changed;
-}
-
-/** Equal as JSON: the order of members does not matter, the order of list items does. */
-export function sameValue(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (
-    typeof a !== 'object' ||
-    typeof b !== 'object' ||
-    a === null ||
-    b === null ||
-    Array.isArray(a) !== Array.isArray(b)
-  )
-    return false;
-  const names = Object.keys(a);
-  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
-  return (
-    names.length === Object.keys(b).length &&
-    names.every((name) => Object.hasOwn(right, name) && sameValue(left[name], right[name]))
-  );
 }

@@ -1,7 +1,8 @@
 // Changes to the elements of one multi-valued attribute: list in, list out.
 
+import { sameJson } from '../core/canonical.ts';
 import { isPrimary, notPrimary, withoutTwins } from './attribute-value.ts';
-import { isObject, type JsonObject, type JsonValue, sameJson } from './json.ts';
+import { isObject, type JsonObject, type JsonValue } from './json.ts';
 
 export type Elements = readonly JsonValue[];
 

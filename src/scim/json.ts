@@ -161,13 +161,3 @@ export function readMembers(object: JsonObject): ReadonlyMap<string, JsonValue> 
 }
 
 export const namedTwice = () => invalidSyntax('The request body names a member twice.');
-
-/** Equal as JSON: the order of members does not matter, the order of list items does. */
-export function sameJson(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
-  if (a === b) return true;
-  if (isArray(a) && isArray(b)) return a.length === b.length && a.every((item, index) => sameJson(item, b[index]));
-  if (!isObject(a) || !isObject(b)) return false;
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
-  return keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]));
-}

@@ -1,9 +1,10 @@
 // PATCH operations on attributes that are stored as JSON (RFC 7644 §3.5.2): all those of users, the extensions of groups. What goes
 // beyond the standard is in quirks.
 
+import { sameJson } from '../core/canonical.ts';
 import { invalidValue, mutability, noTarget } from './errors.ts';
 import { type PatchTarget, parsePath } from './filter.ts';
-import { isObject, type JsonObject, type JsonValue, readMembers, sameJson } from './json.ts';
+import { isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
 import { namesOwnSchemas } from './patch-message.ts';
 import { assign, patchValue } from './patch-value.ts';
 import {

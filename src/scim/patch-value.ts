@@ -1,11 +1,12 @@
 // One PATCH operation on one attribute (RFC 7644 §3.5.2): the value held in, the value to hold out.
 
+import { sameJson } from '../core/canonical.ts';
 import { MAX_ELEMENTS, readElements, readValue } from './attribute-value.ts';
 import { addElements, changeElements, type Elements, removeElements } from './elements.ts';
 import { invalidValue, mutability, noTarget, tooLarge } from './errors.ts';
 import type { FilterNode, PatchTarget } from './filter.ts';
 import { elementOfFilter, matchesElement } from './filter-match.ts';
-import { isArray, isObject, type JsonObject, type JsonValue, readMembers, sameJson } from './json.ts';
+import { isArray, isObject, type JsonObject, type JsonValue, readMembers } from './json.ts';
 import { createdByFilter, isEmpty, type Notes, note, type PatchOp, readSingle, removeValues } from './quirks.ts';
 import { type AttributeDefinition, type AttributePath, pathName } from './schema.ts';
 

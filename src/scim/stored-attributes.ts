@@ -1,9 +1,10 @@
 // Stored attributes beside what the directory's schemas say now. Schemas of a directory's own come, change and go with its settings;
 // values stay where they are: what no schema has is neither served nor lost, and is there again once it is declared again.
 
+import { sameJson } from '../core/canonical.ts';
 import { readValue } from './attribute-value.ts';
 import { invalidValue, mutability } from './errors.ts';
-import { isArray, isObject, type JsonObject, type JsonValue, sameJson } from './json.ts';
+import { isArray, isObject, type JsonObject, type JsonValue } from './json.ts';
 import {
   type AttributeDefinition,
   type AttributePath,

@@ -1,6 +1,7 @@
 // PATCH of a user (RFC 7644 §3.5.2): stored attributes in, stored attributes out.
 
-import { type JsonObject, sameJson } from './json.ts';
+import { sameJson } from '../core/canonical.ts';
+import type { JsonObject } from './json.ts';
 import { applyOperation, MAX_WORK, type PatchWork, readKeys, readTarget } from './patch-attributes.ts';
 import { type PatchOperation, readAttributes } from './patch-message.ts';
 import type { Notes } from './quirks.ts';

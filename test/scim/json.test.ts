@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sameJson } from '../../src/core/canonical.ts';
 import { ScimError } from '../../src/scim/errors.ts';
-import { type JsonObject, type JsonValue, parseJson, readMembers, sameJson, userLimits } from '../../src/scim/json.ts';
+import { type JsonObject, type JsonValue, parseJson, readMembers, userLimits } from '../../src/scim/json.ts';
 import { refusal } from './payload.ts';
 
 const parse = (text: string): JsonValue => parseJson(Buffer.from(text), userLimits);
