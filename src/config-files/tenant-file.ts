@@ -2,10 +2,9 @@
 
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import { isNoAccess } from '../core/config.ts';
 import { isReservedSlug, parseTenantSlug } from '../core/ids.ts';
 import { parseDomain, parseEmail } from '../core/profile.ts';
-import { defaultTenantSettings, rights } from '../core/tenant.ts';
+import { defaultTenantSettings, isNoAccess, rights } from '../core/tenant.ts';
 import { directoryFields } from './directory-fields.ts';
 import { choice, fields, fits, flag, isLine, whole } from './fields.ts';
 

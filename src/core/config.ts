@@ -3,7 +3,15 @@
 import { schemaFaults } from './directory-schemas.ts';
 import type { TenantSlug } from './ids.ts';
 import { groupNameKey } from './profile.ts';
-import { builtInRoles, type ConnectionSettings, type Right, roleLabel, type TenantSettings } from './tenant.ts';
+import {
+  builtInRoles,
+  type ConnectionSettings,
+  findRole,
+  isNoAccess,
+  type Right,
+  roleLabel,
+  type TenantSettings,
+} from './tenant.ts';
 
 export type RoleConfig = { readonly workspace: string; readonly name: string; readonly rights: readonly Right[] };
 
@@ -64,13 +72,10 @@ function namedRoles(tenant: TenantConfig): readonly RoleConfig[] {
   return [...builtInRoles, ...tenant.roles];
 }
 
-/** The label that a text in a file stands for: the whole label in any case, or the name alone where one workspace has it. */
+/** The label that a text in a file stands for: that of the role which {@link findRole} finds. */
 export function resolveRole(text: string, roles: readonly RoleConfig[]): string | null {
-  const wanted = text.trim().toLowerCase();
-  const whole = roles.find((role) => roleLabel(role).toLowerCase() === wanted);
-  const byName = roles.filter((role) => role.name.toLowerCase() === wanted);
-  const found = whole ?? (byName.length === 1 ? byName[0] : undefined);
-  return found === undefined ? null : roleLabel(found);
+  const found = findRole(text, roles);
+  return found === null ? null : roleLabel(found);
 }
 
 function unknownRole(text: string, tenant: TenantConfig): Pick<Fault, 'found' | 'expected'> | null {
@@ -83,10 +88,6 @@ function unknownRole(text: string, tenant: TenantConfig): Pick<Fault, 'found' | 
   if (resolveRole(text, namedRoles(tenant)) !== null) return null;
   const known = namedRoles(tenant).map((role) => `"${roleLabel(role)}"`);
   return { found: `"${text}", which is no role of this tenant`, expected: `one of ${known.join(', ')}` };
-}
-
-export function isNoAccess(name: string): boolean {
-  return /^no[ _-]?access$/i.test(name.trim());
 }
 
 function roleFaults(tenant: TenantConfig): readonly Fault[] {

@@ -82,12 +82,17 @@ export const ownersGroup = 'TenantOwners';
  * The role that a text names among a tenant's: its whole label in any case, or its name alone where only one workspace has it.
  * `NO_ACCESS` is a state and never found.
  */
-export function findRole(text: string, roles: readonly Role[]): Role | null {
+export function findRole<R extends Pick<Role, 'workspace' | 'name'>>(text: string, roles: readonly R[]): R | null {
   const wanted = text.trim().toLowerCase();
   const whole = roles.find((role) => roleLabel(role).toLowerCase() === wanted);
   if (whole !== undefined) return whole;
   const byName = roles.filter((role) => role.name.toLowerCase() === wanted);
   return byName.length === 1 ? (byName[0] ?? null) : null;
+}
+
+/** Whether a text is the name of the state in which nobody holds a role, however it is written. */
+export function isNoAccess(name: string): boolean {
+  return /^no[ _-]?access$/i.test(name.trim());
 }
 
 /** A secret is named, never held: the server that uses it reads it where it runs. */

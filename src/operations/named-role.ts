@@ -3,7 +3,7 @@
 import type { TenantTx } from '../context.ts';
 import type { SubjectStanding } from '../core/administration.ts';
 import { type Refusal, refused } from '../core/errors.ts';
-import { findRole, type Role, type TenantSettings } from '../core/tenant.ts';
+import { findRole, isNoAccess, type Role, type TenantSettings } from '../core/tenant.ts';
 import { readConfigInForce } from '../store/config-in-force.ts';
 import { gone, lockStanding, type SubjectRef, type TenantRef } from './standing.ts';
 
@@ -30,10 +30,9 @@ export async function lockNamedRole(
   const role = findRole(text, config?.roles ?? []);
   if (config !== undefined && role !== null)
     return { kind: 'found', standing: found.standing, role, settings: config.settings };
-  const isState = text.trim().toUpperCase() === 'NO_ACCESS';
   return refused(
     'unknown_role',
-    isState
+    isNoAccess(text)
       ? 'NO_ACCESS is a state and no role: a suspension sets it.'
       : `There is no role ${JSON.stringify(text)} in ${tenant.slug}.`,
   );
