@@ -8,6 +8,7 @@ import { newClientSecret } from '../store/clients.ts';
 import { insertScimClient } from '../store/scim-clients.ts';
 import { lockConnection } from '../store/scim-credentials.ts';
 import { clientSecretHash } from './find-client.ts';
+import { unknownConnection } from './name-tenant.ts';
 import type { TenantRef } from './standing.ts';
 
 const MAX_LIVE = 2;
@@ -35,10 +36,7 @@ export function createScimClient(
     if (expiresAt !== null && expiresAt <= ctx.now()) return refused('invalid', 'The client would be expired already.');
     const connection = await lockConnection(tx, connectionKey, 'client');
     if (connection === undefined || !connection.scim) {
-      return refused(
-        'unknown_connection',
-        `There is no connection ${JSON.stringify(connectionKey)} with SCIM in ${tenant.slug}.`,
-      );
+      return unknownConnection(tenant, connectionKey);
     }
     if (connection.live >= MAX_LIVE)
       return refused(

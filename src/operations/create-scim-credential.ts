@@ -4,6 +4,7 @@ import { type Refusal, refused } from '../core/errors.ts';
 import type { CredentialId, Instant } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
 import { lockConnection, newToken } from '../store/scim-credentials.ts';
+import { unknownConnection } from './name-tenant.ts';
 import type { TenantRef } from './standing.ts';
 
 const MAX_LIVE = 2;
@@ -32,10 +33,7 @@ export function createScimCredential(
     if (expiresAt !== null && expiresAt <= ctx.now()) return refused('invalid', 'The token would be expired already.');
     const connection = await lockConnection(tx, connectionKey, 'token');
     if (connection === undefined || !connection.scim) {
-      return refused(
-        'unknown_connection',
-        `There is no connection ${JSON.stringify(connectionKey)} with SCIM in ${tenant.slug}.`,
-      );
+      return unknownConnection(tenant, connectionKey);
     }
     if (connection.live >= MAX_LIVE)
       return refused(

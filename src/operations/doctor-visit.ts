@@ -13,6 +13,7 @@ import { readConfigInForce } from '../store/config-in-force.ts';
 import { endVisitors } from '../store/doctor-visits.ts';
 import { lockConnection, newDoctorToken } from '../store/scim-credentials.ts';
 import { endScimCredential } from './end-scim-credential.ts';
+import { unknownConnection } from './name-tenant.ts';
 import { showDirectory } from './read-directories.ts';
 import type { TenantRef } from './standing.ts';
 
@@ -82,11 +83,7 @@ function createToken(
 ): Promise<{ readonly kind: 'made'; readonly credentialId: CredentialId; readonly token: string } | Refusal> {
   return ctx.transaction(tenant.tenantId, async (tx) => {
     const connection = await lockConnection(tx, connectionKey, 'token');
-    if (connection === undefined || !connection.scim)
-      return refused(
-        'unknown_connection',
-        `There is no connection ${JSON.stringify(connectionKey)} with SCIM in ${tenant.slug}.`,
-      );
+    if (connection === undefined || !connection.scim) return unknownConnection(tenant, connectionKey);
     if (connection.doctors >= AT_ONCE)
       return refused(
         'invalid',

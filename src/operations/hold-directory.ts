@@ -8,6 +8,7 @@ import { changesText } from '../core/plan-access.ts';
 import { allowLongStatements, readSnapshot } from '../store/config-lock.ts';
 import { loadTenantsInForce } from '../store/tenants-in-force.ts';
 import { type ApplyOutcome, applyChanges } from './apply-config.ts';
+import { unknownConnection } from './name-tenant.ts';
 import { type ConfigReport, type DerivedChanges, deriveEffects, systemTenantId } from './plan-config.ts';
 import type { TenantRef } from './standing.ts';
 
@@ -61,7 +62,7 @@ async function deriveHold(
   const tenant = inForce.find((one) => one.slug === slug);
   const connection = tenant?.connections.find((one) => one.key === key && one.scim);
   if (tenant === undefined || connection === undefined) {
-    return refused('unknown_connection', `There is no connection ${JSON.stringify(key)} with SCIM in ${slug}.`);
+    return unknownConnection({ slug }, key);
   }
   if (connection.scimHeld === held) {
     const state = held ? 'held already' : connection.enabled ? 'active already' : 'not held, but switched off';

@@ -1,3 +1,5 @@
+// How an administrator's words for a tenant, and for a directory of it, are taken.
+
 import type { Context } from '../context.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import type { TenantSlug } from '../core/ids.ts';
@@ -12,4 +14,10 @@ export async function namedTenant(ctx: Context, slug: TenantSlug): Promise<Tenan
 /** The tenants of the installation, ended ones too, by Tenant ID: 10,000 at most. For its operator alone. */
 export function listTenants(ctx: Context): Promise<readonly ListedTenant[]> {
   return list(ctx.global);
+}
+
+/** What is told where a tenant has no directory of this key: no such connection, or one without SCIM. */
+export function unknownConnection(tenant: Pick<TenantNode, 'slug'>, connection: string): Refusal {
+  const message = `There is no connection ${JSON.stringify(connection)} with SCIM in ${tenant.slug}.`;
+  return refused('unknown_connection', message);
 }

@@ -7,7 +7,7 @@ import { compareTexts } from '../core/canonical.ts';
 import { type AuditEvent, done } from '../core/change.ts';
 import type { AccessView } from '../core/config-change.ts';
 import { barsByLeaving, isProtected } from '../core/directory.ts';
-import { type Refusal, refused } from '../core/errors.ts';
+import type { Refusal } from '../core/errors.ts';
 import type { ConnectionId, DirectoryGroupId, UserId } from '../core/ids.ts';
 import { accessDifference, accessUnder, asItIs, differenceText, type SubjectRecord } from '../core/plan-access.ts';
 import { currentConfig } from '../store/config-in-force.ts';
@@ -24,6 +24,7 @@ import {
   readGroupsToEnd,
   readHarms,
 } from '../store/resume-directory.ts';
+import { unknownConnection } from './name-tenant.ts';
 import type { TenantRef } from './standing.ts';
 
 /** What comes of a person, in the order in which people are told: `kept` stays in though the directory asked them out. */
@@ -96,12 +97,6 @@ export function planResume(ctx: Context, tenant: TenantRef, connection: string):
 
 /** A directory as it stands while it is paused. */
 export type Paused = DirectoryState & { readonly paused: NonNullable<DirectoryState['paused']> };
-
-/** What is told where the tenant has no directory of this key. */
-export function unknownConnection(tenant: TenantRef, connection: string): Refusal {
-  const message = `There is no connection ${JSON.stringify(connection)} with SCIM in ${tenant.slug}.`;
-  return refused('unknown_connection', message);
-}
 
 /** A plan with what doing it needs beside. */
 export type Derived = {

@@ -16,6 +16,7 @@ import {
 } from '../store/directory-activity.ts';
 import { listCredentials, type ScimCredential } from '../store/scim-credentials.ts';
 import { type LoggedRequest, type RequestQuery, readRequests } from '../store/scim-requests.ts';
+import { unknownConnection } from './name-tenant.ts';
 import type { TenantRef } from './standing.ts';
 
 /** Whose requests a directory's are. Nothing is served otherwise for it. */
@@ -148,8 +149,8 @@ export type RequestsAsked = {
 export type RequestsPage = { readonly kind: 'found'; readonly requests: readonly LoggedRequest[] };
 
 /**
- * Requests of a directory as its log has them, the newest first unless it is asked otherwise, a page at a time. A debugging aid: what was done is told by the audit
- * trail. Refuses `unknown_connection`, and (`invalid`) a limit out of its range.
+ * Requests of a directory as its log has them, the newest first unless it is asked otherwise, a page at a time. A debugging aid: what
+ * was done is told by the audit trail. Refuses `unknown_connection`, and (`invalid`) a limit out of its range.
  */
 export async function listDirectoryRequests(
   ctx: Context,
@@ -167,8 +168,7 @@ export async function listDirectoryRequests(
 
 async function findDirectory(ctx: Context, tenant: TenantRef, key: string): Promise<DirectoryRow | Refusal> {
   const [row] = await listDirectoryRows(ctx.hot(tenant.tenantId), key);
-  const message = `There is no connection ${JSON.stringify(key)} with SCIM in ${tenant.slug}.`;
-  return row ?? refused('unknown_connection', message);
+  return row ?? unknownConnection(tenant, key);
 }
 
 function settingsOf(stored: object): DirectorySettings {

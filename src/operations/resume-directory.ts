@@ -20,7 +20,8 @@ import {
   readHarms,
   removeRecorded,
 } from '../store/resume-directory.ts';
-import { chunks, deriveResume, type Paused, unknownConnection } from './plan-resume.ts';
+import { unknownConnection } from './name-tenant.ts';
+import { chunks, deriveResume, type Paused } from './plan-resume.ts';
 import type { TenantRef } from './standing.ts';
 
 export type ResumeOutcome =
