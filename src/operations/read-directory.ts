@@ -16,7 +16,7 @@ import {
   userLookUp,
 } from '../store/directory-look-ups.ts';
 import { FIRST_FILTER_PARAM, type PagePart, type PageQuery, type Position } from '../store/directory-page-text.ts';
-import { type ListedRow, lookedUpPage, type Page, readPage } from '../store/directory-pages.ts';
+import { type ListedRow, limitStatements, lookedUpPage, type Page, readPage } from '../store/directory-pages.ts';
 import type { DirectoryUserRow } from '../store/directory-person.ts';
 import { type MemberRow, readGroup, readMembers } from '../store/directory-reads.ts';
 import { type Unauthenticated, unauthenticated, unknownGroup, unknownUser } from './precondition.ts';
@@ -142,7 +142,7 @@ async function read(
     return readPage(ctx.hot(directory.tenantId), directory, query, { once: false });
   }
   return ctx.transaction(directory.tenantId, async (tx) => {
-    await tx.run({ name: null, text: `set local statement_timeout = ${COSTLY_MS}` }, []);
+    await limitStatements(tx, COSTLY_MS);
     return readPage(tx, directory, query, { once: true });
   });
 }

@@ -55,6 +55,11 @@ type PageRow = {
   readonly groups?: string | null;
 };
 
+/** For the rest of the transaction; one that takes longer throws StatementTimeout. */
+export async function limitStatements(tx: TenantTx, milliseconds: number): Promise<void> {
+  await tx.run({ name: null, text: `set local statement_timeout = ${milliseconds}` }, []);
+}
+
 /** A page of the directory. `once`: its text is not worth preparing. Undefined: the credential may not be used. One statement. */
 export async function readPage(
   tx: TenantTx,
