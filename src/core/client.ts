@@ -11,7 +11,10 @@ export type Resource = {
 
 export type ClientSettings = {
   readonly name: string;
-  /** `web` runs on a server and authenticates itself; `browser` is script in a page, `native` an app on a device: neither can keep a secret. */
+  /**
+   * `web` runs on a server and authenticates itself; `browser` is script in a page, `native` an app on a device: neither can keep a
+   * secret.
+   */
   readonly kind: 'web' | 'browser' | 'native';
   readonly redirectUris: readonly string[];
   readonly postLogoutRedirectUris: readonly string[];

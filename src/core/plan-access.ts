@@ -127,7 +127,10 @@ export type SubjectRecord = {
   readonly home: Pick<AccessFacts, 'adminDeactivated' | 'directory' | 'approval' | 'suspension'> | null;
 };
 
-/** What else a plan changes: connections whose directories speak no more, or are held or not, and tenants that nobody gets into or comes from. */
+/**
+ * What else a plan changes: connections whose directories speak no more, or are held or not, and tenants that nobody gets into or comes
+ * from.
+ */
 export type Surroundings = {
   readonly goneConnections: ReadonlySet<ConnectionId>;
   /** Only of those where it changes. */

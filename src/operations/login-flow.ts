@@ -39,7 +39,10 @@ const flowHash = (ctx: Context, id: string): KeyHash => ctx.keyHash(JSON.stringi
 const handleHash = (ctx: Context, handle: string): KeyHash => ctx.keyHash(JSON.stringify(['sign_in_handle', handle]));
 const interactionHash = (ctx: Context, uid: string): KeyHash => ctx.keyHash(JSON.stringify(['interaction', uid]));
 
-/** Keeps what proves the provider's answer, for ten minutes. Neither the flow's id nor the interaction's is kept, only hashes; its secrets are sealed. */
+/**
+ * Keeps what proves the provider's answer, for ten minutes. Neither the flow's id nor the interaction's is kept, only hashes; its
+ * secrets are sealed.
+ */
 export async function startLoginFlow(
   ctx: Context,
   tenantId: TenantId,

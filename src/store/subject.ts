@@ -48,7 +48,8 @@ export type SubjectRead = {
   readonly mapped: readonly MappedTenant[];
 };
 
-// `tenant` and `subject` are SQL expressions of ours, never a client's text. Names in them must be none that is used inside (a, c, d, g, m, r, s).
+// `tenant` and `subject` are SQL expressions of ours, never a client's text. Names in them must be none that is used inside
+// (a, c, d, g, m, r, s).
 export const suspensionOf = (tenant: string, subject: string) => `(
   select json_build_object('suspensionId', s.suspension_id, 'reason', s.reason,
     'suspendedAt', ${instant('s.suspended_at')})
