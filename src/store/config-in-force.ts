@@ -41,13 +41,18 @@ from tenants t where t.tenant_id = $1`,
 };
 
 type RuleRow = {
-  ruleId: RuleId;
-  key: string;
-  roleId: RoleId;
-  connectionId: string;
-  kind: string;
-  value: string;
-  allowNewGroups: boolean;
+  readonly ruleId: RuleId;
+  readonly key: string;
+  readonly roleId: RoleId;
+  readonly connectionId: string | null;
+  readonly kind: string;
+  readonly value: string;
+  readonly allowNewGroups: boolean;
+};
+type ConnectionRow = {
+  readonly protocol: Connection['protocol'];
+  readonly settings: object;
+  readonly directory: Partial<DirectorySettings>;
 };
 type Row = {
   slug: TenantSlug;
@@ -58,11 +63,7 @@ type Row = {
   roles: Role[];
   rules: RuleRow[];
   bindings: Binding[];
-  connections: (Record<string, unknown> & {
-    protocol: Connection['protocol'];
-    settings: object;
-    directory: Partial<DirectorySettings>;
-  })[];
+  connections: ConnectionRow[];
 };
 
 /** Reads the tenant's configuration from the database, past every cache. Undefined where there is no such tenant. */
@@ -77,13 +78,20 @@ export async function readConfigInForce(tx: TenantTx): Promise<ConfigInForce | u
     settings: { ...defaultTenantSettings, ...row.settings },
     allowedDomains: row.allowed_domains,
     roles: row.roles,
-    rules: row.rules.map((rule) => ruleOf(rule, row.bindings)),
+    rules: row.rules.map((rule) => ruleOf(rule, boundTo(rule, row.bindings))),
     bindings: row.bindings,
     connections: row.connections.map((connection) => connectionOf(tx.tenantId, connection)),
   };
 }
 
-function ruleOf(row: RuleRow, bindings: readonly Binding[]): MappingRule {
+function boundTo({ ruleId }: RuleRow, bindings: readonly Binding[]): MappingRule['boundGroups'] {
+  return bindings
+    .filter((binding) => binding.ruleId === ruleId && binding.state === 'bound')
+    .map((binding) => binding.groupId);
+}
+
+/** A rule as it is kept: what goes by a connection's groups has one. */
+export function ruleOf(row: RuleRow, boundGroups: MappingRule['boundGroups']): MappingRule {
   const { kind, connectionId, value, allowNewGroups } = row;
   const match =
     kind === 'local'
@@ -91,13 +99,11 @@ function ruleOf(row: RuleRow, bindings: readonly Binding[]): MappingRule {
       : kind === 'prefix'
         ? { kind, connectionId, value, allowNewGroups }
         : { kind, connectionId, value };
-  const boundGroups = bindings
-    .filter((binding) => binding.ruleId === row.ruleId && binding.state === 'bound')
-    .map((binding) => binding.groupId);
   return { ruleId: row.ruleId, key: row.key, roleId: row.roleId, match: match as MappingRule['match'], boundGroups };
 }
 
-function connectionOf(tenantId: TenantId, row: Row['connections'][number]): Connection {
+/** A connection as it is kept, with what its protocol and its directory are set to. */
+export function connectionOf(tenantId: TenantId, row: ConnectionRow): Connection {
   const { settings, protocol, ...common } = row;
   const directory = { ...defaultDirectorySettings, ...row.directory };
   const spoken = protocol === 'oidc' ? { oidc: settings } : protocol === 'saml' ? { saml: settings } : {};

@@ -2,10 +2,11 @@
 
 import type { Query } from '../context.ts';
 import type { ManagedBy, TenantInForce } from '../core/config-change.ts';
-import { type DirectorySettings, defaultDirectorySettings } from '../core/directory-settings.ts';
+import type { DirectorySettings } from '../core/directory-settings.ts';
 import type { ConnectionId, DirectoryGroupId, RoleId, RuleId, TenantId, TenantSlug } from '../core/ids.ts';
 import type { MappingRule } from '../core/mapping.ts';
 import { type Connection, defaultTenantSettings, type Right, type TenantSettings } from '../core/tenant.ts';
+import { connectionOf, ruleOf } from './config-in-force.ts';
 
 type TenantRow = {
   tenant_id: TenantId;
@@ -94,10 +95,10 @@ export async function loadTenantsInForce(query: Query): Promise<readonly TenantI
       return { roleId: role_id, workspace, name, rights, managedBy: managed_by };
     }),
     connections: (connections.get(row.tenant_id) ?? []).map((one) => ({
-      ...connectionOf(one),
+      ...openConnection(one),
       managedBy: one.managed_by,
     })),
-    rules: (rules.get(row.tenant_id) ?? []).map((one) => ({ ...ruleOf(one), managedBy: one.managed_by })),
+    rules: (rules.get(row.tenant_id) ?? []).map((one) => ({ ...openRule(one), managedBy: one.managed_by })),
   }));
 }
 
@@ -105,49 +106,14 @@ function byTenant<Row extends { tenant_id: TenantId }>(rows: readonly Row[]): Re
   return Map.groupBy(rows, (row) => row.tenant_id);
 }
 
-function connectionOf(row: ConnectionRow): Connection {
-  const {
-    tenant_id: tenantId,
-    connection_id: connectionId,
-    key,
-    display_name: displayName,
-    protocol,
-    issuer,
-    settings,
-  } = row;
-  const { scim, scim_held: scimHeld, enabled, domains } = row;
-  const spoken = protocol === 'oidc' ? { oidc: settings } : protocol === 'saml' ? { saml: settings } : {};
-  return {
-    tenantId,
-    connectionId,
-    key,
-    displayName,
-    enabled,
-    scim,
-    scimHeld,
-    directory: { ...defaultDirectorySettings, ...row.directory },
-    issuer,
-    domains,
-    protocol,
-    ...spoken,
-  } as unknown as Connection;
+function openConnection(row: ConnectionRow): Connection {
+  const { tenant_id, connection_id, display_name, scim_held, managed_by: _, ...others } = row;
+  const named = { connectionId: connection_id, displayName: display_name, scimHeld: scim_held };
+  return connectionOf(tenant_id, { ...others, ...named });
 }
 
-function ruleOf(row: RuleRow): MappingRule {
-  const {
-    rule_id: ruleId,
-    key,
-    role_id: roleId,
-    match_kind: kind,
-    match_value: value,
-    connection_id: connectionId,
-    bound,
-  } = row;
-  const match =
-    kind === 'local'
-      ? { kind, value }
-      : kind === 'prefix'
-        ? { kind, connectionId, value, allowNewGroups: row.allow_new_groups }
-        : { kind, connectionId, value };
-  return { ruleId, key, roleId, match: match as MappingRule['match'], boundGroups: bound };
+function openRule({ bound, ...row }: RuleRow): MappingRule {
+  const { rule_id: ruleId, role_id: roleId, connection_id: connectionId, key } = row;
+  const { match_kind: kind, match_value: value, allow_new_groups: allowNewGroups } = row;
+  return ruleOf({ ruleId, key, roleId, connectionId, kind, value, allowNewGroups }, bound);
 }
