@@ -242,7 +242,6 @@ export type Change =
       readonly by: Actor;
     }
   | { readonly kind: 'end_scim_credential'; readonly credentialId: CredentialId }
-  | { readonly kind: 'change_settings'; readonly settings: Partial<TenantSettings> }
   /** Until an administrator resumes it or discards what it asked for: then it is `unpause_directory`, and it is counted anew. */
   | {
       readonly kind: 'pause_directory';

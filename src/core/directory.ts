@@ -215,7 +215,7 @@ export function waitsForActivation(
 }
 
 /** A directory never touches an administrator whom it did not make (T105, D12). */
-export function isProtected(person: PersonFacts): boolean {
+export function isProtected(person: Pick<PersonFacts, 'administers' | 'madeHere'>): boolean {
   return person.administers && !person.madeHere;
 }
 

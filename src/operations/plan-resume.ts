@@ -227,7 +227,7 @@ async function keptOf(
   const barred: UserId[] = [];
   for (const chunk of chunks(leaving)) {
     for (const row of await readAdministrators(tx, connectionId, chunk)) {
-      if (isProtected({ ...row, lastOwner: false })) {
+      if (isProtected(row)) {
         kept.set(row.userId, 'protected_user');
       } else if (
         row.directoryUsers.some((one) => one.connectionId === connectionId && barsByLeaving(row, one.directoryUserId))

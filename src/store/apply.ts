@@ -168,12 +168,6 @@ async function applyChange(tx: TenantTx, change: Change): Promise<void> {
         [t, change.credentialId],
       );
       return;
-    case 'change_settings':
-      await run(
-        `update tenants set settings = settings || $2::jsonb, config_version = nextval('config_versions') where tenant_id = $1`,
-        [t, JSON.stringify(change.settings)],
-      );
-      return;
     case 'send_mail':
       await run(`select enqueue_job('send_mail', $1, $2)`, [JSON.stringify(change.mail), null]);
       return;
