@@ -13,7 +13,7 @@ import { UniqueViolation } from '../store/database.ts';
 import { endSessionsOfMany } from '../store/end-sessions.ts';
 import { loadTenantsInForce } from '../store/tenants-in-force.ts';
 import { changeEvent } from './config-events.ts';
-import { systemTenant, tenantChange } from './create-tenant.ts';
+import { systemTenant, systemTenantId, tenantChange } from './create-tenant.ts';
 import {
   type ConfigReport,
   type DerivedPlan,
@@ -21,7 +21,6 @@ import {
   deriveEffects,
   derivePlan,
   type SubjectEffect,
-  systemTenantId,
 } from './plan-config.ts';
 
 export type ApplyOutcome =

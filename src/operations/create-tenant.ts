@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { type Change, done } from '../core/change.ts';
-import { type Refusal, refused } from '../core/errors.ts';
+import { BridgeError, type Refusal, refused } from '../core/errors.ts';
 import {
   isReservedSlug,
   type LocalGroupId,
@@ -15,6 +15,14 @@ import { UniqueViolation } from '../store/database.ts';
 import { findTenant } from '../store/tenants.ts';
 
 export const systemTenant = 'system' as TenantSlug;
+
+/** The tenant that all others descend from. Throws `unknown_tenant` before the first start of a server. */
+export async function systemTenantId(ctx: Context): Promise<TenantId> {
+  const system = await findTenant(ctx.global, systemTenant);
+  if (system === undefined)
+    throw new BridgeError('unknown_tenant', 'There is no system tenant yet. Start the server once.');
+  return system.tenantId;
+}
 
 export type NewTenant = {
   readonly slug: string;

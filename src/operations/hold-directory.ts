@@ -8,8 +8,9 @@ import { changesText } from '../core/plan-access.ts';
 import { allowLongStatements, readSnapshot } from '../store/config-lock.ts';
 import { loadTenantsInForce } from '../store/tenants-in-force.ts';
 import { type ApplyOutcome, applyChanges } from './apply-config.ts';
+import { systemTenantId } from './create-tenant.ts';
 import { unknownConnection } from './name-tenant.ts';
-import { type ConfigReport, type DerivedChanges, deriveEffects, systemTenantId } from './plan-config.ts';
+import { type ConfigReport, type DerivedChanges, deriveEffects } from './plan-config.ts';
 import type { TenantRef } from './standing.ts';
 
 /**

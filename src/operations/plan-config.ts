@@ -1,7 +1,6 @@
 import type { Context, TenantTx } from '../context.ts';
 import type { ConfigFault, TenantConfig } from '../core/config.ts';
 import type { AccessView, ConfigChange, PlannedTenant, TenantInForce } from '../core/config-change.ts';
-import { BridgeError } from '../core/errors.ts';
 import type { ConnectionId, SubjectId, TenantId, TenantSlug } from '../core/ids.ts';
 import type { Binding } from '../core/mapping.ts';
 import { planChanges, viewInForce } from '../core/plan.ts';
@@ -19,9 +18,8 @@ import {
 } from '../core/plan-access.ts';
 import { allowLongStatements, readSnapshot } from '../store/config-lock.ts';
 import { findConcerned, readGuestTenants, readNamedGroups, readPlanSubjects } from '../store/plan-subjects.ts';
-import { findTenant } from '../store/tenants.ts';
 import { loadTenantsInForce } from '../store/tenants-in-force.ts';
-import { systemTenant } from './create-tenant.ts';
+import { systemTenantId } from './create-tenant.ts';
 
 /** A rule by name or prefix and a group that it meets when the plan is applied. */
 export type PlannedBinding = Binding & { readonly tenant: TenantSlug; readonly rule: string; readonly group: string };
@@ -66,14 +64,6 @@ export async function configDrift(
 ): Promise<{ readonly changes: number; readonly faults: readonly ConfigFault[] }> {
   const plan = planChanges(wanted, await loadTenantsInForce(ctx.global));
   return plan.kind === 'planned' ? { changes: plan.changes.length, faults: [] } : { changes: 0, faults: plan.faults };
-}
-
-/** The tenant that all others descend from. Throws `unknown_tenant` before the first start of a server. */
-export async function systemTenantId(ctx: Context): Promise<TenantId> {
-  const system = await findTenant(ctx.global, systemTenant);
-  if (system === undefined)
-    throw new BridgeError('unknown_tenant', 'There is no system tenant yet. Start the server once.');
-  return system.tenantId;
 }
 
 /** What applying does to one subject, as far as it is written down. */

@@ -24,8 +24,7 @@ import { readGroupNames } from '../store/replay-source.ts';
 import { endEverybody, lockScratchFacts, setScratch } from '../store/scratch-tenants.ts';
 import { findTenant } from '../store/tenants.ts';
 import { loadTenantsInForce } from '../store/tenants-in-force.ts';
-import { systemTenant, tenantChange } from './create-tenant.ts';
-import { systemTenantId } from './plan-config.ts';
+import { systemTenant, systemTenantId, tenantChange } from './create-tenant.ts';
 import type { TenantRef } from './standing.ts';
 
 export type OpenedScratch = {

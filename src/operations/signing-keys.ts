@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { type AuditEvent, done } from '../core/change.ts';
-import type { Instant, TenantId, TenantSlug } from '../core/ids.ts';
+import type { Instant } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
 import {
   hasDueKeys,
@@ -13,7 +13,7 @@ import {
   type SigningKeyRow,
   signingAlgorithms,
 } from '../store/signing-keys.ts';
-import { findTenant } from '../store/tenants.ts';
+import { systemTenantId } from './create-tenant.ts';
 
 /** The channel on which servers tell each other that the set of keys changed. */
 export const keysChanged = 'drawbridge_signing_keys';
@@ -60,7 +60,7 @@ export type KeysRotated = readonly {
  * old one stays published until the last token it signed is long expired. While a new key already waits, nothing changes.
  */
 export async function rotateSigningKeys(ctx: Context, timing: KeyTiming = keyTiming): Promise<KeysRotated> {
-  return ctx.transaction(await systemTenant(ctx), async (tx) => {
+  return ctx.transaction(await systemTenantId(ctx), async (tx) => {
     const events: AuditEvent[] = [];
     const waiting = new Set(
       (await readSigningKeys(tx)).filter((row) => row.state === 'next').map((row) => row.algorithm),
@@ -84,7 +84,7 @@ export async function rotateSigningKeys(ctx: Context, timing: KeyTiming = keyTim
 /** Lets published keys sign when their time has come, and drops retired ones. Every server asks now and then; one does it. */
 export async function advanceSigningKeys(ctx: Context, timing: KeyTiming = keyTiming): Promise<void> {
   if (!(await hasDueKeys(ctx.global, timing.publishSeconds, timing.retainSeconds))) return;
-  await ctx.transaction(await systemTenant(ctx), async (tx) => {
+  await ctx.transaction(await systemTenantId(ctx), async (tx) => {
     const moves = await moveDueKeys(tx, timing.publishSeconds, timing.retainSeconds);
     const events = [
       ...moves.promoted.map((kid) => done('key.activated', 'key', null, { kid })),
@@ -106,10 +106,4 @@ async function makeKey(
   const { d, p, q, dp, dq, qi, ...publicJwk } = jwk;
   const sealed = ctx.vault.seal('signing_key', jwk.kid, new TextEncoder().encode(JSON.stringify(jwk)));
   return (await insertSigningKey(query, { kid: jwk.kid, algorithm, sealed, state }, publicJwk)) ? jwk.kid : null;
-}
-
-async function systemTenant(ctx: Context): Promise<TenantId> {
-  const tenant = await findTenant(ctx.global, 'system' as TenantSlug);
-  if (tenant === undefined) throw new Error('There is no system tenant: the database was never set up.');
-  return tenant.tenantId;
 }
