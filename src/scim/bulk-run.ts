@@ -16,7 +16,6 @@ import {
 import { tryChangedUsers, tryCut, tryNewUsers } from './bulk-users.ts';
 import {
   addressOf,
-  credentialEnded,
   fail,
   hasFailed,
   isOver,
@@ -29,6 +28,7 @@ import {
   tooLate,
   withoutManager,
 } from './bulk-work.ts';
+import { needsToken } from './errors.ts';
 import { CredentialEnded, type Exchange, type Handler } from './exchange.ts';
 import type { GroupPlan } from './group-patch.ts';
 import { changeGroup, deleteGroup, groupPatch, patchGroup, postGroup, putGroup } from './groups.ts';
@@ -211,7 +211,7 @@ function conclude(run: Run): readonly BulkResult[] {
   const { results, order } = run;
   const nothingDone = order.nodes.every(({ index, id }) => results[index] === null && id === null);
   if (run.credentialEnded && nothingDone) throw new CredentialEnded();
-  const notBegun = run.credentialEnded ? credentialEnded() : tooLate();
+  const notBegun = run.credentialEnded ? needsToken() : tooLate();
   for (const node of order.nodes) {
     if (results[node.index] !== null) continue;
     if (node.cut !== null) recordError(run, node, errorReply(withoutManager()));

@@ -91,5 +91,3 @@ export const withoutManager = (): ScimError =>
     null,
     'The user was created, but the bulk ended before their manager was given. Send a PATCH with the manager.',
   );
-export const credentialEnded = (): ScimError =>
-  new ScimError(401, null, 'The request needs a token of this directory.');

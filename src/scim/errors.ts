@@ -98,5 +98,8 @@ export const noTarget = (detail: string): ScimError => new ScimError(400, 'noTar
 export const mutability = (detail: string): ScimError => new ScimError(400, 'mutability', detail);
 export const tooLarge = (detail: string): ScimError => new ScimError(413, null, detail);
 
+/** For no token, one that opens nothing here, and one that was ended meanwhile. */
+export const needsToken = (): ScimError => new ScimError(401, null, 'The request needs a token of this directory.');
+
 /** The same words for a member of another tenant, of another directory and of none, so that they cannot be told apart (T37, T55). */
 export const unknownMember = (): ScimError => scimRefusal(noSuchMember());

@@ -13,7 +13,7 @@ import { bodyRooms, type EnterRoom } from './body-room.ts';
 import { scimBase } from './broken-request.ts';
 import { directorySchemas } from './directory-schemas.ts';
 import { describeProvider, dispatch } from './endpoints.ts';
-import { ScimError } from './errors.ts';
+import { needsToken, ScimError } from './errors.ts';
 import { CredentialEnded, type Exchange } from './exchange.ts';
 import type { Notes } from './quirks.ts';
 import { shownPath } from './redaction.ts';
@@ -182,7 +182,7 @@ const REALM = 'Bearer realm="scim"';
 
 /** The same for an unknown tenant, an unknown connection and a token that is wrong, expired or ended. */
 function unauthorized(presented: boolean): Reply {
-  return errorReply(new ScimError(401, null, 'The request needs a token of this directory.'), {
+  return errorReply(needsToken(), {
     'WWW-Authenticate': presented ? `${REALM}, error="invalid_token"` : REALM,
   });
 }
