@@ -23,6 +23,13 @@ const lin = { email: 'lin@acme.example', givenName: 'Lin', familyName: 'Park', e
 const eve = { email: 'eve@acme.example', givenName: 'Eve', familyName: 'Moreau', externalId: '00u9eve' };
 const password = 'at-the-provider';
 
+const asked = process.argv.slice(2);
+if (asked.some((word) => word !== '--keep')) {
+  const isHelp = asked.some((word) => word === '--help' || word === '-h');
+  const usage = 'usage: npm run demo -- [--keep]\n\n  --keep    leave it running at the end, until Ctrl-C\n';
+  (isHelp ? process.stdout : process.stderr).write(usage);
+  process.exit(isHelp ? 0 : 2);
+}
 const started = Date.now();
 const screen = openScreen();
 const folder = mkdtempSync(join(tmpdir(), 'drawbridge-demo-'));
@@ -48,7 +55,7 @@ try {
 const seconds = ((Date.now() - started) / 1000).toFixed(1);
 screen.title(screen.failed === 0 ? `Everything held, in ${seconds} s.` : `Not everything held (${seconds} s).`);
 process.stdout.write(`${screen.passed} passed, ${screen.failed} failed\n`);
-if (!process.argv.includes('--keep') || screen.failed > 0) await stop(screen.failed === 0 ? 0 : 1);
+if (!asked.includes('--keep') || screen.failed > 0) await stop(screen.failed === 0 ? 0 : 1);
 else screen.say('Still running. Ctrl-C ends it.');
 
 async function story(): Promise<void> {

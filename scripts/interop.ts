@@ -77,6 +77,11 @@ const suites: readonly Suite[] = [
 ];
 
 const wanted = process.argv.slice(2);
+if (wanted.includes('--help')) {
+  say(`usage: npm run test:interop -- [suite]…\n`);
+  for (const { name, what } of suites) say(`  ${name.padEnd(14)} ${what}`);
+  process.exit(0);
+}
 const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
 if (unknown.length > 0) {
   process.stderr.write(`There is no suite ${unknown.join(', ')}: ${suites.map(({ name }) => name).join(', ')}.\n`);
