@@ -45,6 +45,7 @@ export async function startJobs(options: JobsOptions): Promise<() => Promise<voi
   let stopping = false;
   let runner: Runner | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let startingAgain: Promise<void> | undefined;
   const start = async (): Promise<void> => {
     const started = await run({
       connectionString: options.url,
@@ -65,13 +66,16 @@ export async function startJobs(options: JobsOptions): Promise<() => Promise<voi
   };
   const again = (): void => {
     if (stopping) return;
-    timer = setTimeout(() => void start().catch(again), 5_000);
+    timer = setTimeout(() => {
+      startingAgain = start().catch(again);
+    }, 5_000);
     timer.unref();
   };
   await start();
   return async () => {
     stopping = true;
     clearTimeout(timer);
+    await startingAgain;
     await runner?.stop().catch(() => {});
     // The jobs in hand are struck off when the workers have gone.
     await runner?.promise.catch(() => {});
