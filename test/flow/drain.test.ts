@@ -156,7 +156,7 @@ describe('SIGTERM', () => {
     const began = performance.now();
     server.signal('SIGTERM');
     expect(await server.exited).toBe(1);
-    expect(performance.now() - began).toBeLessThan(1_500);
+    expect(performance.now() - began).toBeLessThan(2_800);
   });
 
   test('told twice at once, as `timeout` and supervisors do, it drains all the same', async () => {
@@ -172,5 +172,5 @@ test('a person who presses Ctrl-C does not wait for load balancers', async () =>
   const began = performance.now();
   server.signal('SIGINT');
   expect(await server.exited).toBe(0);
-  expect(performance.now() - began).toBeLessThan(2_500);
+  expect(performance.now() - began).toBeLessThan(3_500);
 });
