@@ -295,7 +295,8 @@ test('a plan of many counts what comes of them first, then names the first twent
   await of('off', 2, []);
   await of('left', 21, [staff?.id ?? '']);
   await world.sql(
-    `update directory_guards set paused_at = now(), crossed = 'people', people = 45 where connection_id = $1`,
+    `insert into directory_guards (tenant_id, connection_id, paused_at, crossed, people)
+     select tenant_id, connection_id, now(), 'people', 45 from connections where connection_id = $1`,
     [connectionId],
   );
   await asked('remove_user', 'gone', user);
