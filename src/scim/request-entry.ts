@@ -1,6 +1,7 @@
 // What the log keeps of one request, made when it has been answered.
 
 import type { IncomingMessage } from 'node:http';
+import { refusePaused } from '../core/blast-guard.ts';
 import type { Directory } from '../core/directory.ts';
 import { doctorAgent } from '../core/directory-doctor.ts';
 import type { Instant } from '../core/ids.ts';
@@ -37,10 +38,13 @@ export type Answered = {
   readonly bytesOut: number;
 };
 
+/** How a request ended, for the rates; `failed` is the server's own doing. */
+export type RequestEnd = 'answered' | 'refused' | 'limited' | 'failed';
+
 /** What a request tells of its directory, kept or not: cheap, since a flood is told so, too. */
 export type SeenRequest = {
   readonly at: Instant;
-  readonly status: number | null;
+  readonly end: RequestEnd;
   readonly read: ReadSeen | null;
   readonly wrote: boolean;
   /** As it was sent. */
@@ -54,19 +58,33 @@ const MAX_CONTENT_TYPE = 100;
 /** A doctor tells nothing of whose directory it is. */
 export function seenRequest({ at, request, reply, path: given, query, notes }: Answered): SeenRequest {
   const { method = '' } = request;
-  if (request.headers['user-agent'] === doctorAgent)
-    return { at, status: reply?.status ?? null, read: null, wrote: false, userAgent: null, signs: [] };
+  const end = endOf(reply);
+  if (request.headers['user-agent'] === doctorAgent) {
+    // Half of what it asks is there to be refused.
+    return { at, end: end === 'failed' ? end : 'answered', read: null, wrote: false, userAgent: null, signs: [] };
+  }
   const path = given ?? [];
   const succeeded = reply !== null && reply.status < 400;
   const quirks = notes.flatMap((line) => quirkOf(notes, line)?.key ?? []);
   return {
     at,
-    status: reply?.status ?? null,
+    end,
     read: reply?.status === 200 && method === 'GET' ? readSeen(path, query, reply) : null,
     wrote: succeeded && method !== 'GET' && method !== 'HEAD' && path.at(-1) !== '.search',
     userAgent: request.headers['user-agent'] ?? null,
     signs: requestSigns({ method, path, query, succeeded, quirks }),
   };
+}
+
+const PAUSED = refusePaused().message;
+
+function endOf(reply: Reply | null): RequestEnd {
+  if (reply === null || reply.status < 400) return 'answered';
+  if (reply.status === 429) return 'limited';
+  // What no server of this kind does is refused, and so is what an administrator has to look at first, though an identity provider is
+  // told by 503 that it may send it again.
+  if (reply.status < 500 || reply.status === 501) return 'refused';
+  return reply.status === 503 && errorOf(reply)?.detail === PAUSED ? 'refused' : 'failed';
 }
 
 /** The request as one line of the log, and its body where that is kept. */

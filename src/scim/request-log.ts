@@ -160,12 +160,9 @@ function add(gathering: Gathering, directory: DirectoryRef, seen: SeenRequest, k
   const { at, read, wrote, signs, userAgent } = seen;
   const sum = gathering.sums.get(directory.connectionId) ?? newSum(directory, at);
   gathering.sums.set(directory.connectionId, sum);
-  const status = seen.status ?? 0;
   sum.requests += 1;
   if (!kept) sum.notKept += 1;
-  if (status >= 500) sum.failed += 1;
-  else if (status === 429) sum.limited += 1;
-  else if (status >= 400) sum.refused += 1;
+  if (seen.end !== 'answered') sum[seen.end] += 1;
   if (at > sum.lastAt) sum.lastAt = at;
   if (at < sum.firstAt) sum.firstAt = at;
   if (wrote) sum.lastWriteAt = at;

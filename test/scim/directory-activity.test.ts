@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { doctorAgent } from '../../src/core/directory-doctor.ts';
 import type { CredentialId, Instant } from '../../src/core/ids.ts';
 import type { DirectoryTick, PageSeen } from '../../src/core/scim-request.ts';
 import { requestKeeper } from '../../src/operations/keep-scim-requests.ts';
 import { showDirectory } from '../../src/operations/read-directories.ts';
+import { type Answered, seenRequest } from '../../src/scim/request-entry.ts';
 import { type RequestLog, requestLog } from '../../src/scim/request-log.ts';
 import { type Acme, acme } from '../support/acme.ts';
 import { type NewServers, newServers, setDirectory } from '../support/directory-settings.ts';
@@ -80,6 +82,37 @@ describe('the last full cycle', () => {
     await asked(`/Users?filter=${encodeURIComponent('active eq true')}`, '/Groups', '/Users?count=0');
     await okta.get('/Users?startIndex=x');
     expect((await shown()).lastCycle).toBeNull();
+  });
+});
+
+describe('the rates', () => {
+  const ask = async (...[method, path, body, headers]: Parameters<DirectoryClient['call']>) =>
+    (await okta.call(method, path, body, headers)).status;
+
+  test('tell what is refused from what fails: nothing of this has failed', async () => {
+    await log.close();
+    await world.sql('delete from scim_request_counts');
+    expect(await ask('GET', '/Me')).toBe(501);
+    expect(await ask('GET', '/Users/nobody')).toBe(404);
+    expect(await ask('GET', '/Users/nobody', undefined, { 'User-Agent': doctorAgent })).toBe(404);
+    await world.sql(
+      `insert into directory_guards (tenant_id, connection_id, paused_at, crossed, people) values ($1, $2, now(), 'people', 1)
+       on conflict (tenant_id, connection_id) do update set paused_at = now(), crossed = 'people'`,
+      [tenants.acme.tenantId, tenants.okta],
+    );
+    expect(await ask('POST', '/Users', userBody('paused'))).toBe(503);
+    await world.sql('update directory_guards set paused_at = null, crossed = null');
+    expect((await shown()).lastHour).toMatchObject({ requests: 4, refused: 3, limited: 0, failed: 0 });
+  });
+
+  test('the failing twin: a database that is away has failed, for whoever asks', () => {
+    const ended = (status: number, agent: string) =>
+      seenRequest({
+        ...({ at: 0, path: ['Users'], query: new URLSearchParams(), notes: [] } as unknown as Answered),
+        request: { method: 'GET', headers: { 'user-agent': agent } } as never,
+        reply: { status, body: JSON.stringify({ detail: 'The server is busy. Try again.' }) },
+      }).end;
+    expect([ended(503, 'Okta'), ended(500, 'Okta'), ended(503, doctorAgent)]).toEqual(['failed', 'failed', 'failed']);
   });
 });
 
