@@ -79,7 +79,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     profile: values.profile ?? null,
     wants: (part) => only === undefined || only.includes(part),
     sizes: quick ? [10_000] : [10_000, users],
-    rounds: quick ? 1 : 5,
+    rounds: quick ? 1 : 3,
     secondsPerRound: quick ? 3 : 4,
     mostWarmUps: quick ? 4 : 12,
     sustainedSeconds: minutes === undefined && quick ? 20 : (minutes ?? 5) * 60,

@@ -24,6 +24,8 @@ export type Seed = {
   group(size: number): Promise<string>;
   /** Puts every group of {@link Seed.group} back to its size; how many members were too many. */
   resetGroup(size: number): Promise<number>;
+  /** Has PostgreSQL do now what it would do beside whatever is measured next. */
+  settle(): Promise<void>;
   /** Users beyond the seeded ones. */
   strangers(): Promise<number>;
   /** Takes out the users beyond the seeded ones, so that the next job meets the same tables. False: this user may not. */
@@ -52,6 +54,11 @@ export async function openSeed(drawbridge: Drawbridge, target: Target): Promise<
       [tenantId, connectionId, resource, total],
     );
 
+  const settle = async (): Promise<void> => {
+    await db.query('vacuum (analyze)');
+    await db.query('checkpoint').catch(() => {});
+  };
+
   return {
     get users() {
       return users;
@@ -67,11 +74,11 @@ export async function openSeed(drawbridge: Drawbridge, target: Target): Promise<
       users = wanted;
       // The template is one of them.
       await setCounter('users', users + 1);
-      await db.query('vacuum (analyze)');
-      await db.query('checkpoint').catch(() => {});
+      await settle();
       await expectTotal(client, users + 1);
       say(`the directory has ${users} users`);
     },
+    settle,
     async group(size) {
       const known = groups.get(size);
       if (known !== undefined) return known;
