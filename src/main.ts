@@ -22,9 +22,9 @@ if (major < 24 || (major === 24 && minor < 16))
   fail(`Node 24.16 or later is needed; this is ${process.versions.node}. Start with: npm start`);
 
 // Left alone, V8 lets a heap that was small grow to four times its size before it looks through it, where the machine has much memory:
-// after a few long bulks most of what the process holds would be garbage. At half as much again it would look while a long body is read,
-// and hold up everybody for it; at two and a half it comes near 300 MB in a full sync.
-setFlagsFromString('--heap-growing-percent=130');
+// after a few long bulks most of what the process holds would be garbage. At little more than twice it would look while a long body is
+// read, and hold up everybody for it; at three times it goes over 300 MB in a full sync.
+setFlagsFromString('--heap-growing-percent=150');
 
 const read = readSettings();
 if (read.kind === 'refused') fail(read.problems.join('\n'));
