@@ -7,7 +7,7 @@ import { apply } from '../store/apply.ts';
 import { findSuspensionBehind } from '../store/held-keys.ts';
 import { isLastOwner } from '../store/people.ts';
 import { readSubject, type SubjectRead } from '../store/subject.ts';
-import { holdKeysOfInheritors } from './standing.ts';
+import { keysOf } from './standing.ts';
 
 /**
  * The account as it is to be signed in to: suspended from now on where somebody else is who was known by one of these keys (I3).
@@ -29,16 +29,16 @@ export async function inheritBySignIn(
   if (await isLastOwner(tx, userId)) return 'last_owner';
   const suspensionId = ctx.newId<SuspensionId>();
   const { actor: by } = ctx.caller;
-  const decision = {
+  // Those of the sign-in are linked to nobody yet.
+  const hashes = [...new Set([...keys, ...(await keysOf(ctx, tx, read.person))])];
+  await apply(ctx, tx, {
     changes: [
       { kind: 'suspend', suspensionId, subjectId: userId, by, reason: null, inheritedFrom },
-      { kind: 'hold_keys', subjectId: userId, hashes: keys },
+      { kind: 'hold_keys', subjectId: userId, hashes },
       { kind: 'end_sessions', subjectId: userId, subjectKind: 'user' },
     ],
     events: [done('user.suspension_inherited', 'user', userId, { suspensionId, inheritedFrom })],
-  } as const;
-  await apply(ctx, tx, decision);
-  await holdKeysOfInheritors(ctx, tx, decision.changes);
+  });
   const now = await readSubject(tx, userId, null);
   if (now === undefined) throw new Error('a person who was just suspended is gone');
   return now;

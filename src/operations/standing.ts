@@ -48,8 +48,8 @@ export async function keysOf(ctx: Context, tx: TenantTx, person: Person): Promis
 }
 
 /**
- * Whom a directory or a sign-in suspends by the keys of somebody suspended is known by others, too: of the connections beside, and of
- * times before. All of them hold from then on, as where an administrator suspends. Under the lock of the person's row.
+ * Whom a directory suspends by the keys of somebody suspended is known by others, too: of the connections beside, and of times before.
+ * All of them hold from then on, as where an administrator suspends. Under the lock of the person's row.
  */
 export async function holdKeysOfInheritors(ctx: Context, tx: TenantTx, changes: readonly Change[]): Promise<void> {
   for (const change of changes) {
