@@ -8,7 +8,8 @@ import { userNameKey } from '../core/profile.ts';
 /**
  * Open suspensions (`s`) of people who were ever known by one of the keys, or who left the directory of `l` under the userName,
  * wherever else they are known. That is no key for ever, but enough to keep its next bearer out until somebody looks. From the keys to
- * the people to their suspensions: `offset 0` keeps that order, where the planner, while the tables are new to it, would rather read them whole.
+ * the people to their suspensions: `offset 0` keeps that order, where the planner, while the tables are new to it, would rather read them
+ * whole.
  */
 export const suspendedNamesakes = (keys: string, userNameKey = '$3') => `
 from (
