@@ -10,6 +10,7 @@ import {
 } from '../operations/plan-resume.ts';
 import type { TenantRef } from '../operations/standing.ts';
 import { shown } from './shown.ts';
+import { iso } from './time.ts';
 import { reasonText } from './users.ts';
 
 export type NamedDirectory = { readonly tenant: TenantRef; readonly connection: string; readonly options: string };
@@ -151,8 +152,4 @@ function outLines({ fate, deactivated, after }: ResumedPerson): readonly string[
 
 function because(role: AccessDifference['loses'][number]): string {
   return role.because.map(reasonText).join('; ');
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
 }
