@@ -99,12 +99,13 @@ export async function warmUp(bench: Bench, job: Job, site: Site): Promise<void> 
   }
 }
 
-/** Things done per second in one shot, for a round against somebody else. */
-export async function oursOnce(bench: Bench, job: Job, site: Site): Promise<number> {
-  return rateOf(bench, job, site, secondsOf(job, site, bench.options));
-}
-
-async function rateOf(bench: Bench, job: Job, site: Site, seconds: number): Promise<number> {
+/** Things done per second in one shot, of the usual length where none is given. */
+export async function rateOf(
+  bench: Bench,
+  job: Job,
+  site: Site,
+  seconds = secondsOf(job, site, bench.options),
+): Promise<number> {
   const { requests, seconds: taken } = await shoot(bench, job, site, seconds);
   const done = requests * job.perRequest(site);
   await reset(job, site, done);

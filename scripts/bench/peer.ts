@@ -8,7 +8,7 @@ import { each, openClient } from './client.ts';
 import { install } from './install.ts';
 import { jobsFor } from './jobs.ts';
 import type { LoadResult } from './load.ts';
-import { type Bench, median, oursOnce, type Site, warmUp } from './measure.ts';
+import { type Bench, median, rateOf, type Site, warmUp } from './measure.ts';
 import { startMeasured } from './measured-process.ts';
 import type { Place } from './place.ts';
 import { count, say } from './progress.ts';
@@ -71,7 +71,7 @@ export async function measurePeer(bench: Bench, place: Place, site: Site): Promi
           throw new Error(`the peer refused ${result.refused} requests: ${told.job}`);
         const cpuMicros = ((await peer.ask('usage')).cpuMicros - before) / result.requests;
         const ops = result.requests / result.seconds;
-        rounds.push({ ...result, cpuMicros, ops, ours: weight * (await oursOnce(bench, ours, site)) });
+        rounds.push({ ...result, cpuMicros, ops, ours: weight * (await rateOf(bench, ours, site)) });
       }
       const of = (value: (round: Round) => number) => median(rounds.map(value));
       jobs.push({

@@ -81,9 +81,11 @@ async function measureAll(bench: Bench, place: Place, sites: readonly Site[], te
   const of = ({ users }: Site) => measured.filter((one) => one.users === users);
   tell(sites.flatMap((site) => memberRow(of(site))));
   tell(growthRows(measured));
-  for (const { seed } of sites) await seed.settle();
-  // At its own size: the peer reads a whole directory to list a page of it.
-  if (options.wants('peer')) tell(peerRows(await measurePeer(bench, place, smallest)));
+  if (options.wants('peer')) {
+    for (const { seed } of sites) await seed.settle();
+    // At its own size: the peer reads a whole directory to list a page of it.
+    tell(peerRows(await measurePeer(bench, place, smallest)));
+  }
   const { drawbridge, target, bulkOperations } = largest;
   if (options.wants('stall')) tell(stallRows(await measureStalls(drawbridge, target, options.quick ? 10 : 60)));
   if (options.wants('sustained')) tell(sustainedRows(await measureSustained(drawbridge, options.sustainedSeconds)));
