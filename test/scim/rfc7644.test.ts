@@ -302,13 +302,17 @@ describe('§3.13 the version of the protocol', () => {
 });
 
 describe('§3.14 a version', () => {
+  /** A user and a group, each with what a PUT would make of it. */
+  const oneOfEach = async () =>
+    [
+      [`/Users/${(await made(okta)).id}`, userBody(fresh())],
+      [`/Groups/${(await group()).id}`, { schemas: [core('Group')], displayName: fresh() }],
+    ] as const;
+
   test.each(['PUT', 'PATCH', 'DELETE'])(
     'that is not the last one is 412 to %s, and nothing is changed',
     async (method) => {
-      for (const [path, body] of [
-        [`/Users/${(await made(okta)).id}`, userBody(fresh())],
-        [`/Groups/${(await group()).id}`, { schemas: [core('Group')], displayName: fresh() }],
-      ] as const) {
+      for (const [path, body] of await oneOfEach()) {
         const before = (await okta.get(path)).body;
         const patch = {
           schemas: [message('PatchOp')],
@@ -325,10 +329,7 @@ describe('§3.14 a version', () => {
   test.each(['PUT', 'PATCH', 'DELETE'])(
     'that %s is not to meet (If-None-Match) is 412 where it does, and nothing is changed (RFC 9110 §13.1.2)',
     async (method) => {
-      for (const [path, body] of [
-        [`/Users/${(await made(okta)).id}`, userBody(fresh())],
-        [`/Groups/${(await group()).id}`, { schemas: [core('Group')], displayName: fresh() }],
-      ] as const) {
+      for (const [path, body] of await oneOfEach()) {
         const before = (await okta.get(path)).body;
         const sent = method === 'PUT' ? body : method === 'PATCH' ? addition(path, [await made(okta)]) : undefined;
         for (const headers of [
