@@ -42,6 +42,15 @@ export type Log = {
 /** Who asks, and in which request: what every audit row carries. */
 export type Caller = { readonly actor: Actor; readonly requestId: string };
 
+/** Where items wait for one another; see {@link Context.together}. */
+export type Line = {
+  readonly rowId: string;
+  /** What items have in common that may go together, their type and that of their results included. */
+  readonly like: string;
+  /** Acts that may be under way: one takes the turns of {@link Context.inTurn}, two those of a line of their own. */
+  readonly atOnce: 1 | 2;
+};
+
 export type Context = {
   /** Runs the act in one transaction; retried as a whole on a serialization failure or a deadlock, so it must have no other effect. */
   transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T>;
@@ -55,13 +64,11 @@ export type Context = {
   inTurn<T>(tenantId: TenantId, rowId: string, act: () => Promise<T>): Promise<T>;
   /**
    * Hands an item to an act on one row of a tenant, together with alike items of others who waited for the row's turn meanwhile: one
-   * act for all, a result for each in the order of the items. Turns are those of {@link Context.inTurn}. `like`: what items have in
-   * common that may go together, their type and that of their results included.
+   * act for all, a result for each in the order of the items.
    */
   together<Item, Result>(
     tenantId: TenantId,
-    rowId: string,
-    like: string,
+    line: Line,
     item: Item,
     act: (items: readonly Item[]) => Promise<readonly Result[]>,
   ): Promise<Result>;

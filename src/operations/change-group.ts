@@ -111,8 +111,8 @@ async function addTogether(
 ): Promise<Tried> {
   const write = (additions: readonly Addition[]) =>
     writeAdditions(ctx.hot(directory.tenantId), directory, groupId, additions);
-  const alike = `additions ${directory.credentialId}`;
-  const written = await ctx.together(directory.tenantId, groupId, alike, { ctx, ids }, write).catch(raced);
+  const line = { rowId: groupId, like: `additions ${directory.credentialId}`, atOnce: 1 } as const;
+  const written = await ctx.together(directory.tenantId, line, { ctx, ids }, write).catch(raced);
   return resultOf(written);
 }
 

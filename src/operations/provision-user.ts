@@ -51,11 +51,10 @@ export async function createDirectoryUser(
   const { tenantId, connectionId, credentialId } = directory;
   const arrival: Arrival = { ctx, ...know(ctx, directory, pushed) };
   const make = (arrivals: readonly Arrival[]) => makeArrivals(directory, arrivals);
-  const alike = `newcomers ${credentialId}`;
+  // While one act waits for the disk, the next may look and write: of whoever is pushed twice, the unique keys let one be made.
+  const line = { rowId: `newcomers ${connectionId}`, like: `newcomers ${credentialId}`, atOnce: 2 } as const;
   let first: Arrived | null =
-    pushed.json.length > FEW_CHARACTERS
-      ? null
-      : await ctx.together(tenantId, `newcomers ${connectionId}`, alike, arrival, make);
+    pushed.json.length > FEW_CHARACTERS ? null : await ctx.together(tenantId, line, arrival, make);
   return untilWon(async () => {
     const arrived = first ?? (await makeArrival(directory, arrival));
     first = null;

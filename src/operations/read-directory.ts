@@ -52,8 +52,8 @@ async function lookUp(ctx: Context, directory: Directory, asked: LookUp): Promis
   const read = async (all: readonly LookUp[]) =>
     (await readLookUps(tx, directory, together, all)) ?? all.map(() => undefined);
   // Not the text itself, which a client may make long: it is kept for a while.
-  const alike = `${credentialId} ${together.name ?? ctx.keyHash(together.text)}`;
-  const found = await ctx.together(tenantId, `look-ups ${connectionId}`, alike, asked, read);
+  const like = `${credentialId} ${together.name ?? ctx.keyHash(together.text)}`;
+  const found = await ctx.together(tenantId, { rowId: `look-ups ${connectionId}`, like, atOnce: 1 }, asked, read);
   // Behind the turn, so that who asks for many keeps nobody waiting who asks for one.
   return found === 'cut' ? readLookUp(tx, directory, asked) : found;
 }

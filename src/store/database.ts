@@ -1,7 +1,7 @@
 // The connection pool, transactions, and the one place where database failures get their meaning.
 
 import pg from 'pg';
-import type { Query, Statement, TenantTx } from '../context.ts';
+import type { Line, Query, Statement, TenantTx } from '../context.ts';
 import { BridgeError } from '../core/errors.ts';
 import type { TenantId } from '../core/ids.ts';
 import { gathering } from './gathering.ts';
@@ -18,8 +18,7 @@ export type Database = {
   /** See `Context.together`. */
   together<Item, Result>(
     tenantId: TenantId,
-    rowId: string,
-    like: string,
+    line: Line,
     item: Item,
     act: (items: readonly Item[]) => Promise<readonly Result[]>,
   ): Promise<Result>;
@@ -70,7 +69,11 @@ export function openDatabase(options: DatabaseOptions): Database {
   // Fifty who want one row and wait for it in the database would take every connection that their tenant may have, and most of them
   // would wait in vain.
   const turn = shares({ most: 1, waitMs: options.waitMs ?? TURN_MS });
-  const gather = gathering({ most: MOST_TOGETHER, turn });
+  const ofTwo = shares({ most: 2, waitMs: options.waitMs ?? TURN_MS });
+  const gather = {
+    1: gathering({ most: MOST_TOGETHER, turn }),
+    2: gathering({ most: MOST_TOGETHER, turn: ofTwo }),
+  };
   // Not as long as a statement may take: it would no longer be told which of the two it was.
   const lockMs = Math.min(options.waitMs ?? LOCK_MS, 4_000);
   const config: pg.PoolConfig = {
@@ -142,7 +145,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       return { ...tx, run };
     },
     inTurn: (tenantId, rowId, act) => turn(`${tenantId} ${rowId}`, act),
-    together: (tenantId, rowId, like, item, act) => gather(`${tenantId} ${rowId}`, like, item, act),
+    together: (tenantId, { rowId, like, atOnce }, item, act) => gather[atOnce](`${tenantId} ${rowId}`, like, item, act),
     global: { run: (statement, values) => send(pool, statement, values) },
     async transaction(tenantId, act) {
       for (let attempt = 1; ; attempt += 1) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Line } from '../../src/context.ts';
 import { BridgeError } from '../../src/core/errors.ts';
 import type { TenantId } from '../../src/core/ids.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
@@ -107,6 +108,8 @@ describe('whoever wants one row waits in line for it', () => {
   });
 });
 
+const line = (rowId: string, like: string): Line => ({ rowId, like, atOnce: 1 });
+
 describe('what many want of one row is asked once', () => {
   test('of those who wait for its turn, up to sixty-four; and each is given its own result', async () => {
     const asks = tenant();
@@ -116,25 +119,47 @@ describe('what many want of one row is asked once', () => {
       await database.hot(asks).run(sleep(0.01), []);
       return items.map((item) => item * 2);
     };
-    const asked = Array.from({ length: 100 }, (_, item) => database.together(asks, 'row', 'doubled', item, act));
+    const asked = Array.from({ length: 100 }, (_, item) => database.together(asks, line('row', 'doubled'), item, act));
     expect(await Promise.all(asked)).toEqual(asked.map((_, item) => item * 2));
     expect(sizes).toEqual([64, 36]);
     // Nobody joins those who are at work.
-    const first = database.together(asks, 'row', 'doubled', 1, act);
+    const first = database.together(asks, line('row', 'doubled'), 1, act);
     await database.hot(asks).run(sleep(0.005), []);
-    expect(await Promise.all([first, database.together(asks, 'row', 'doubled', 2, act)])).toEqual([2, 4]);
+    expect(await Promise.all([first, database.together(asks, line('row', 'doubled'), 2, act)])).toEqual([2, 4]);
     expect(sizes).toEqual([64, 36, 1, 1]);
+  });
+
+  test('two acts at once where they may be, and never three', async () => {
+    const asks = tenant();
+    let underWay = 0;
+    const seen: number[] = [];
+    const act = async (items: readonly number[]) => {
+      underWay += 1;
+      seen.push(underWay);
+      await database.hot(asks).run(sleep(0.02), []);
+      underWay -= 1;
+      return items;
+    };
+    const both: Line = { rowId: 'row', like: 'two', atOnce: 2 };
+    const asked: Promise<number>[] = [];
+    for (let item = 0; item < 4; item += 1) {
+      asked.push(database.together(asks, both, item, act));
+      await new Promise(setImmediate);
+    }
+    expect(await Promise.all(asked)).toEqual([0, 1, 2, 3]);
+    // The third and the fourth came while two were at work, and went together.
+    expect(seen).toEqual([1, 2, 2]);
   });
 
   test('but not with what is of another kind, another row or another tenant', async () => {
     const [one, other] = [tenant(), tenant()];
     const act = async (items: readonly string[]) => items.map(() => items.join());
     const asked = [
-      database.together(one, 'row', 'a', 'one', act),
-      database.together(one, 'row', 'b', 'kind', act),
-      database.together(one, 'row 2', 'a', 'row', act),
-      database.together(other, 'row', 'a', 'tenant', act),
-      database.together(one, 'row', 'a', 'two', act),
+      database.together(one, line('row', 'a'), 'one', act),
+      database.together(one, line('row', 'b'), 'kind', act),
+      database.together(one, line('row 2', 'a'), 'row', act),
+      database.together(other, line('row', 'a'), 'tenant', act),
+      database.together(one, line('row', 'a'), 'two', act),
     ];
     expect(await Promise.all(asked)).toEqual(['one,two', 'kind', 'row', 'tenant', 'one,two']);
   });
@@ -157,8 +182,8 @@ describe('what many want of one row is asked once', () => {
     const fail = async (): Promise<readonly string[]> => {
       throw new BridgeError('invalid', 'no');
     };
-    const failed = [1, 2].map((item) => outcome(database.together(asks, 'row', 'a', item, fail)));
+    const failed = [1, 2].map((item) => outcome(database.together(asks, line('row', 'a'), item, fail)));
     expect(await Promise.all(failed)).toEqual(['invalid', 'invalid']);
-    expect(await database.together(asks, 'row', 'a', 3, async (items) => items)).toBe(3);
+    expect(await database.together(asks, line('row', 'a'), 3, async (items) => items)).toBe(3);
   });
 });
