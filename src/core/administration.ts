@@ -194,6 +194,8 @@ export function decideSetActive(
 
 export type MappingFacts = {
   readonly source: Person;
+  /** What they are known by at home. Looked at only where no mapping is open. */
+  readonly keys: readonly KeyHash[];
   readonly sourceBarred: boolean;
   /** The target is a strict descendant of the person's home. */
   readonly downwards: boolean;
@@ -247,6 +249,7 @@ export function decideMapGuest(
   if (inherits !== null) {
     const suspensionId = newId<SuspensionId>();
     open.push({ kind: 'suspend', suspensionId, subjectId: guestId, by, reason: null, inheritedFrom: inherits });
+    open.push({ kind: 'hold_keys', subjectId: guestId, hashes: facts.keys });
   }
   return {
     outcome: { kind: 'mapped', guestId, already, roles: roles.map(roleLabel), suspended },

@@ -81,7 +81,7 @@ function takeBack(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, m
   const created = link(pushed, person.userId, facts, means, waitsForActivation(person, facts.directory));
   const addressFree = facts.byEmail === null || facts.byEmail.userId === person.userId;
   const followed = follow(pushed, person, facts.directory, pushed.email !== person.profile.email, addressFree);
-  const known = knownBy(pushed, facts.directory.connectionKey);
+  const known = knownBy(pushed, facts.directory);
   const left =
     person.profile.email === null || person.profile.email === pushed.email ? [] : [emailKey(person.profile.email)];
   const other = facts.suspended.find((one) => one.subjectId !== person.userId);
@@ -150,7 +150,7 @@ function adopt(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, mean
       ];
   const barred: readonly Change[] =
     bars && person.emailVerified ? [{ kind: 'end_sessions', subjectId: userId, subjectKind: 'user' }] : [];
-  const held = person.suspension === null ? [] : knownBy(pushed, directory.connectionKey);
+  const held = person.suspension === null ? [] : knownBy(pushed, directory);
   return {
     outcome: { kind: 'created', directoryUserId: created.directoryUserId, userId, as: 'adopted' },
     changes: [created, ...proved, ...barred, ...hold(userId, held, means)],
@@ -189,7 +189,7 @@ function admit(
   events.push(done('user.created', 'user', userId, { origin: 'scim', directoryUserId: created.directoryUserId }));
   const inheritedFrom = former?.suspension ?? facts.suspended[0]?.suspensionId ?? null;
   if (inheritedFrom !== null) {
-    const inherited = inherit(userId, inheritedFrom, knownBy(pushed, directory.connectionKey), directory, means);
+    const inherited = inherit(userId, inheritedFrom, knownBy(pushed, directory), directory, means);
     changes.push(...inherited.changes);
     events.push(...inherited.events);
   }

@@ -19,6 +19,7 @@ import {
   type SuspendedOthers,
 } from './directory.ts';
 import type { Refusal } from './errors.ts';
+import type { TenantSlug } from './ids.ts';
 import { userNameKey } from './profile.ts';
 
 export type UpdateFacts = {
@@ -53,7 +54,7 @@ export function decideUpdate(next: PushedUser, facts: UpdateFacts, means: Means)
   const inherited =
     other === undefined
       ? { changes: [], events: [] }
-      : inherit(person.userId, other.suspensionId, knownBy(next, directory.connectionKey), directory, means);
+      : inherit(person.userId, other.suspensionId, knownBy(next, directory), directory, means);
   const followed = follow(next, person, directory, next.email !== stored.email, facts.addressFree);
   const withheld = directory.held && next.active && !stored.active;
   const events = [
@@ -78,20 +79,21 @@ export function decideUpdate(next: PushedUser, facts: UpdateFacts, means: Means)
 
 /** Every key that is given up is remembered, and every new one of a suspended person, so that the suspension follows them. */
 function keysToHold(next: PushedUser, facts: UpdateFacts): readonly string[] {
-  const { connectionKey } = facts.directory;
-  const now = knownBy(next, connectionKey);
-  const gone = knownBy(facts.stored, connectionKey).filter((key) => !now.includes(key));
+  const now = knownBy(next, facts.directory);
+  const gone = knownBy(facts.stored, facts.directory).filter((key) => !now.includes(key));
   const given = facts.person.profile.email;
   const left = given !== null && next.email !== facts.stored.email ? [emailKey(given)] : [];
   const fresh = facts.person.suspension === null ? [] : now;
   return [...new Set([...gone, ...left.filter((key) => !now.includes(key)), ...fresh])];
 }
 
+const anywhere = { tenant: '' as TenantSlug, connectionKey: '' };
+
 /** True if a key by which a suspension would follow the person changes: such a push takes the person's row first. */
 export function changesKeys(stored: StoredUser, next: PushedUser): boolean {
   if (stored.email !== next.email || userNameKey(stored.userName) !== userNameKey(next.userName)) return true;
-  const before = knownBy(stored, '');
-  const after = knownBy(next, '');
+  const before = knownBy(stored, anywhere);
+  const after = knownBy(next, anywhere);
   return before.length !== after.length || before.some((key) => !after.includes(key));
 }
 
@@ -99,12 +101,12 @@ export function changesKeys(stored: StoredUser, next: PushedUser): boolean {
 export function keysBrought(
   stored: StoredUser,
   next: PushedUser,
-  connectionKey: string,
+  directory: Pick<DirectoryFacts, 'tenant' | 'connectionKey'>,
 ): { readonly keys: readonly string[]; readonly userName: string | null } {
-  const before = knownBy(stored, connectionKey);
+  const before = knownBy(stored, directory);
   const renamed = userNameKey(stored.userName) !== userNameKey(next.userName);
   return {
-    keys: knownBy(next, connectionKey).filter((key) => !before.includes(key)),
+    keys: knownBy(next, directory).filter((key) => !before.includes(key)),
     userName: renamed ? next.userName : null,
   };
 }

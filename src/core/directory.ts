@@ -5,7 +5,7 @@ import { type DirectoryWord, directoriesBar } from './access.ts';
 import { type AuditEvent, type Change, type Decision, denied, done, type PushedUser } from './change.ts';
 import type { DirectorySettings } from './directory-settings.ts';
 import { type Refusal, refused } from './errors.ts';
-import { emailKeyText, externalIdKeyText } from './identity.ts';
+import { emailKeyText, externalIdKeyText, userNameKeyText } from './identity.ts';
 import type {
   ConnectionId,
   CredentialId,
@@ -124,21 +124,25 @@ function keptNotice(person: PersonFacts, directory: DirectoryFacts): readonly Ch
   return [{ kind: 'send_mail', mail: { template: 'address_kept', to, tenant, connection } }];
 }
 
-/** Texts by which a pushed user may be recognised again: externalId, and every address, also one used as userName (T123). */
+/** Texts by which a pushed user may be recognised again: externalId, userName, and every address (T123). */
 export function knownBy(
   user: Pick<StoredUser, 'externalId' | 'userName' | 'email' | 'attributes'>,
-  connectionKey: string,
+  { tenant, connectionKey }: Pick<DirectoryFacts, 'tenant' | 'connectionKey'>,
 ): readonly string[] {
   const listed = Array.isArray(user.attributes.emails) ? (user.attributes.emails as readonly unknown[]) : [];
   const others = listed.map((one) => (typeof one === 'object' && one !== null && 'value' in one ? one.value : null));
   const emails = user.email === null ? [] : [user.email];
+  let isAddress = user.userName === user.email;
   // Most people's names and addresses are one text, and reading an address takes its time.
   for (const text of new Set([user.userName, ...others])) {
     const email = typeof text === 'string' && text !== user.email ? parseEmail(text) : null;
-    if (email !== null) emails.push(email);
+    if (email === null) continue;
+    emails.push(email);
+    isAddress ||= text === user.userName;
   }
   const keys = emails.map(emailKey);
   if (user.externalId !== null) keys.push(externalIdKeyText(connectionKey, user.externalId));
+  if (!isAddress) keys.push(userNameKeyText(tenant, connectionKey, user.userName));
   return [...new Set(keys)];
 }
 

@@ -1,8 +1,8 @@
 // Who is this? What a connector proved, and what a sign-in does about it.
 
 import type { Bar } from './access.ts';
-import type { ConnectionId, Instant, UserId } from './ids.ts';
-import { domainMatches, type Email, emailDomain } from './profile.ts';
+import type { ConnectionId, Instant, TenantSlug, UserId } from './ids.ts';
+import { domainMatches, type Email, emailDomain, userNameKey } from './profile.ts';
 import type { TenantSettings } from './tenant.ts';
 
 /** Groups named in an assertion. `overage`: the IdP had too many to name, so nothing is known, which is not "no groups". */
@@ -144,6 +144,13 @@ export function identityKeyText(connectionKey: string, issuer: string, subject: 
 }
 export function externalIdKeyText(connectionKey: string, externalId: string): string {
   return JSON.stringify(['externalId', connectionKey, externalId]);
+}
+/**
+ * Of a userName that is no address. It means something in its own directory alone, so the tenant is named with it: what a guest is
+ * called at home says nothing of the target's connection of the same key.
+ */
+export function userNameKeyText(tenant: TenantSlug, connectionKey: string, userName: string): string {
+  return JSON.stringify(['userName', tenant, connectionKey, userNameKey(userName)]);
 }
 export function emailKeyText(foldedEmail: Email): string {
   return JSON.stringify(['email', foldedEmail]);

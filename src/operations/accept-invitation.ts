@@ -14,6 +14,7 @@ import { UniqueViolation } from '../store/database.ts';
 import { findInvitation, lockInvitation } from '../store/invitations.ts';
 import { lockSubject, readSubject } from '../store/subject.ts';
 import { findTenant } from '../store/tenants.ts';
+import { carryKeysBelow } from './carry-keys-below.ts';
 
 export type OpenInvitation = {
   readonly tenantId: TenantId;
@@ -63,9 +64,12 @@ export async function acceptInvitation(
       if (facts === undefined) return { kind: 'refused', reason: 'unknown' };
       const read = await readSubject(tx, facts.userId, null);
       const suspended = read !== undefined && read.homeFacts.suspension !== null;
-      const heldEmail = suspended && given.email !== null ? ctx.keyHash(emailKeyText(foldPlusTag(given.email))) : null;
+      const emailKey = given.email === null ? null : ctx.keyHash(emailKeyText(foldPlusTag(given.email)));
+      const heldEmail = suspended ? emailKey : null;
       const decision = decideAcceptInvitation(facts, { ...given, heldEmail });
       await apply(ctx, tx, decision);
+      if (decision.outcome.kind === 'accepted' && facts.email === null && emailKey !== null)
+        await carryKeysBelow(ctx, tx, [{ userId: facts.userId, hashes: [emailKey], had: [] }]);
       return decision.outcome;
     });
   } catch (error) {

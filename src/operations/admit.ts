@@ -4,10 +4,21 @@ import type { Context } from '../context.ts';
 import { bar } from '../core/access.ts';
 import { type Change, type Decision, denied, done } from '../core/change.ts';
 import { externalIdKeyText, identityKeyText, type UpstreamAssertion } from '../core/identity.ts';
-import type { GrantId, IdentityId, KeyHash, Person, RequestId, SuspensionId, TenantId, UserId } from '../core/ids.ts';
+import type {
+  GrantId,
+  IdentityId,
+  KeyHash,
+  Person,
+  RequestId,
+  SuspensionId,
+  TenantId,
+  TenantSlug,
+  UserId,
+} from '../core/ids.ts';
 import { findRole } from '../core/tenant.ts';
 import type { ConfigInForce } from '../store/config-in-force.ts';
 import type { SubjectRead } from '../store/subject.ts';
+import { nameKeyTexts } from './standing.ts';
 
 export type Admitted = { readonly person: Person; readonly created: boolean };
 
@@ -18,6 +29,20 @@ export function linkKeys(ctx: Context, connectionKey: string, assertion: Upstrea
     identityKeyText(connectionKey, issuer, subject),
     ...directoryIds.map((id) => externalIdKeyText(connectionKey, id)),
   ].map((text) => ctx.keyHash(text));
+}
+
+/**
+ * The userName that a directory may have for who signs in, where it is no address. Apart from the others: an account that the directory
+ * named by it was looked at when it came to the name.
+ */
+export function nameKeys(
+  ctx: Context,
+  tenant: TenantSlug,
+  connectionKey: string,
+  { directoryUserName }: UpstreamAssertion,
+): readonly KeyHash[] {
+  const texts = directoryUserName === null ? [] : nameKeyTexts(tenant, connectionKey, directoryUserName);
+  return texts.map((text) => ctx.keyHash(text));
 }
 
 /** What the sign-in of a known person records; `link`: by what they were found, where their identity is linked only now. */
@@ -38,7 +63,9 @@ export function admitKnown(
       done('identity.linked', 'user', userId, { by: link, connection: connectionKey, method: assertion.method }),
     );
     if (read.homeFacts.suspension !== null) {
-      changes.push({ kind: 'hold_keys', subjectId: userId, hashes: linkKeys(ctx, connectionKey, assertion) });
+      const names = nameKeys(ctx, read.home.slug, connectionKey, assertion);
+      const hashes = [...linkKeys(ctx, connectionKey, assertion), ...names];
+      changes.push({ kind: 'hold_keys', subjectId: userId, hashes });
     }
     if (link === 'email' && !read.profile.emailVerified) {
       // Whoever set this password never proved the address (T29): only the person whom the IdP vouches for keeps a way in.

@@ -20,6 +20,8 @@ import {
   readUsersFactsAgain,
 } from '../store/directory-user-sets.ts';
 import type { LoadedUser } from '../store/directory-users.ts';
+import type { Gift } from '../store/guests-below.ts';
+import { carryKeysBelow } from './carry-keys-below.ts';
 import { type CurrentUser, nameTaken, storedOf } from './known-user.ts';
 import {
   type IfMatch,
@@ -199,10 +201,10 @@ function look(
 }
 
 /** Two acts that share one have to see each other. */
-function keysOf({ connectionKey }: Directory, { loaded, stored, next }: Omit<Writing, 'at'>): readonly string[] {
+function keysOf(directory: Directory, { loaded, stored, next }: Omit<Writing, 'at'>): readonly string[] {
   const { userId, profile } = loaded.person;
-  const keys = [`person ${userId}`, `userName ${userNameKey(stored.userName)}`, ...knownBy(stored, connectionKey)];
-  if (next !== null) keys.push(`userName ${userNameKey(next.userName)}`, ...knownBy(next, connectionKey));
+  const keys = [`person ${userId}`, `userName ${userNameKey(stored.userName)}`, ...knownBy(stored, directory)];
+  if (next !== null) keys.push(`userName ${userNameKey(next.userName)}`, ...knownBy(next, directory));
   if (profile.email !== null) keys.push(emailKey(profile.email));
   return keys;
 }
@@ -249,6 +251,11 @@ async function write(
   // Written by now, so whoever is suspended from here on finds them.
   const keys = given.flatMap(({ index, userId, hashes }) => (index < outcomes.length ? { of: userId, hashes } : []));
   if ((await readSuspendedByKeys(tx, keys)).length > 0) throw new LostRace('a suspension began meanwhile');
+  await carryKeysBelow(
+    ctx,
+    tx,
+    given.filter(({ index }) => outcomes[index]?.kind === 'done'),
+  );
   return outcomes;
 }
 
@@ -262,12 +269,12 @@ function takenName({ userNameTaken, externalIdTaken }: Clash): Refusal | null {
 /** What they are given that they did not have, those to whom that happens. */
 function givenKeys(
   ctx: Context,
-  { connectionKey }: Directory,
+  directory: Directory,
   writings: readonly Writing[],
-): readonly (Given & { readonly index: number })[] {
+): readonly (Given & Gift & { readonly index: number })[] {
   return writings.flatMap(({ loaded, stored, next }, index) => {
     if (next === null || !changesKeys(stored, next)) return [];
-    const { keys, userName } = keysBrought(stored, next, connectionKey);
+    const { keys, userName } = keysBrought(stored, next, directory);
     return {
       index,
       id: stored.directoryUserId,
@@ -276,6 +283,7 @@ function givenKeys(
       externalId: next.externalId === stored.externalId ? null : next.externalId,
       email: next.email === stored.email ? null : next.email,
       hashes: keys.map((key) => ctx.keyHash(key)),
+      had: knownBy(stored, directory).map((key) => ctx.keyHash(key)),
     };
   });
 }

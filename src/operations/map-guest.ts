@@ -86,14 +86,13 @@ async function loadFacts(
   const found = guest && (await lockStanding(tx, target.slug, { subjectId: guest.guestId, kind: 'guest', person }));
   const there = found?.read.target;
   const guestFacts = there?.kind === 'guest' ? there.facts : null;
+  const keys = guest?.mapped === true ? [] : await keysOf(ctx, tx, person);
   return {
     source: person,
+    keys,
     sourceBarred: bar(read.homeFacts) !== null,
     downwards: await isStrictAncestor(tx, person.tenantId),
-    heldSuspension:
-      guest?.mapped === true
-        ? null
-        : await findHeldSuspension(tx, await keysOf(ctx, tx, person), guest?.guestId ?? null),
+    heldSuspension: await findHeldSuspension(tx, keys, guest?.guestId ?? null),
     revocation: config.settings.mappingRevocation,
     memberOf:
       guestFacts === null ? [] : guestFacts.groups.flatMap((group) => (group.kind === 'local' ? [group.groupId] : [])),

@@ -12,6 +12,8 @@ import { LostRace } from '../store/database.ts';
 import { type Newcomer, readCreateFactsOfAll } from '../store/directory-batch.ts';
 import type { ReadCreateFacts } from '../store/directory-newcomers.ts';
 import { lockSubjects, readSuspendedByKeys } from '../store/directory-user-sets.ts';
+import type { Gift } from '../store/guests-below.ts';
+import { carryKeysBelow } from './carry-keys-below.ts';
 import { touched } from './known-user.ts';
 import { type Unauthenticated, unauthenticated } from './precondition.ts';
 import { peopleOf, silencedBy } from './silenced-groups.ts';
@@ -71,6 +73,7 @@ export function createMet(
     const silenced = await silencedBy(tx, directory, facts);
     const outcomes: MetOutcome[] = [];
     const decisions: ReturnType<typeof decideCreate>[] = [];
+    const gifts: Gift[] = [];
     const people = new Set<string>();
     for (const [index, one] of facts.entries()) {
       const newcomer = met[index] as Newcomer;
@@ -80,6 +83,7 @@ export function createMet(
       const decision = one.paused ? null : decideCreate(newcomer.pushed, one, ctx);
       if (decision !== null) decisions.push(decision);
       const outcome = decision === null ? refusePaused() : decision.outcome;
+      if (outcome.kind === 'created') gifts.push({ userId: outcome.userId, hashes: newcomer.hashes, had: [] });
       outcomes.push(outcome.kind === 'refused' ? outcome : { kind: 'done', id: outcome.directoryUserId, version: 1 });
       if (outcome.kind === 'refused' && stopAtRefusal) break;
     }
@@ -92,6 +96,7 @@ export function createMet(
     const suspended = await readSuspendedByKeys(tx, keys);
     // Written by now, so whoever is suspended from here on finds them.
     if (suspended.some((id) => !known.has(id) && !people.has(id))) throw new LostRace('a suspension began meanwhile');
+    await carryKeysBelow(ctx, tx, gifts);
     return outcomes;
   });
 }

@@ -22,8 +22,8 @@ import { type Unauthenticated, unauthenticated } from './precondition.ts';
 /** `keys`: two users who share one have to see each other. */
 export type Known = Newcomer & { readonly keys: readonly string[] };
 
-export function know(ctx: Context, { connectionKey }: Directory, pushed: PushedUser): Known {
-  const texts = knownBy(pushed, connectionKey);
+export function know(ctx: Context, directory: Directory, pushed: PushedUser): Known {
+  const texts = knownBy(pushed, directory);
   const keys = [...texts, `userName ${userNameKey(pushed.userName)}`];
   if (pushed.email !== null) keys.push(`email ${pushed.email}`);
   return { pushed, hashes: texts.map((text) => ctx.keyHash(text)), keys };

@@ -5,7 +5,7 @@ import type { Context, TenantTx } from '../context.ts';
 import { directoriesBar } from '../core/access.ts';
 import { refusePaused } from '../core/blast-guard.ts';
 import type { Change, Decision, PushedUser } from '../core/change.ts';
-import { barsByAdopting, type Directory, type PersonFacts, type StoredUser } from '../core/directory.ts';
+import { barsByAdopting, type Directory, knownBy, type PersonFacts, type StoredUser } from '../core/directory.ts';
 import { type CreateFacts, type CreateOutcome, decideCreate } from '../core/directory-create.ts';
 import { changesKeys, decideEnd, decideUpdate, keysBrought, type UpdateFacts } from '../core/directory-update.ts';
 import type { Refusal } from '../core/errors.ts';
@@ -19,6 +19,7 @@ import { type DirectoryUserRow, isAddressFree, readWritten, type WrittenRow } fr
 import { type LoadedUser, plainUpdate, readUserFacts, writeUserUpdate } from '../store/directory-users.ts';
 import { lockSubject } from '../store/subject.ts';
 import { readSuspendedOthers } from '../store/suspended-namesakes.ts';
+import { carryKeysBelow } from './carry-keys-below.ts';
 import { enterGuard, guarded, type Harm, refuseWhilePaused } from './guard-directory.ts';
 import { type CurrentUser, nameTaken, storedOf, touched, withOwner, withOwners } from './known-user.ts';
 import { lostRace, untilWon } from './lost-race.ts';
@@ -104,6 +105,7 @@ function createTogether(
     await apply(ctx, tx, decision);
     if (decision.outcome.kind === 'refused') return decision.outcome;
     await holdKeysOfInheritors(ctx, tx, decision.changes);
+    await carryKeysBelow(ctx, tx, [{ userId: decision.outcome.userId, hashes, had: [] }]);
     const id = decision.outcome.directoryUserId;
     return created(pushed, { ...(await readWritten(tx, id)), id });
   });
@@ -209,9 +211,10 @@ function updateTogether(
     const { loaded, stored, next } = step;
     const person = await withOwner(tx, loaded.person);
     const addressFree = await isAddressFree(tx, next.email, person.userId);
-    const { connectionId, connectionKey } = loaded.directory;
-    const { keys, userName } = keysBrought(stored, next, connectionKey);
+    const { connectionId } = loaded.directory;
+    const { keys, userName } = keysBrought(stored, next, loaded.directory);
     const hashes = keys.map((text) => ctx.keyHash(text));
+    const had = hashes.length === 0 ? [] : knownBy(stored, loaded.directory).map((text) => ctx.keyHash(text));
     const suspended = await readSuspendedOthers(tx, connectionId, person.userId, { hashes, userName });
     const decision = decideUpdate(next, { ...loaded, person, stored, addressFree, suspended }, ctx);
     if (decision.outcome.kind === 'updated') {
@@ -224,6 +227,7 @@ function updateTogether(
     await apply(ctx, tx, decision);
     if (decision.outcome.kind === 'refused') return decision.outcome;
     await holdKeysOfInheritors(ctx, tx, decision.changes);
+    await carryKeysBelow(ctx, tx, [{ userId: person.userId, hashes, had }]);
     if (!decision.outcome.changed) return { kind: 'done', user: loaded.row, changed: false };
     return updated(loaded, next, await readWritten(tx, loaded.row.id));
   });

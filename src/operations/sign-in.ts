@@ -11,14 +11,15 @@ import {
   type UpstreamAssertion,
 } from '../core/identity.ts';
 import type { Instant, KeyHash, Person, TenantId, UserId } from '../core/ids.ts';
-import { foldPlusTag } from '../core/profile.ts';
+import { type Email, foldPlusTag } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
 import { type ConfigInForce, currentConfig } from '../store/config-in-force.ts';
 import { UniqueViolation } from '../store/database.ts';
 import { findHeldSuspension } from '../store/held-keys.ts';
 import { consumeAssertion, findSignInCandidates } from '../store/sign-in-facts.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
-import { type Admitted, admitKnown, admitNew, linkKeys } from './admit.ts';
+import { type Admitted, admitKnown, admitNew, linkKeys, nameKeys } from './admit.ts';
+import { carryKeysBelow } from './carry-keys-below.ts';
 import { inheritBySignIn } from './inherit-by-sign-in.ts';
 import { noticesOfRequest } from './request-access.ts';
 
@@ -66,7 +67,8 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
   }
   const { facts, reads } = await loadFacts(tx, config, connection.connectionId, assertion);
   const links = linkKeys(ctx, connection.key, assertion);
-  const step = await keptApart(tx, links, decideSignIn(assertion, facts));
+  const names = nameKeys(ctx, config.slug, connection.key, assertion);
+  const step = await keptApart(tx, [...links, ...names], decideSignIn(assertion, facts));
   const refuse = async (userId: UserId | null, reason: SignInRefusal): Promise<SignInOutcome> => {
     const detail = { method: assertion.method, connection: connection.key };
     await apply(ctx, tx, { changes: [], events: [denied('sign_in.refused', 'user', userId, reason, detail)] });
@@ -80,12 +82,11 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
     if (read === 'last_owner') return refuse(step.userId, 'add_sso');
     const decision = admitKnown(ctx, assertion, connection.key, read, step.link);
     await apply(ctx, tx, decision);
+    const had = addressKeys(ctx, read.profile.email as Email | null);
+    if (step.link !== null) await carryKeysBelow(ctx, tx, [{ userId: step.userId, hashes: links, had }]);
     return signedIn(tx, decision.outcome);
   }
-  const keys = [
-    ...links,
-    ...(assertion.email === null ? [] : [ctx.keyHash(emailKeyText(foldPlusTag(assertion.email)))]),
-  ];
+  const keys = [...links, ...names, ...addressKeys(ctx, assertion.email)];
   const inherits = await findHeldSuspension(tx, keys, null);
   const decision = admitNew(ctx, tx.tenantId, assertion, config, step.approval, inherits, keys);
   const notices =
@@ -98,7 +99,12 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
         )
       : [];
   await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });
+  await carryKeysBelow(ctx, tx, [{ userId: decision.outcome.person.userId, hashes: keys, had: [] }]);
   return signedIn(tx, decision.outcome);
+}
+
+function addressKeys(ctx: Context, email: Email | null): readonly KeyHash[] {
+  return email === null ? [] : [ctx.keyHash(emailKeyText(foldPlusTag(email)))];
 }
 
 /** Under the lock of the person's row, and after this very sign-in may have ended what was there before. */

@@ -4,10 +4,11 @@ import type { Context, TenantTx } from '../context.ts';
 import type { SubjectStanding } from '../core/administration.ts';
 import type { Change } from '../core/change.ts';
 import { type Refusal, refused } from '../core/errors.ts';
-import { emailKeyText, externalIdKeyText, identityKeyText } from '../core/identity.ts';
+import { emailKeyText, externalIdKeyText, identityKeyText, userNameKeyText } from '../core/identity.ts';
 import type { KeyHash, Person, SubjectId, TenantId, TenantSlug, UserId } from '../core/ids.ts';
 import { foldPlusTag, parseEmail } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
+import { readHeldKeys } from '../store/held-keys.ts';
 import { type FoundSubject, findSubjects, isLastOwner, type KnownBy, readKnownBy } from '../store/people.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
 
@@ -41,10 +42,16 @@ export async function lockStanding(
   return { standing, read };
 }
 
-/** Keyed hashes of everything that a person was ever known by at home. */
+/**
+ * Keyed hashes of everything that a person was ever known by at home: those that they gave up are held there already, and read where
+ * the person acts as a guest, whose keys are held in the tenant of `tx`.
+ */
 export async function keysOf(ctx: Context, tx: TenantTx, person: Person): Promise<readonly KeyHash[]> {
-  const known = await readKnownBy({ ...tx, tenantId: person.tenantId }, person.userId);
-  return hashKeys(ctx, known);
+  const home: TenantTx = { ...tx, tenantId: person.tenantId };
+  const known = await readKnownBy(home, person.userId);
+  if (known === undefined) return [];
+  const givenUp = person.tenantId === tx.tenantId ? [] : await readHeldKeys(home, person.userId);
+  return [...new Set([...hashKeys(ctx, known), ...givenUp])];
 }
 
 /**
@@ -67,10 +74,17 @@ function hashKeys(ctx: Pick<Context, 'keyHash'>, known: KnownBy): readonly KeyHa
       identityKeyText(one.connectionKey, one.issuer, one.subject),
       // A directory may yet push them, under the name that they sign in by.
       externalIdKeyText(one.connectionKey, one.subject),
+      ...nameKeyTexts(known.tenant, one.connectionKey, one.subject),
     ]),
     ...known.externalIds.map((one) => externalIdKeyText(one.connectionKey, one.externalId)),
+    ...known.userNames.flatMap((one) => nameKeyTexts(known.tenant, one.connectionKey, one.userName)),
   ];
   return [...new Set(texts)].map((text) => ctx.keyHash(text));
+}
+
+/** Of a name that is no address: an address is a key of its own. */
+export function nameKeyTexts(tenant: TenantSlug, connectionKey: string, name: string): readonly string[] {
+  return parseEmail(name) === null ? [userNameKeyText(tenant, connectionKey, name)] : [];
 }
 
 export type TenantRef = { readonly tenantId: TenantId; readonly slug: TenantSlug };

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { decideSuspend, type SuspendOutcome } from '../core/administration.ts';
 import { apply } from '../store/apply.ts';
+import { lockSubject } from '../store/subject.ts';
 import { gone, keysOf, lockStanding, type SubjectRef, type TenantRef } from './standing.ts';
 
 /**
@@ -14,6 +15,9 @@ export function suspend(
   reason: string | null,
 ): Promise<SuspendOutcome> {
   return ctx.transaction(tenant.tenantId, async (tx) => {
+    // Home first, as everywhere: what they are known by there does not change until it is held here.
+    if (subject.kind === 'guest')
+      await lockSubject({ ...tx, tenantId: subject.person.tenantId }, subject.person.userId);
     const found = await lockStanding(tx, tenant.slug, subject);
     if (found === undefined) return gone(subject.subjectId);
     const keys = await keysOf(ctx, tx, subject.person);

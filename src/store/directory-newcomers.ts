@@ -19,7 +19,7 @@ import {
 import { FROM_ELSEWHERE } from './from-elsewhere.ts';
 import { instant } from './instant.ts';
 import { LIVE } from './scim-credentials.ts';
-import { suspendedNamesakes } from './suspended-namesakes.ts';
+import { suspendedNamesakes, suspendedNamesakesBelowToo } from './suspended-namesakes.ts';
 
 /** What a pushed user brings, as parameters or columns of a statement. */
 type Brought = {
@@ -47,7 +47,7 @@ const holder = ({ email }: Brought) =>
  */
 export const firstLook = (brought: Brought, fence = '') => `${taken(brought, fence)},
   exists (select 1 ${former(brought)} ${fence}) or exists (select 1 ${holder(brought)} ${fence})
-    or exists (select 1 ${suspendedNamesakes(brought.hashes, brought.userNameKey)} ${fence}) as met`;
+    or exists (select 1 ${suspendedNamesakesBelowToo(brought.hashes, brought.userNameKey)} ${fence}) as met`;
 
 const ONE: Brought = { userNameKey: '$3', externalId: '$4', email: '$5', hashes: '$6' };
 

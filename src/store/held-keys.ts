@@ -1,5 +1,5 @@
 import type { Statement, TenantTx } from '../context.ts';
-import type { KeyHash, SubjectId, SuspensionId } from '../core/ids.ts';
+import type { KeyHash, SubjectId, SuspensionId, UserId } from '../core/ids.ts';
 
 const AMONG = `k.tenant_id = $1 and k.key_hash = any (select decode(h, 'hex') from unnest($2::text[]) h)`;
 const OF_OTHERS = `
@@ -35,4 +35,15 @@ export async function findSuspensionBehind(
 ): Promise<SuspensionId | null> {
   const [row] = await tx.run<{ suspension_id: SuspensionId }>(FIND_BEHIND, [tx.tenantId, hashes, bearer]);
   return row?.suspension_id ?? null;
+}
+
+const HELD: Statement = {
+  name: null,
+  text: `select encode(key_hash, 'hex') as hash from held_keys where tenant_id = $1 and subject_id = $2`,
+};
+
+/** Every key that is held of a person. Reads all that are held in the tenant, so for an administrator's acts alone. */
+export async function readHeldKeys(tx: TenantTx, userId: UserId): Promise<readonly KeyHash[]> {
+  const rows = await tx.run<{ hash: KeyHash }>(HELD, [tx.tenantId, userId]);
+  return rows.map(({ hash }) => hash);
 }

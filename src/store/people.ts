@@ -1,7 +1,16 @@
 // Finding people and reading their standing, for administrators' acts.
 
 import type { Statement, TenantTx } from '../context.ts';
-import type { GuestId, LocalGroupId, Person, SubjectId, TenantId, UserId } from '../core/ids.ts';
+import type {
+  GuestId,
+  LocalGroupId,
+  Person,
+  SubjectId,
+  SuspensionId,
+  TenantId,
+  TenantSlug,
+  UserId,
+} from '../core/ids.ts';
 import { isUuid } from '../core/ids.ts';
 import { letInByDirectories } from './subject.ts';
 
@@ -51,15 +60,39 @@ export async function findSubjects(tx: TenantTx, text: string): Promise<readonly
   }));
 }
 
+/** Whose suspension another one comes from. */
+export type InheritedFrom = { readonly subjectId: SubjectId; readonly name: string };
+
+/** Null: the suspension was an administrator's own. */
+export async function findInheritedFrom(tx: TenantTx, suspensionId: SuspensionId): Promise<InheritedFrom | null> {
+  const [row] = await tx.run<InheritedFrom>(
+    {
+      name: null,
+      text: `
+select o.subject_id as "subjectId", coalesce(u.email, u.user_name, o.subject_id::text) as name
+from suspensions s
+join suspensions o on o.tenant_id = s.tenant_id and o.suspension_id = s.inherited_from
+left join guests g on g.tenant_id = o.tenant_id and g.guest_id = o.subject_id
+left join users u on u.tenant_id = coalesce(g.source_tenant_id, o.tenant_id) and u.user_id = coalesce(g.source_user_id, o.subject_id)
+where s.tenant_id = $1 and s.suspension_id = $2`,
+    },
+    [tx.tenantId, suspensionId],
+  );
+  return row ?? null;
+}
+
 /** The texts that a person was ever known by: what {@link Context.keyHash} is applied to when they are suspended. */
 export type KnownBy = {
   /** As they were written, and userNames among them: not each is an address. */
   readonly emails: readonly string[];
   readonly identities: readonly { readonly connectionKey: string; readonly issuer: string; readonly subject: string }[];
   readonly externalIds: readonly { readonly connectionKey: string; readonly externalId: string }[];
+  readonly userNames: readonly { readonly connectionKey: string; readonly userName: string }[];
+  readonly tenant: TenantSlug;
 };
 
-export async function readKnownBy(tx: TenantTx, userId: UserId): Promise<KnownBy> {
+/** Undefined where there is no such tenant. */
+export async function readKnownBy(tx: TenantTx, userId: UserId): Promise<KnownBy | undefined> {
   const [row] = await tx.run<KnownBy>(
     {
       name: null,
@@ -75,11 +108,16 @@ select
     where i.tenant_id = $1 and i.user_id = $2), '[]'::json) as identities,
   coalesce((select json_agg(json_build_object('connectionKey', c.key, 'externalId', d.external_id))
     from directory_users d join connections c on c.tenant_id = d.tenant_id and c.connection_id = d.connection_id
-    where d.tenant_id = $1 and d.user_id = $2 and d.external_id is not null), '[]'::json) as "externalIds"`,
+    where d.tenant_id = $1 and d.user_id = $2 and d.external_id is not null), '[]'::json) as "externalIds",
+  coalesce((select json_agg(json_build_object('connectionKey', c.key, 'userName', d.user_name))
+    from directory_users d join connections c on c.tenant_id = d.tenant_id and c.connection_id = d.connection_id
+    where d.tenant_id = $1 and d.user_id = $2), '[]'::json) as "userNames",
+  t.slug as tenant
+from tenants t where t.tenant_id = $1`,
     },
     [tx.tenantId, userId],
   );
-  return row ?? { emails: [], identities: [], externalIds: [] };
+  return row;
 }
 
 /**

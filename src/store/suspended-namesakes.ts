@@ -5,24 +5,32 @@ import type { SuspendedOthers } from '../core/directory.ts';
 import type { ConnectionId, KeyHash, UserId } from '../core/ids.ts';
 import { userNameKey } from '../core/profile.ts';
 
-/**
- * Open suspensions (`s`) of people who were ever known by one of the keys, or who left the directory of `l` under the userName,
- * wherever else they are known. That is no key for ever, but enough to keep its next bearer out until somebody looks. From the keys to
- * the people to their suspensions: `offset 0` keeps that order, where the planner, while the tables are new to it, would rather read them
- * whole.
- */
-export const suspendedNamesakes = (keys: string, userNameKey = '$3') => `
-from (
+const OF_TENANT =
+  'select * from suspensions s where s.tenant_id = $1 and s.subject_id = b.subject_id and s.lifted_at is null offset 0';
+const OF_GUESTS = `
+  select s.* from mapping_pointers p cross join lateral (
+    select * from suspensions s where s.tenant_id = p.target_tenant_id and s.subject_id = p.guest_id and s.lifted_at is null offset 0) s
+  where p.tenant_id = $1 and p.user_id = b.subject_id`;
+
+const namesakes = (keys: string, userNameKey: string) => `
   select k.subject_id from (select decode(h, 'hex') as key_hash from unnest(${keys}::text[]) h) b cross join lateral (
     select k.subject_id from held_keys k where k.tenant_id = $1 and k.key_hash = b.key_hash offset 0) k
   union
   select d.user_id from directory_users d
   where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = ${userNameKey} and d.ended_by = 'directory'
-    and d.ended_at is not null
-    and not exists (select 1 from directory_users o
-      where o.tenant_id = $1 and o.user_id = d.user_id and o.connection_id = d.connection_id and o.ended_at is null offset 0)
-) b cross join lateral (
-  select * from suspensions s where s.tenant_id = $1 and s.subject_id = b.subject_id and s.lifted_at is null offset 0) s`;
+    and d.ended_at is not null`;
+
+/**
+ * Open suspensions (`s`) of people who were ever known by one of the keys, or who were removed from the directory of `l` under the
+ * userName: of those who were suspended before userNames were keys nobody holds it. From the keys to the people to their suspensions:
+ * `offset 0` keeps that order, where the planner, while the tables are new to it, would rather read them whole.
+ */
+export const suspendedNamesakes = (keys: string, userNameKey = '$3') =>
+  `from (${namesakes(keys, userNameKey)}) b cross join lateral (${OF_TENANT}) s`;
+
+/** The same with suspensions of guests in tenants below, which keep nobody out here. */
+export const suspendedNamesakesBelowToo = (keys: string, userNameKey: string) =>
+  `from (${namesakes(keys, userNameKey)}) b cross join lateral ((${OF_TENANT}) union all ${OF_GUESTS}) s`;
 
 const SUSPENDED_OTHERS: Statement = {
   name: null,

@@ -25,7 +25,7 @@ test('T123 a person is known by every address, also as userName, without its plu
   const user = pushed('Ann.B+x@ACME.example', {
     emails: [{ value: 'ann@acme.example' }, { value: 'Second@Bücher.example' }, { value: 'no address' }, 'x'],
   });
-  expect(knownBy(user, 'okta')).toEqual([
+  expect(knownBy(user, directory)).toEqual([
     '["email","ann@acme.example"]',
     '["email","ann.b@acme.example"]',
     '["email","second@xn--bcher-kva.example"]',
@@ -130,7 +130,7 @@ describe('whatever is pushed, about whomever', () => {
         const held = changes.flatMap((change) =>
           change.kind === 'hold_keys' && change.subjectId === outcome.userId ? change.hashes : [],
         );
-        expect(held).toEqual(inherits ? hashes(knownBy(user, 'okta')) : []);
+        expect(held).toEqual(inherits ? hashes(knownBy(user, directory)) : []);
       }),
     );
   });
@@ -144,7 +144,7 @@ describe('whatever is pushed, about whomever', () => {
         if (!inherits(facts)) return;
         expect(kinds(changes)).toContain('end_sessions');
         const held = changes.flatMap((change) => (change.kind === 'hold_keys' ? change.hashes : []));
-        expect(held).toEqual(expect.arrayContaining(hashes(knownBy(next, 'okta'))));
+        expect(held).toEqual(expect.arrayContaining(hashes(knownBy(next, directory))));
       }),
     );
   });
@@ -168,8 +168,8 @@ describe('whatever is pushed, about whomever', () => {
         const { outcome, changes } = decideUpdate(next, facts, means);
         if (outcome.kind === 'refused' || !outcome.changed) return;
         const held = changes.flatMap((change) => (change.kind === 'hold_keys' ? change.hashes : []));
-        const now = knownBy(next, 'okta');
-        const gone = knownBy(facts.stored, 'okta').filter((key) => !now.includes(key));
+        const now = knownBy(next, directory);
+        const gone = knownBy(facts.stored, directory).filter((key) => !now.includes(key));
         expect(held).toEqual(expect.arrayContaining(hashes(gone)));
         if (facts.person.suspension !== null) expect(held).toEqual(expect.arrayContaining(hashes(now)));
       }),

@@ -48,6 +48,7 @@ describe('a hundred operations on different users cost a few statements', () => 
       'held_keys_hold',
       'audit_record',
       'held_keys_suspended_of_many',
+      'guests_below',
     ]);
     const off = users.map(({ id }) => patch(`/Users/${id}`, { op: 'replace', path: 'active', value: false }));
     expect(await statementsOf(off, '200')).toEqual([

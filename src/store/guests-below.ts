@@ -1,0 +1,70 @@
+// Guests of tenants below behind people of a tenant: a suspension there goes by what its guest is known by at home.
+
+import type { Statement, TenantTx } from '../context.ts';
+import type { GuestId, KeyHash, SuspensionId, TenantId, UserId } from '../core/ids.ts';
+
+const GIVEN = `
+with given as materialized (
+  select g.of, decode(g.hash, 'hex') as key_hash, g.brought from json_to_recordset($2) as g (of uuid, hash text, brought boolean)
+), known as (
+  select g.of, g.of as user_id from given g
+  union
+  select g.of, k.subject_id from given g cross join lateral (
+    select k.subject_id from held_keys k where k.tenant_id = $1 and k.key_hash = g.key_hash offset 0) k
+)`;
+
+const suspended = (tenant: string, subject: string) => `
+  select s.suspension_id, s.suspended_at from suspensions s
+  where s.tenant_id = ${tenant} and s.subject_id = ${subject} and s.lifted_at is null offset 0`;
+
+// A guest who has the key there already began suspended by it, and was let in since.
+const BELOW: Statement = {
+  name: 'guests_below',
+  text: `${GIVEN}
+select k.of as "userId", k.user_id as "knownAs", p.target_tenant_id as "tenantId", p.guest_id as "guestId", null as "inheritedFrom"
+from known k
+cross join lateral (select p.* from mapping_pointers p where p.tenant_id = $1 and p.user_id = k.user_id offset 0) p
+cross join lateral (${suspended('p.target_tenant_id', 'p.guest_id')}) s
+union all
+select * from (
+  select distinct on (p.target_tenant_id, p.guest_id) g.of, g.of, p.target_tenant_id, p.guest_id, s.suspension_id
+  from given g
+  cross join lateral (select p.* from mapping_pointers p
+    where g.brought and p.tenant_id = $1 and p.user_id = g.of and p.ended_at is null offset 0) p
+  cross join lateral (select k.subject_id from held_keys k
+    where k.tenant_id = p.target_tenant_id and k.key_hash = g.key_hash and k.subject_id <> p.guest_id offset 0) k
+  cross join lateral (${suspended('p.target_tenant_id', 'k.subject_id')}) s
+  where not exists (${suspended('p.target_tenant_id', 'p.guest_id')})
+    and not exists (select 1 from held_keys h
+      where h.tenant_id = p.target_tenant_id and h.key_hash = g.key_hash and h.subject_id = p.guest_id offset 0)
+  order by p.target_tenant_id, p.guest_id, s.suspended_at
+) inheriting
+order by 3, 4`,
+};
+
+export type GuestBelow = {
+  readonly userId: UserId;
+  /** Whose guest it is: of `userId`, or of somebody by whose key that one may be recognised. */
+  readonly knownAs: UserId;
+  readonly tenantId: TenantId;
+  readonly guestId: GuestId;
+  /** Null: the guest is suspended. Else that of somebody else there who was ever known by a key that is given. */
+  readonly inheritedFrom: SuspensionId | null;
+};
+
+/** Keys that somebody of the tenant is given; `had`: what they were known by before, as far as that is at hand. */
+export type Gift = {
+  readonly userId: UserId;
+  readonly hashes: readonly KeyHash[];
+  readonly had: readonly KeyHash[];
+};
+
+/** Guests whom it concerns that people are given keys: who are suspended, mapped or not any more, and who are to be. One statement. */
+export async function readGuestsBelow(tx: TenantTx, gifts: readonly Gift[]): Promise<readonly GuestBelow[]> {
+  const given = gifts.flatMap(({ userId: of, hashes, had }) =>
+    hashes.length === 0
+      ? []
+      : [...hashes.map((hash) => ({ of, hash, brought: true })), ...had.map((hash) => ({ of, hash, brought: false }))],
+  );
+  return given.length === 0 ? [] : tx.run<GuestBelow>(BELOW, [tx.tenantId, JSON.stringify(given)]);
+}
