@@ -10,7 +10,7 @@ export const explain: Command = {
   async run(world, values) {
     const { tenant, subject } = await subjectOf(world, values);
     const explained = accepted(await explainAccess(world.context, tenant, subject, optional(values, 'role')));
-    const { access, role, version, suspension, barredAtHome, held } = explained;
+    const { access, role, version, suspension, inheritedFrom, barredAtHome, held } = explained;
     const json = {
       tenant: tenant.slug,
       user: subject.name,
@@ -19,6 +19,7 @@ export const explain: Command = {
       state: access.state,
       barredAtHome,
       suspension,
+      inheritedFrom,
       roles: access.roles,
       held,
       ...(role === null ? {} : { role }),
@@ -28,7 +29,11 @@ export const explain: Command = {
       role === null
         ? access.roles.flatMap((one) => [`  ${one.role}`, ...one.because.map((reason) => `    ${reasonText(reason)}`)])
         : roleLines(role, held);
-    return { text: [head, ...body, ...held.map((one) => heldText(tenant.slug, one))].map(shown).join('\n'), json };
+    const inherited = inheritedFrom === null ? [] : [inheritedText(tenant.slug, subject.subjectId, inheritedFrom)];
+    return {
+      text: [head, ...inherited, ...body, ...held.map((one) => heldText(tenant.slug, one))].map(shown).join('\n'),
+      json,
+    };
   },
 };
 
@@ -87,6 +92,13 @@ function ruleText({ rule, match, connection, groups, uncounted }: RuleTried): st
           ? 'they are a member, and it does not count now'
           : 'they are no member';
   return `rule "${rule}" gives it to ${group}: ${member}`;
+}
+
+function inheritedText(tenant: string, subjectId: string, from: NonNullable<Explanation['inheritedFrom']>): string {
+  return (
+    `  they came to have a name, an address or an id of ${from.name} (${from.subjectId}), who was suspended; if they are somebody else: ` +
+    `drawbridge user assign-role --tenant ${tenant} --user ${subjectId} --role 'Workspace: Role'`
+  );
 }
 
 function heldText(tenant: string, { rule, role, group, groupId }: HeldGroup): string {

@@ -12,6 +12,7 @@ import { type Refusal, refused } from '../core/errors.ts';
 import { type GroupRef, type MappingRule, ruleMatches, ruleNames } from '../core/mapping.ts';
 import { type ConnectionSettings, findRole, roleLabel } from '../core/tenant.ts';
 import { readConfigInForce } from '../store/config-in-force.ts';
+import { findInheritedFrom, type InheritedFrom } from '../store/people.ts';
 import { readPlanSubjects } from '../store/plan-subjects.ts';
 import { readSubject } from '../store/subject.ts';
 import { gone, type SubjectRef, type TenantRef } from './standing.ts';
@@ -42,6 +43,8 @@ export type Explanation = {
   /** Barred at home rather than in the tenant: a guest is judged at both. */
   readonly barredAtHome: boolean;
   readonly suspension: Suspension | null;
+  /** Whose names, addresses or ids made it one, where no administrator did. */
+  readonly inheritedFrom: InheritedFrom | null;
   /** For the role that was asked about, or for all. */
   readonly held: readonly HeldGroup[];
   /** Present where one role was asked about. */
@@ -73,6 +76,8 @@ export async function explainAccess(
   const role = roleText === null ? null : findRole(roleText, config.roles);
   if (roleText !== null && role === null)
     return refused('unknown_role', `There is no role ${JSON.stringify(roleText)} in ${tenant.slug}.`);
+  const inheritedFrom =
+    own.suspension && (await findInheritedFrom(ctx.hot(tenant.tenantId), own.suspension.suspensionId));
   const allGroups = role === null ? [] : await groupsThatMayCount(ctx, tenant, subject);
   const rulesAsked = config.rules.filter((rule) => role === null || rule.roleId === role.roleId);
   return {
@@ -81,6 +86,7 @@ export async function explainAccess(
     access,
     barredAtHome: isGuest && bar(read.homeFacts) !== null,
     suspension: own.suspension,
+    inheritedFrom,
     held: rulesAsked.flatMap((rule) => {
       const given = config.roles.find((one) => one.roleId === rule.roleId);
       return own.groups.flatMap((group): readonly HeldGroup[] =>
