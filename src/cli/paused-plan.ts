@@ -127,8 +127,8 @@ function moreLines(count: number, shownOnes: number, told: number): readonly str
 }
 
 const kept = {
-  protected_user: 'stays active: administers the tenant and was not made by this directory',
-  last_owner: 'stays active: the last owner',
+  protected_user: 'stays active: administers the tenant or one below it, and was not made by this directory',
+  last_owner: 'stays active: the last owner of the tenant or of one below it',
 } as const;
 
 function personLines(person: ResumedPerson): readonly string[] {

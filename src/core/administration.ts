@@ -24,7 +24,7 @@ export type SubjectStanding = {
   readonly kind: 'user' | 'guest';
   readonly suspension: Suspension | null;
   readonly grants: readonly RoleGrant[];
-  /** The last member of TenantOwners who is not barred. */
+  /** The last member of TenantOwners who is not barred; of a user also in a tenant that they are mapped into. */
   readonly lastOwner: boolean;
 };
 
@@ -35,7 +35,7 @@ export type SuspendOutcome = { readonly kind: 'suspended'; readonly already: boo
 /**
  * NO_ACCESS by an administrator: every open grant ends, so that lifting restores only what is assigned then plus what groups map;
  * what the person was ever known by is remembered; sessions and tokens end. A second suspension begins nothing anew (T133): of one
- * that was inherited, it ends the grants that were kept. Refuses the tenant's last active owner: `last_owner`.
+ * that was inherited, it ends the grants that were kept. Refuses the last active owner of a tenant: `last_owner`.
  */
 export function decideSuspend(
   subject: SubjectStanding,
@@ -279,7 +279,10 @@ export function decideMapGuest(
 
 export type UnmapOutcome = { readonly kind: 'unmapped' } | Refusal;
 
-/** Ends a mapping: the guest's grants and groups end with it, and what was issued for the target dies at once (R127, D11). */
+/**
+ * Ends a mapping: the guest's grants and groups end with it, and what was issued for the target dies at once (R127, D11). Refuses
+ * `unknown_mapping`, and the target's last active owner: `last_owner`.
+ */
 export function decideUnmapGuest(facts: MappingFacts, by: Administrator): Decision<UnmapOutcome> {
   const { guest, source } = facts;
   if (guest === null || !guest.mapped) {
@@ -289,6 +292,7 @@ export function decideUnmapGuest(facts: MappingFacts, by: Administrator): Decisi
       events: [],
     };
   }
+  if (guest.lastOwner) return keepOwner('mapping.remove', guest);
   const { guestId } = guest;
   return {
     outcome: { kind: 'unmapped' },
@@ -317,7 +321,10 @@ function bothEnds(kind: string, guestId: GuestId, source: Person, detail: Readon
 
 function keepOwner(kind: string, subject: SubjectStanding): Decision<Refusal> {
   return {
-    outcome: refused('last_owner', 'A tenant keeps one active owner. Make somebody else an owner first.'),
+    outcome: refused(
+      'last_owner',
+      'A tenant keeps one active owner: here, or in a tenant below. Make somebody else an owner first.',
+    ),
     changes: [],
     events: [denied(kind, subject.kind, subject.subjectId, 'last_owner')],
   };

@@ -46,9 +46,9 @@ export type PersonFacts = {
   readonly emailVerified: boolean;
   readonly hasPassword: boolean;
   readonly mappedAcrossTenants: boolean;
-  /** Holds administrative rights by a grant or by a group of the tenant's own, or owns the tenant. */
+  /** Of the tenant or of one that they are mapped into: holds administrative rights by a grant or a group of its own, or owns it. */
   readonly administers: boolean;
-  /** The last owner of the tenant who is not barred. */
+  /** Of the tenant or of one that they are mapped into: the last owner who is not barred. */
   readonly lastOwner: boolean;
   readonly suspension: SuspensionId | null;
   /** Came into being by a push of this very directory. */
@@ -218,7 +218,7 @@ export function waitsForActivation(
   return held && (removedHere || directoriesBar(directoryUsers));
 }
 
-/** A directory never touches an administrator whom it did not make (T105, D12). */
+/** A directory never touches an administrator whom it did not make, whichever tenant they administer (T105, D12). */
 export function isProtected(person: Pick<PersonFacts, 'administers' | 'madeHere'>): boolean {
   return person.administers && !person.madeHere;
 }
@@ -230,7 +230,7 @@ export function refuse(refusal: Refusal, event?: AuditEvent): Decision<Refusal> 
 export function refuseProtected(act: string, person: PersonFacts): Decision<Refusal> {
   const refusal = refused(
     'protected_user',
-    'This person administers the tenant and was not made by this directory. Let an administrator decide.',
+    'This person administers the tenant or one below it and was not made by this directory. Let an administrator decide.',
   );
   return refuse(refusal, denied(act, 'user', person.userId, 'protected_user'));
 }
@@ -238,7 +238,7 @@ export function refuseProtected(act: string, person: PersonFacts): Decision<Refu
 export function refuseLastOwner(act: string, person: PersonFacts): Decision<Refusal> {
   const refusal = refused(
     'last_owner',
-    'A tenant keeps one active owner. Let an administrator make somebody else an owner first.',
+    'A tenant keeps one active owner: here, or in a tenant below. Let an administrator make somebody else an owner first.',
   );
   return refuse(refusal, denied(act, 'user', person.userId, 'last_owner'));
 }

@@ -14,7 +14,7 @@ import { keysOf } from './standing.ts';
  * A directory that names an account by a userName or an id tells nothing of the sign-ins of others: they are seen here for the first
  * time. Whoever inherited the suspension before, and was let in by an administrator since, has the keys too and stays.
  *
- * `last_owner`: it is the account of the tenant's last owner, so that an administrator has to look before anybody comes in by it.
+ * `last_owner`: it is the account of the last owner of a tenant, so that an administrator has to look before anybody comes in by it.
  */
 export async function inheritBySignIn(
   ctx: Context,

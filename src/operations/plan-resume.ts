@@ -44,7 +44,7 @@ export type ResumedPerson = {
   readonly unmapped: readonly string[];
   /** A push takes something from them, once it is sent again. */
   readonly touched: boolean;
-  /** They stay active: an administrator whom the directory did not make, or the last owner. */
+  /** They stay active: an administrator whom the directory did not make, or the last owner of a tenant. */
   readonly kept: 'protected_user' | 'last_owner' | null;
   readonly before: AccessState;
   readonly after: AccessState;

@@ -39,7 +39,7 @@ export type ResumeOutcome =
  * Does what the paused directory asked for, as facts of its own that an administrator approved, and takes its pushes again; the guard
  * counts anew, but for whom the plan named by what has to be sent again. Only if that is exactly what `digest` names, else `stale_plan`.
  * It takes and gives nothing: nobody's suspension, grant or Is Active is touched, administrators whom the directory did not make stay,
- * and so does the last owner.
+ * and so does the last owner of a tenant.
  */
 export function resumeDirectory(
   ctx: Context,

@@ -45,14 +45,29 @@ export function directoryFacts(row: DirectoryRow, { tenant }: Directory): Direct
   return { tenant, connectionId: row.connection_id, connectionKey: row.key, domains: row.domains, held: row.held };
 }
 
-// Rights that the tenant's own groups give the row `u`. What groups of a directory or a sign-in give is no administrator's decision:
-// it goes with their facts, and a person may be in two directories.
-const RIGHTS_BY_LOCAL_GROUP = `exists (
-  select 1 from roles o join mapping_rules r on r.tenant_id = o.tenant_id and r.role_id = o.role_id and r.ended_at is null
-    and r.match_kind = 'local'
-  join local_groups g on g.tenant_id = r.tenant_id and lower(g.name) = lower(r.match_value) and g.ended_at is null
-  join local_group_members m on m.tenant_id = g.tenant_id and m.local_group_id = g.local_group_id and m.ended_at is null
-  where o.tenant_id = u.tenant_id and o.ended_at is null and cardinality(o.rights) > 0 and m.subject_id = u.user_id)`;
+// Whether the person of the row `u` administers a tenant: their own, or one that they are mapped into. By a grant, as an owner, or by
+// rights that the tenant's own groups give; what groups of a directory or a sign-in give is no administrator's decision: it goes with
+// their facts, and a person may be in two directories. "offset 0" has everything looked up by key, for this person alone: the planner
+// would else repeat it for either source of subjects, or hash the grants of all tenants.
+const ADMINISTERS = `exists (
+  select 1 from (
+    select u.tenant_id, u.user_id as subject_id
+    union all
+    select p.target_tenant_id, p.guest_id from mapping_pointers p
+    where p.tenant_id = u.tenant_id and p.user_id = u.user_id and p.ended_at is null
+    offset 0) a
+  where exists (
+    select 1 from role_grants r join roles o on o.tenant_id = r.tenant_id and o.role_id = r.role_id
+    where r.tenant_id = a.tenant_id and r.subject_id = a.subject_id and r.ended_at is null and o.ended_at is null
+      and cardinality(o.rights) > 0 offset 0)
+  or exists (
+    select 1 from local_group_members m
+    join local_groups g on g.tenant_id = m.tenant_id and g.local_group_id = m.local_group_id and g.ended_at is null
+    where m.tenant_id = a.tenant_id and m.subject_id = a.subject_id and m.ended_at is null
+      and (lower(g.name) = 'tenantowners' or exists (
+        select 1 from mapping_rules r join roles o on o.tenant_id = r.tenant_id and o.role_id = r.role_id
+        where r.tenant_id = g.tenant_id and r.match_kind = 'local' and lower(r.match_value) = lower(g.name) and r.ended_at is null
+          and o.ended_at is null and cardinality(o.rights) > 0 offset 0)) offset 0))`;
 
 /** Whether the row `u` of users came into being by a push of this very connection. */
 export const madeBy = (
@@ -69,12 +84,7 @@ export const PERSON = `json_build_object(
   'hasPassword', exists (select 1 from passwords p where p.tenant_id = u.tenant_id and p.user_id = u.user_id),
   'mappedAcrossTenants', exists (select 1 from mapping_pointers p
     where p.tenant_id = u.tenant_id and p.user_id = u.user_id and p.ended_at is null),
-  'administers', exists (select 1 from role_grants r join roles o on o.tenant_id = r.tenant_id and o.role_id = r.role_id
-      where r.tenant_id = u.tenant_id and r.subject_id = u.user_id and r.ended_at is null and o.ended_at is null and cardinality(o.rights) > 0)
-    or exists (select 1 from local_group_members m
-      join local_groups g on g.tenant_id = m.tenant_id and g.local_group_id = m.local_group_id and g.ended_at is null
-      where m.tenant_id = u.tenant_id and m.subject_id = u.user_id and m.ended_at is null and lower(g.name) = 'tenantowners')
-    or ${RIGHTS_BY_LOCAL_GROUP},
+  'administers', ${ADMINISTERS},
   'suspension', (select s.suspension_id from suspensions s
     where s.tenant_id = u.tenant_id and s.subject_id = u.user_id and s.lifted_at is null),
   'madeHere', ${madeBy('l.connection_id')},

@@ -120,46 +120,60 @@ from tenants t where t.tenant_id = $1`,
   return row;
 }
 
+// A member `m` of the TenantOwners of `t` who may come in: a user of the tenant, or a guest whom neither it nor their home keeps out.
+const OWNER_WHO_STANDS = `local_group_members m
+  left join guests v on v.tenant_id = m.tenant_id and v.guest_id = m.subject_id
+  join users u on u.tenant_id = coalesce(v.source_tenant_id, m.tenant_id) and u.user_id = coalesce(v.source_user_id, m.subject_id)
+  where m.tenant_id = t.tenant_id and m.local_group_id = t.group_id and m.ended_at is null and v.ended_at is null
+    and u.admin_active and u.approval = 'approved' and u.ended_at is null
+    and not exists (select 1 from suspensions s where s.lifted_at is null
+      and (s.tenant_id, s.subject_id) in ((m.tenant_id, m.subject_id), (u.tenant_id, u.user_id)))
+    and (not exists (select 1 from directory_users d
+        where d.tenant_id = u.tenant_id and d.user_id = u.user_id and d.ended_by is distinct from 'admin')
+      or ${letInByDirectories('u.tenant_id', 'u.user_id')})`;
+
 /**
- * Whether the subject is the only member of TenantOwners who is not barred, not counting those of `leaving`, who are barred next.
- * Locks the group's row, so that two acts against the last two owners do not both find the other.
+ * Whether a tenant would be without an owner who may come in, were the subject barred: the tenant that `tx` holds, or one that its
+ * user is mapped into. People of `leaving` are barred next and count no more, nor do guests from a closed tenant; whoever is barred
+ * already is no owner to be lost.
+ * Locks the rows of those groups, in one order for everybody, so that two acts against the last two owners do not both find the other.
  */
 export async function isLastOwner(
   tx: TenantTx,
   subjectId: SubjectId,
-  leaving: readonly SubjectId[] = [],
+  leaving: readonly UserId[] = [],
 ): Promise<boolean> {
-  const [group] = await tx.run<{ local_group_id: LocalGroupId }>(
+  const owned = await tx.run<{ tenant_id: TenantId; group_id: LocalGroupId; subject_id: SubjectId }>(
     {
       name: null,
       text: `
-select g.local_group_id from local_groups g
-join local_group_members m on m.tenant_id = g.tenant_id and m.local_group_id = g.local_group_id and m.subject_id = $2 and m.ended_at is null
-where g.tenant_id = $1 and lower(g.name) = 'tenantowners' and g.ended_at is null
-for update of g`,
+select g.tenant_id, g.local_group_id as group_id, a.subject_id from (
+  select $1::uuid as tenant_id, $2::uuid as subject_id
+  union all
+  select p.target_tenant_id, p.guest_id from mapping_pointers p where p.tenant_id = $1 and p.user_id = $2 and p.ended_at is null
+) a
+join local_group_members m on m.tenant_id = a.tenant_id and m.subject_id = a.subject_id and m.ended_at is null
+join local_groups g on g.tenant_id = m.tenant_id and g.local_group_id = m.local_group_id and lower(g.name) = 'tenantowners'
+  and g.ended_at is null
+order by g.tenant_id for update of g`,
     },
     [tx.tenantId, subjectId],
   );
-  if (group === undefined) return false;
-  const others = await tx.run(
+  if (owned.length === 0) return false;
+  const lost = await tx.run(
     {
       name: null,
       text: `
-select 1 from local_group_members m
-left join users u on u.tenant_id = m.tenant_id and u.user_id = m.subject_id
-left join guests g on g.tenant_id = m.tenant_id and g.guest_id = m.subject_id
-where m.tenant_id = $1 and m.local_group_id = $2 and m.subject_id <> all ($3::uuid[]) and m.ended_at is null
-  and not exists (select 1 from suspensions s where s.tenant_id = m.tenant_id and s.subject_id = m.subject_id and s.lifted_at is null)
-  and case when u.user_id is not null
-    then u.admin_active and u.approval = 'approved' and u.ended_at is null
-      and (not exists (select 1 from directory_users d where d.tenant_id = $1 and d.user_id = u.user_id and d.ended_by is distinct from 'admin')
-           or ${letInByDirectories('$1', 'u.user_id')})
-    else g.ended_at is null end
+select 1 from jsonb_to_recordset($2) as t (tenant_id uuid, group_id uuid, subject_id uuid)
+where exists (select 1 from ${OWNER_WHO_STANDS} and m.subject_id = t.subject_id)
+  and not exists (select 1 from ${OWNER_WHO_STANDS} and m.subject_id <> t.subject_id
+    and not (u.tenant_id = $1 and u.user_id = any ($3::uuid[]))
+    and (v.guest_id is null or exists (select 1 from tenants h where h.tenant_id = u.tenant_id and h.active and h.ended_at is null)))
 limit 1`,
     },
-    [tx.tenantId, group.local_group_id, [subjectId, ...leaving]],
+    [tx.tenantId, JSON.stringify(owned), leaving],
   );
-  return others.length === 0;
+  return lost.length > 0;
 }
 
 /** The guest that a person is, or was, in the tenant that `tx` holds. */

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Person } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
+import { mapGuest } from '../../src/operations/map-guest.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, acme, changeSettings } from '../support/acme.ts';
@@ -114,4 +115,20 @@ test('T105 not into the account of the last owner: an administrator has to look'
   expect(await comesIn(nameId, null)).toBe('add_sso');
   expect(await stateOf(owner)).not.toBe('suspended');
   expect(await world.sql('select 1 from identities where user_id = $1', [owner.userId])).toEqual([]);
+});
+
+test('T105 nor into that of the last owner of a tenant below', async () => {
+  const nameId = fresh();
+  await leaver(nameId);
+  const owner = await pushed(fresh(), { userName: nameId });
+  const mapped = async (person: Person) =>
+    expect(
+      await mapGuest(world.context(), tenants.labs, person, { roles: [], groups: ['TenantOwners'] }, operator),
+    ).toMatchObject({ kind: 'mapped' });
+  await mapped(owner);
+  expect(await comesIn(nameId, null)).toBe('add_sso');
+  expect(await stateOf(owner)).not.toBe('suspended');
+  await mapped(await pushed(fresh(), {}));
+  expect(await comesIn(nameId, null)).toEqual(owner);
+  expect(await stateOf(owner)).toBe('suspended');
 });

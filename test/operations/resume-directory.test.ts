@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { beginDoctorVisit } from '../../src/operations/doctor-visit.ts';
+import { mapGuest } from '../../src/operations/map-guest.ts';
 import { planResume, type ResumePlan } from '../../src/operations/plan-resume.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { discardPaused, resumeDirectory } from '../../src/operations/resume-directory.ts';
@@ -334,6 +335,30 @@ describe('resuming', () => {
     expect(await resume(plan.digest)).toMatchObject({ kind: 'resumed', deactivated: 3, kept: 2 });
     expect(await Promise.all([x, y, other].map(stateOf))).toEqual(['deactivated', 'active', 'deactivated']);
     expect((await readAccess(world.context(), ref(known).person, null))?.access.state).toBe('active');
+  });
+
+  test('T105 D12 leaves in who came to administer a tenant below, and one of its last two owners', async () => {
+    const [x, y, viewer] = [await editor(), await editor(), await editor()];
+    const name = `known${++serial}`;
+    const known = await addUser(world, tenants.acme, `${name}@acme.example`);
+    const { id } = (await okta.post('/Users', userBody(name))).body;
+    await world.sql('delete from local_group_members');
+    await paused();
+    for (const made of [x, y, viewer]) expect((await deactivate(made)).status).toBe(503);
+    expect((await okta.patch(`/Users/${id}`, off)).status).toBe(503);
+    const map = (userId: UserId, roles: readonly string[], groups: readonly string[]) =>
+      mapGuest(world.context(), tenants.labs, ref(userId).person, { roles, groups }, operator);
+    await map(known, ['Operations: Admin'], []);
+    await map(viewer.userId, ['Viewer'], []);
+    for (const made of [x, y]) await map(made.userId, ['Viewer'], ['TenantOwners']);
+    const plan = await planned();
+    const people = [known, x.userId, y.userId, viewer.userId];
+    const keptOf = (userId: UserId) => plan.people.find((one) => one.id === userId)?.kept;
+    expect(people.map(keptOf)).toEqual(['protected_user', null, 'last_owner', null]);
+    expect(await resume(plan.digest)).toMatchObject({ kind: 'resumed', deactivated: 3, kept: 2 });
+    const below = async (userId: UserId) =>
+      (await readAccess(world.context(), ref(userId).person, tenants.labs.slug))?.access.state;
+    expect(await Promise.all(people.map(below))).toEqual(['active', 'deactivated', 'active', 'deactivated']);
   });
 });
 

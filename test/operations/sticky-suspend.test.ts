@@ -274,6 +274,14 @@ describe('cross-tenant mappings', () => {
       roles: ['Analytics: Editor'],
       allowed_tenants: ['acme', 'acme-labs'],
     });
+    // A tenant keeps one owner.
+    await mapGuest(
+      world.context(),
+      tenants.labs,
+      (await person()).who,
+      { roles: [], groups: ['TenantOwners'] },
+      operator,
+    );
     expect(await unmapGuest(world.context(), tenants.labs, who, operator)).toEqual({ kind: 'unmapped' });
     expect((await readAccess(world.context(), who, null))?.claims?.allowed_tenants).toEqual(['acme']);
     expect((await readAccess(world.context(), who, tenants.labs.slug))?.claims).toBeNull();
