@@ -28,13 +28,16 @@ export class ScimError extends Error {
   readonly status: ScimStatus;
   readonly scimType: ScimType | null;
   readonly detail: string;
+  /** Null where it is the protocol's own, and nothing that the core refused. */
+  readonly code: BridgeErrorCode | null;
 
-  constructor(status: ScimStatus, scimType: ScimType | null, detail: string) {
+  constructor(status: ScimStatus, scimType: ScimType | null, detail: string, code: BridgeErrorCode | null = null) {
     super(detail);
     this.name = 'ScimError';
     this.status = status;
     this.scimType = scimType;
     this.detail = detail;
+    this.code = code;
   }
 }
 
@@ -76,7 +79,7 @@ export const scimErrors = {
 /** A refusal of the core in SCIM's words. Its message is already one that a client may read. */
 export function scimRefusal(refusal: { readonly code: BridgeErrorCode; readonly message: string }): ScimError {
   const [status, scimType] = scimErrors[refusal.code];
-  return new ScimError(status, scimType, refusal.message);
+  return new ScimError(status, scimType, refusal.message, refusal.code);
 }
 
 /** The body of an error answer (RFC 7644 §3.12): `status` is a string there. */

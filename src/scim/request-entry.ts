@@ -1,7 +1,6 @@
 // What the log keeps of one request, made when it has been answered.
 
 import type { IncomingMessage } from 'node:http';
-import { refusePaused } from '../core/blast-guard.ts';
 import type { Directory } from '../core/directory.ts';
 import { doctorAgent } from '../core/directory-doctor.ts';
 import type { Instant } from '../core/ids.ts';
@@ -76,15 +75,13 @@ export function seenRequest({ at, request, reply, path: given, query, notes }: A
   };
 }
 
-const PAUSED = refusePaused().message;
-
 function endOf(reply: Reply | null): RequestEnd {
   if (reply === null || reply.status < 400) return 'answered';
   if (reply.status === 429) return 'limited';
   // What no server of this kind does is refused, and so is what an administrator has to look at first, though an identity provider is
   // told by 503 that it may send it again.
   if (reply.status < 500 || reply.status === 501) return 'refused';
-  return reply.status === 503 && errorOf(reply)?.detail === PAUSED ? 'refused' : 'failed';
+  return reply.refusal === 'directory_paused' ? 'refused' : 'failed';
 }
 
 /** The request as one line of the log, and its body where that is kept. */

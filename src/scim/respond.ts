@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../context.ts';
-import { BridgeError } from '../core/errors.ts';
+import { BridgeError, type BridgeErrorCode } from '../core/errors.ts';
 import { ClientGone } from './body.ts';
 import { encodeError, ScimError, scimRefusal } from './errors.ts';
 
@@ -11,6 +11,8 @@ export type Reply = {
   readonly headers?: Readonly<Record<string, string>>;
   /** JSON text; or text in pieces, for an answer too long for one string. Null: no body. */
   readonly body: string | AsyncIterable<string> | null;
+  /** What the core refused; null or absent where it refused nothing. Not sent. */
+  readonly refusal?: BridgeErrorCode | null;
 };
 
 /** `application/json` for those who accept only that (OneLogin), or rather; everybody else gets SCIM's own type, whatever they ask. */
@@ -134,5 +136,5 @@ export function failureReply(error: unknown, requestId: string, log: Log): Reply
 }
 
 export function errorReply(error: ScimError, headers: Readonly<Record<string, string>> = {}): Reply {
-  return { status: error.status, headers, body: encodeError(error) };
+  return { status: error.status, headers, body: encodeError(error), refusal: error.code };
 }
