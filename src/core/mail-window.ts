@@ -5,6 +5,8 @@ import { sameValue } from './canonical.ts';
 import type { Mail } from './change.ts';
 
 const WINDOW_SECONDS = 15 * 60;
+/** Mails that one letter tells of. More are only known to be: nobody reads a list of a thousand, and each of them would write it anew. */
+export const mostTogether = 500;
 /** By then the queue has given up on whoever was sending. */
 const ABANDONED_SECONDS = 5 * 24 * 3600;
 
@@ -26,7 +28,7 @@ export type MailStep =
   /** Waits; this job sees to it that somebody looks again. */
   | { readonly kind: 'wait'; readonly seconds: number; readonly window: MailWindow | null }
   /** Waits with others, for whom somebody looks already. */
-  | { readonly kind: 'noted'; readonly window: MailWindow };
+  | { readonly kind: 'noted'; readonly window: MailWindow | null };
 
 /** What a job does that brings a mail. `window` in the answer is what to keep, null where nothing changes. */
 export function claimMail(window: MailWindow | null, told: Told): MailStep {
@@ -36,8 +38,9 @@ export function claimMail(window: MailWindow | null, told: Told): MailStep {
     return { kind: 'wait', seconds: untilNext(window), window: null };
   if (window.waiting.length === 0 && (isFree(window) || (isUrgent(told) && window.sending.length === 0)))
     return open([told], told.job);
-  // Said once: a directory that changes its mind a thousand times makes no list of a thousand, which each of them would write anew.
-  if (window.waiting.some((one) => sameValue(one.mail, told.mail))) return { kind: 'noted', window };
+  // Said once: a directory that changes its mind a thousand times makes no list of a thousand.
+  if (window.waiting.length >= mostTogether || window.waiting.some((one) => sameValue(one.mail, told.mail)))
+    return { kind: 'noted', window: null };
   const next = { ...window, waiting: [...window.waiting, told] };
   return window.waiting.length > 0
     ? { kind: 'noted', window: next }
@@ -50,7 +53,7 @@ export function claimWaiting(window: MailWindow | null, jobId: string): MailStep
   if (window.jobId === jobId) return { kind: 'send', told: window.sending, window: null };
   if (window.waiting.length === 0) return { kind: 'send', told: [], window: null };
   return isFree(window)
-    ? open([...window.sending, ...window.waiting], jobId)
+    ? open([...window.sending, ...window.waiting].slice(-mostTogether), jobId)
     : { kind: 'wait', seconds: untilNext(window), window: null };
 }
 

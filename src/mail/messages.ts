@@ -1,6 +1,7 @@
 // Messages as functions of data: what is said, never how it is sent. Plain text; nothing that a person typed becomes a link.
 
 import type { Mail } from '../core/change.ts';
+import { mostTogether } from '../core/mail-window.ts';
 import { parseEmail } from '../core/profile.ts';
 
 export type Message = { readonly subject: string; readonly text: string };
@@ -55,12 +56,16 @@ function accessRequested(mails: readonly [Of<'access_requested'>, ...Of<'access_
   // A person who asked twice meanwhile is one person, with the message of the last time.
   const people = [...new Map(mails.map((mail) => [mail.address, mail])).values()];
   const listed = people.slice(0, MOST_LISTED).map((mail) => who(mail) + quote(mail.message));
-  const more = people.length > MOST_LISTED ? [`… and ${people.length - MOST_LISTED} more`] : [];
+  // As many as there is room for: others may have asked.
+  const full = mails.length >= mostTogether;
+  const one = people.length === 1 && !full;
+  const count = `${people.length}${full ? ' or more' : ''} people`;
+  const unlisted = people.length - MOST_LISTED;
+  const more = full ? ['… and more'] : unlisted > 0 ? [`… and ${unlisted} more`] : [];
   return {
-    subject:
-      people.length === 1 ? `Access requested in ${tenant}` : `Access requested in ${tenant}: ${people.length} people`,
+    subject: one ? `Access requested in ${tenant}` : `Access requested in ${tenant}: ${count}`,
     text: paragraphs(
-      `${people.length === 1 ? 'Somebody asks' : `${people.length} people ask`} for access to ${tenant} at ${site}:`,
+      `${one ? 'Somebody asks' : `${count} ask`} for access to ${tenant} at ${site}:`,
       list([...listed, ...more]),
       'Assign a role to let them in. They are not told if you do not.',
     ),

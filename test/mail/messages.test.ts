@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Mail } from '../../src/core/change.ts';
 import type { Instant, TenantSlug } from '../../src/core/ids.ts';
+import { mostTogether } from '../../src/core/mail-window.ts';
 import type { Email } from '../../src/core/profile.ts';
 import { message, plain } from '../../src/mail/messages.ts';
 
@@ -49,6 +50,17 @@ describe('access requested', () => {
     expect(text.match(/ {2}- p\d+@/g)).toHaveLength(20);
     expect(text).toContain('… and 10 more');
     expect(text).toContain('> again');
+  });
+
+  test('T97 a letter that is full says that there may be more, and counts nobody whom it cannot know of', () => {
+    const asking = (index: number) => asked(`p${index}@acme.example`);
+    const full = message([asking(0), ...Array.from({ length: mostTogether - 1 }, (_, at) => asking(at + 1))], site);
+    expect(full.subject).toBe(`Access requested in acme: ${mostTogether} or more people`);
+    expect(full.text).toContain(`${mostTogether} or more people ask for access`);
+    expect(full.text.match(/ {2}- p\d+@/g)).toHaveLength(20);
+    expect(full.text).toContain('… and more\n');
+    const almost = message([asking(0), ...Array.from({ length: mostTogether - 2 }, (_, at) => asking(at + 1))], site);
+    expect(almost.subject).toBe(`Access requested in acme: ${mostTogether - 1} people`);
   });
 });
 
