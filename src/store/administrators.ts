@@ -3,9 +3,13 @@
 import type { TenantTx } from '../context.ts';
 import type { UserId } from '../core/ids.ts';
 import type { Email } from '../core/profile.ts';
+import { ownersGroup } from '../core/tenant.ts';
 
 /** A notice that an administrator may opt out of, by the name of the preference. */
 export type OptionalNotice = 'new_access_request';
+
+/** Whether the row `group` of local groups is the one of the tenant's owners. */
+export const isOwnersGroup = (group: string): string => `lower(${group}.name) = '${ownersGroup.toLowerCase()}'`;
 
 /**
  * People who may run the tenant: by an open grant of a role with `CreateUser`, by a group that a rule gives such a role to, or as
@@ -33,7 +37,7 @@ groups as (
   select m.subject_id from local_group_members m
   join local_groups l on l.tenant_id = m.tenant_id and l.local_group_id = m.local_group_id and l.ended_at is null
   where m.tenant_id = $1 and m.ended_at is null
-    and (lower(l.name) = 'tenantowners' or exists (select 1 from rules r where r.match_kind = 'local' and lower(r.match_value) = lower(l.name)))
+    and (${isOwnersGroup('l')} or exists (select 1 from rules r where r.match_kind = 'local' and lower(r.match_value) = lower(l.name)))
   union
   select a.user_id from asserted_groups a join rules r on r.connection_id = a.connection_id
   where a.tenant_id = $1 and (a.value = r.match_value or r.match_kind = 'prefix' and starts_with(a.value, r.match_value))

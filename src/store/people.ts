@@ -12,6 +12,7 @@ import type {
   UserId,
 } from '../core/ids.ts';
 import { isUuid } from '../core/ids.ts';
+import { isOwnersGroup } from './administrators.ts';
 import { letInByDirectories } from './subject.ts';
 
 export type FoundSubject = {
@@ -153,7 +154,7 @@ select g.tenant_id, g.local_group_id as group_id, a.subject_id from (
   select p.target_tenant_id, p.guest_id from mapping_pointers p where p.tenant_id = $1 and p.user_id = $2 and p.ended_at is null
 ) a
 join local_group_members m on m.tenant_id = a.tenant_id and m.subject_id = a.subject_id and m.ended_at is null
-join local_groups g on g.tenant_id = m.tenant_id and g.local_group_id = m.local_group_id and lower(g.name) = 'tenantowners'
+join local_groups g on g.tenant_id = m.tenant_id and g.local_group_id = m.local_group_id and ${isOwnersGroup('g')}
   and g.ended_at is null
 order by g.tenant_id for update of g`,
     },
