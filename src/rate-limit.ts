@@ -1,5 +1,7 @@
 // How often one address may ask, kept in memory: a first dam in front of work that costs, not the last word on who gets in.
 
+import { remember } from './core/recent.ts';
+
 /**
  * A limit of `tries` within `perSeconds` for each key, refilled evenly. The answer is null where the key may go on, else the seconds
  * until it may. At most `keys` are remembered; the one unseen longest is forgotten first.
@@ -19,10 +21,7 @@ export function rateLimit(rule: {
     const known = left.get(key);
     const tries = known === undefined ? rule.tries : Math.min(rule.tries, known.tries + (at - known.at) * refillPerMs);
     const granted = tries >= 1;
-    // Put back last: the map's order is the order of being seen.
-    left.delete(key);
-    left.set(key, { tries: granted ? tries - 1 : tries, at });
-    if (left.size > most) for (const oldest of left.keys()) if (left.delete(oldest)) break;
+    remember(left, most, key, { tries: granted ? tries - 1 : tries, at });
     return granted ? null : (1 - tries) / (refillPerMs * 1000);
   };
 }

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { type RecognisedProfile, recogniseProfile } from '../core/directory-profiles.ts';
 import type { ConnectionId } from '../core/ids.ts';
+import { forgetOldest, remember } from '../core/recent.ts';
 import type { DirectoryTick, PageSeen, ScimLogBatch } from '../core/scim-request.ts';
 import { type ActivityRow, beginActivity } from '../store/directory-activity.ts';
 import { keepRequests } from '../store/scim-requests.ts';
@@ -24,13 +25,9 @@ export function requestKeeper(ctx: Pick<Context, 'global'>): (batch: ScimLogBatc
     const rows = batch.ticks.map((tick) => activityRow(tick, remembered.get(tick.connectionId) ?? null));
     // Another process may have seen more: what is written is what is remembered.
     for (const { connectionId, profile } of await keepRequests(ctx.global, batch, rows)) {
-      remembered.delete(connectionId);
-      remembered.set(connectionId, profile);
+      remember(remembered, MAX_REMEMBERED, connectionId, profile);
     }
-    for (const oldest of remembered.keys()) {
-      if (remembered.size <= MAX_REMEMBERED) break;
-      remembered.delete(oldest);
-    }
+    forgetOldest(remembered, MAX_REMEMBERED);
   };
 }
 

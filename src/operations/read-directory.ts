@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
 import type { Refusal } from '../core/errors.ts';
 import { type DirectoryGroupId, type DirectoryUserId, type Instant, isUuid } from '../core/ids.ts';
+import { remember } from '../core/recent.ts';
 import { StatementTimeout } from '../store/database.ts';
 import type { DirectoryGroupRow } from '../store/directory-groups.ts';
 import {
@@ -159,7 +160,7 @@ async function listByIndex(
   const page = await read(ctx, directory, request, { at, backwards: false, offset, limit: count, counts: true });
   if (page === undefined) return unauthenticated;
   const last = page.rows.length === count ? page.placeOf(-1) : null;
-  if (last !== null) remember(ctx.now(), scanOf(ctx, directory, request), startIndex + count, last);
+  if (last !== null) rememberEnd(ctx.now(), scanOf(ctx, directory, request), startIndex + count, last);
   return { kind: 'listed', rows: page.rows, totalResults: page.total ?? 0, before: null, behind: null };
 }
 
@@ -198,14 +199,8 @@ function scanOf(ctx: Context, { connectionId }: Directory, { parts, descending }
   return ctx.keyHash(JSON.stringify([connectionId, parts, descending]));
 }
 
-function remember(now: Instant, scan: string, startIndex: number, at: Position): void {
-  const key = `${startIndex} ${scan}`;
-  anchors.delete(key);
-  anchors.set(key, { at, since: now });
-  for (const oldest of anchors.keys()) {
-    if (anchors.size <= MAX_ANCHORS) break;
-    anchors.delete(oldest);
-  }
+function rememberEnd(now: Instant, scan: string, startIndex: number, at: Position): void {
+  remember(anchors, MAX_ANCHORS, `${startIndex} ${scan}`, { at, since: now });
 }
 
 function recall(now: Instant, scan: string, startIndex: number): Position | null {

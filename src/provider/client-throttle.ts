@@ -2,6 +2,7 @@
 
 import { hash } from 'node:crypto';
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { remember } from '../core/recent.ts';
 import { requestState } from './request-state.ts';
 
 export type ClientThrottle = {
@@ -53,7 +54,7 @@ export function clientThrottle(now = () => Date.now()): ClientThrottle {
     note(ctx) {
       const shown = ctx.oidc === undefined ? null : shownSecret(ctx);
       if (shown === null) return;
-      if (ctx.status < 300) return put(proven, shown, now());
+      if (ctx.status < 300) return remember(proven, MAX_ENTRIES, shown, now());
       const { body } = ctx;
       const failed = typeof body === 'object' && body !== null && 'error' in body && body.error === 'invalid_client';
       if (!failed) return;
@@ -74,7 +75,7 @@ function counted(counts: Counts, key: string, now: number): Count {
     return entry;
   }
   const first = { count: 1, until: now + MINUTE };
-  put(counts, key, first);
+  remember(counts, MAX_ENTRIES, key, first);
   return first;
 }
 
@@ -92,11 +93,4 @@ function tooMany(why: string): Error {
   error.expose = true;
   error.error_description = why;
   return error;
-}
-
-/** The oldest go first, so that nobody fills the memory with addresses. */
-function put<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size > MAX_ENTRIES) for (const oldest of map.keys()) if (map.delete(oldest)) break;
 }

@@ -3,6 +3,7 @@
 
 import type { Directory } from '../core/directory.ts';
 import type { ConnectionId } from '../core/ids.ts';
+import { remember } from '../core/recent.ts';
 
 export type Admission =
   /** `leave` when the request has been answered; again does nothing. */
@@ -31,10 +32,7 @@ export function admission(rule: { readonly atOnce?: number; readonly now?: () =>
     const known = buckets.get(connectionId) ?? { tokens: most, at };
     const tokens = Math.min(most, known.tokens + ((at - known.at) * perSecond) / 1000);
     const granted = tokens >= 1;
-    // Put back last: the map's order is the order of being seen.
-    buckets.delete(connectionId);
-    buckets.set(connectionId, { tokens: granted ? tokens - 1 : tokens, at });
-    if (buckets.size > MAX_DIRECTORIES) for (const oldest of buckets.keys()) if (buckets.delete(oldest)) break;
+    remember(buckets, MAX_DIRECTORIES, connectionId, { tokens: granted ? tokens - 1 : tokens, at });
     return granted ? 0 : (1 - tokens) / perSecond;
   };
 

@@ -3,6 +3,7 @@
 import { hash } from 'node:crypto';
 import type { Context } from '../context.ts';
 import type { Directory } from '../core/directory.ts';
+import { remember } from '../core/recent.ts';
 import { authenticateDirectory } from '../operations/authenticate-directory.ts';
 
 export type Address = { readonly tenant: string; readonly connection: string };
@@ -88,7 +89,7 @@ export function authenticator(): Authenticate {
       if (waits > 0) return { kind: 'too_many', retryAfterSeconds: waits };
       return { kind: 'unknown', presented: true };
     }
-    put(kept, key, { directory, at: now });
+    remember(kept, MAX_ENTRIES, key, { directory, at: now });
     return { kind: 'known', directory };
   };
 }
@@ -105,15 +106,5 @@ function waitFor(wrong: Wrong, ip: string, now: number, most: number): number {
 function countWrong(wrong: Wrong, ip: string, now: number): void {
   const entry = wrong.get(ip);
   if (entry !== undefined && entry.until > now) entry.count += 1;
-  else put(wrong, ip, { count: 1, until: now + MINUTE });
-}
-
-/** The oldest go first, so that nobody fills the memory with addresses. */
-function put<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  map.delete(key);
-  map.set(key, value);
-  for (const oldest of map.keys()) {
-    if (map.size <= MAX_ENTRIES) break;
-    map.delete(oldest);
-  }
+  else remember(wrong, MAX_ENTRIES, ip, { count: 1, until: now + MINUTE });
 }

@@ -1,6 +1,7 @@
 // The schemas of one directory: those of the standard, and those that its settings declare. Built once per settings, not per request.
 
 import type { ExtensionAttribute, ExtensionSchema } from '../core/directory-settings.ts';
+import { remember } from '../core/recent.ts';
 import {
   type AttributeDefinition,
   groupSchema,
@@ -32,12 +33,7 @@ export function directorySchemas(extensions: readonly ExtensionSchema[]): Direct
   const text = JSON.stringify(extensions);
   const built = byText.get(text) ?? build(extensions);
   byValue.set(extensions, built);
-  byText.delete(text);
-  byText.set(text, built);
-  for (const oldest of byText.keys()) {
-    if (byText.size <= MAX_KEPT) break;
-    byText.delete(oldest);
-  }
+  remember(byText, MAX_KEPT, text, built);
   return built;
 }
 

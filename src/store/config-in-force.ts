@@ -4,6 +4,7 @@ import type { Statement, TenantTx } from '../context.ts';
 import { type DirectorySettings, defaultDirectorySettings } from '../core/directory-settings.ts';
 import type { RoleId, RuleId, TenantId, TenantSlug } from '../core/ids.ts';
 import type { Binding, MappingRule } from '../core/mapping.ts';
+import { remember } from '../core/recent.ts';
 import { type Connection, defaultTenantSettings, type Role, type TenantSettings } from '../core/tenant.ts';
 
 export type ConfigInForce = {
@@ -123,12 +124,7 @@ export async function configInForce(tx: TenantTx, version: number): Promise<Conf
   if (cached !== undefined && cached.version === version) return cached;
   const read = await readConfigInForce(tx);
   if (read === undefined) throw new Error('a tenant that was just read is gone');
-  cache.delete(tx.tenantId);
-  cache.set(tx.tenantId, read);
-  for (const oldest of cache.keys()) {
-    if (cache.size <= MAX_CACHED) break;
-    cache.delete(oldest);
-  }
+  remember(cache, MAX_CACHED, tx.tenantId, read);
   return read;
 }
 
