@@ -9,7 +9,7 @@ import type { Instant } from '../core/ids.ts';
 import { CUT } from '../core/scim-request.ts';
 import { type Admit, admission } from './admission.ts';
 import { type Authenticate, authenticator, hasTwoAuthorizations } from './authenticate.ts';
-import { bodyRooms, type EnterRoom } from './body-room.ts';
+import { bodyRooms, type EnterRoom, type Room } from './body-room.ts';
 import { scimBase } from './broken-request.ts';
 import { directorySchemas } from './directory-schemas.ts';
 import { describeProvider, dispatch } from './endpoints.ts';
@@ -82,66 +82,112 @@ function decodeAll(segments: readonly string[]): readonly string[] | null {
   }
 }
 
+/** One request on its way through: what was made of it so far is logged, however it ends. */
+type Passage = {
+  readonly request: IncomingMessage;
+  readonly requestId: string;
+  readonly started: number;
+  readonly ask: Ask | null;
+  readonly source: string;
+  readonly notes: Notes;
+  /** Null until the caller is known. */
+  directory: Directory | null;
+  /** What the log says of a caller who is not. */
+  stranger: object;
+  /** Gives back what the directory takes up. */
+  leave: () => void;
+};
+
 async function handle(
-  { contextFor, publicUrl, log, addressOf, requestLog }: ScimOptions,
-  { authenticate, admit, enter }: Doors,
+  options: ScimOptions,
+  doors: Doors,
   request: IncomingMessage,
   response: ServerResponse,
   below: string,
 ): Promise<void> {
-  const requestId = randomUUID();
-  const started = performance.now();
-  const notes: Notes = [];
-  const ask = readAddress(below);
-  const source = addressOf(request);
-  let directory: Directory | null = null;
-  let stranger: object = {};
-  let leave = () => {};
+  const passage = begin(options, request, below);
+  const { requestId } = passage;
   let answered: SentReply | null = null;
   response.setHeader('X-Request-Id', requestId);
   try {
-    const reply = await (async (): Promise<Reply> => {
-      if (ask === null) throw new ScimError(404, null, 'The address names no directory.');
-      const open = withoutToken(request, ask, publicUrl);
-      if (open !== null) return open;
-      const ctx = contextFor({ actor: { kind: 'system' }, requestId });
-      const { authorization } = request.headers;
-      if (hasTwoAuthorizations(request.rawHeaders)) {
-        stranger = { ...unknownCaller(ask, undefined, source), presented: 'two Authorization headers' };
-        return twice();
-      }
-      const known = await authenticate(ctx, ask, authorization, source);
-      if (known.kind !== 'known') stranger = unknownCaller(ask, authorization, source);
-      if (known.kind === 'too_many') return tooMany('Too many wrong tokens came from this address.', known);
-      if (known.kind === 'unknown') return unauthorized(known.presented);
-      directory = known.directory;
-      const admitted = admit(directory);
-      if (admitted.kind === 'too_many') return tooMany(TOO_MANY[admitted.why], admitted);
-      const room = enter(directory.tenantId);
-      leave = () => {
-        admitted.leave();
-        room.leave();
-      };
-      if (requestLog !== undefined) watchBody(request, directory.settings.requestLog.bodyHours > 0);
-      const { connectionId, connectionKey: name } = directory;
-      const exchange: Exchange = {
-        ctx: contextFor({ actor: { kind: 'directory', connectionId, name }, requestId }),
-        directory,
-        schemas: directorySchemas(directory.settings.schemas),
-        request,
-        room,
-        query: ask.query,
-        baseUrl: `${publicUrl}/scim/v2/${ask.tenant}/${ask.connection}`,
-        notes,
-      };
-      return await dispatch(exchange, ask.path);
-    })();
+    const reply = await answer(options, doors, passage);
     answered = { reply, bytes: await send(request, response, reply) };
   } catch (error) {
-    answered = await fail(error, requestId, log, request, response);
+    answered = await fail(error, requestId, options.log, request, response);
   } finally {
-    leave();
+    passage.leave();
   }
+  note(options, passage, response.statusCode, answered);
+}
+
+function begin({ addressOf }: ScimOptions, request: IncomingMessage, below: string): Passage {
+  return {
+    request,
+    requestId: randomUUID(),
+    started: performance.now(),
+    ask: readAddress(below),
+    source: addressOf(request),
+    notes: [],
+    directory: null,
+    stranger: {},
+    leave: () => {},
+  };
+}
+
+/** Who is there, what is free to them, and then what they asked. */
+async function answer(options: ScimOptions, doors: Doors, passage: Passage): Promise<Reply> {
+  const { request, requestId, ask, source } = passage;
+  if (ask === null) throw new ScimError(404, null, 'The address names no directory.');
+  const open = withoutToken(request, ask, options.publicUrl);
+  if (open !== null) return open;
+  const { authorization } = request.headers;
+  if (hasTwoAuthorizations(request.rawHeaders)) {
+    passage.stranger = { ...unknownCaller(ask, undefined, source), presented: 'two Authorization headers' };
+    return twice();
+  }
+  const ctx = options.contextFor({ actor: { kind: 'system' }, requestId });
+  const known = await doors.authenticate(ctx, ask, authorization, source);
+  if (known.kind !== 'known') {
+    passage.stranger = unknownCaller(ask, authorization, source);
+    if (known.kind === 'too_many') return tooMany('Too many wrong tokens came from this address.', known);
+    return unauthorized(known.presented);
+  }
+  const { directory } = known;
+  passage.directory = directory;
+  const admitted = doors.admit(directory);
+  if (admitted.kind === 'too_many') return tooMany(TOO_MANY[admitted.why], admitted);
+  const room = doors.enter(directory.tenantId);
+  passage.leave = () => {
+    admitted.leave();
+    room.leave();
+  };
+  if (options.requestLog !== undefined) watchBody(request, directory.settings.requestLog.bodyHours > 0);
+  return await dispatch(exchangeOf(options, passage, ask, directory, room), ask.path);
+}
+
+function exchangeOf(
+  { contextFor, publicUrl }: ScimOptions,
+  { request, requestId, notes }: Passage,
+  ask: Ask,
+  directory: Directory,
+  room: Room,
+): Exchange {
+  const { connectionId, connectionKey: name } = directory;
+  return {
+    ctx: contextFor({ actor: { kind: 'directory', connectionId, name }, requestId }),
+    directory,
+    schemas: directorySchemas(directory.settings.schemas),
+    request,
+    room,
+    query: ask.query,
+    baseUrl: `${publicUrl}/scim/v2/${ask.tenant}/${ask.connection}`,
+    notes,
+  };
+}
+
+/** A line in the server's log, and what the directory's administrators see. */
+function note({ log, requestLog }: ScimOptions, passage: Passage, status: number, answered: SentReply | null): void {
+  const { request, requestId, started, ask, source, notes, directory, stranger } = passage;
   const { method } = request;
   const durationMs = Math.round(performance.now() - started);
   const at =
@@ -149,10 +195,7 @@ async function handle(
       ? stranger
       : { tenant: ask?.tenant, connection: ask?.connection, path: shownPath(ask?.path ?? [CUT]) };
   // Of what was asked only the path of a known directory is named, and never its query: that may hold addresses, or a token (T53, T113).
-  log.info(
-    { requestId, method, ...at, status: response.statusCode, ms: durationMs, ...(notes.length > 0 ? { notes } : {}) },
-    'scim',
-  );
+  log.info({ requestId, method, ...at, status, ms: durationMs, ...(notes.length > 0 ? { notes } : {}) }, 'scim');
   if (directory === null || ask === null || requestLog === undefined) return;
   const { path, query } = ask;
   const when = (Date.now() - durationMs) as Instant;
