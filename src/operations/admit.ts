@@ -15,6 +15,7 @@ import type {
   TenantSlug,
   UserId,
 } from '../core/ids.ts';
+import type { Email } from '../core/profile.ts';
 import { findRole } from '../core/tenant.ts';
 import type { ConfigInForce } from '../store/config-in-force.ts';
 import type { SubjectRead } from '../store/subject.ts';
@@ -105,71 +106,81 @@ export function admitNew(
   const userId = ctx.newId<UserId>();
   const email = assertion.email;
   if (email === null) throw new Error('a person without an address is never created at sign-in');
-  const profile = {
-    userName: email,
-    email,
-    givenName: assertion.givenName,
-    familyName: assertion.familyName,
-    displayName: assertion.displayName,
-    department: null,
-    locale: null,
-    timeZone: null,
+  const parts: readonly Part[] = [
+    made(ctx, userId, email, assertion, approval),
+    inherits === null ? givenByDefault(ctx, userId, config, approval) : inherited(ctx, userId, inherits, keys),
+    approval === 'pending' ? askedFor(ctx, userId, email) : nothing,
+    firstSignIn(ctx, userId, assertion),
+  ];
+  return {
+    outcome: { person: { tenantId, userId }, created: true },
+    changes: parts.flatMap(({ changes }) => changes),
+    events: parts.flatMap(({ events }) => events),
   };
+}
+
+type Part = Omit<Decision<null>, 'outcome'>;
+const nothing: Part = { changes: [], events: [] };
+
+function made(
+  ctx: Context,
+  userId: UserId,
+  email: Email,
+  assertion: UpstreamAssertion,
+  approval: 'approved' | 'pending',
+): Part {
+  const { givenName, familyName, displayName, emailVerified, method } = assertion;
+  const names = { givenName, familyName, displayName };
+  const profile = { userName: email, email, ...names, department: null, locale: null, timeZone: null };
   const origin = approval === 'pending' ? 'signup' : 'jit';
-  const changes: Change[] = [
-    { kind: 'create_user', userId, profile, emailVerified: assertion.emailVerified, origin, approval },
-    linkIdentity(ctx, userId, assertion, approval === 'pending' ? 'registration' : 'jit'),
-  ];
-  const events = [
-    done('user.created', 'user', userId, { origin, method: assertion.method }),
-    done('identity.linked', 'user', userId, { by: origin, method: assertion.method }),
-  ];
-  if (inherits !== null) {
-    const suspensionId = ctx.newId<SuspensionId>();
-    changes.push(
-      { kind: 'suspend', suspensionId, subjectId: userId, by: ctx.caller.actor, reason: null, inheritedFrom: inherits },
+  return {
+    changes: [
+      { kind: 'create_user', userId, profile, emailVerified, origin, approval },
+      linkIdentity(ctx, userId, assertion, approval === 'pending' ? 'registration' : 'jit'),
+    ],
+    events: [
+      done('user.created', 'user', userId, { origin, method }),
+      done('identity.linked', 'user', userId, { by: origin, method }),
+    ],
+  };
+}
+
+function inherited(ctx: Context, userId: UserId, inheritedFrom: SuspensionId, keys: readonly KeyHash[]): Part {
+  const suspensionId = ctx.newId<SuspensionId>();
+  return {
+    changes: [
+      { kind: 'suspend', suspensionId, subjectId: userId, by: ctx.caller.actor, reason: null, inheritedFrom },
       { kind: 'hold_keys', subjectId: userId, hashes: keys },
-    );
-    events.push(done('user.suspension_inherited', 'user', userId, { suspensionId, inheritedFrom: inherits }));
-  } else if (
-    approval === 'approved' &&
-    config.settings.initialAccess === 'default_role' &&
-    config.settings.defaultRole !== null
-  ) {
-    const role = findRole(config.settings.defaultRole, config.roles);
-    if (role !== null) {
-      changes.push({
-        kind: 'grant_role',
-        source: 'default',
-        grantId: ctx.newId<GrantId>(),
-        subjectId: userId,
-        roleId: role.roleId,
-      });
-      events.push(done('role.given_by_default', 'user', userId, { role: config.settings.defaultRole }));
-    }
-  }
-  if (approval === 'pending') {
-    const requestId = ctx.newId<RequestId>();
-    changes.push({
-      kind: 'put_access_request',
-      requestId,
-      requestKind: 'sso_signup',
-      email,
-      subjectId: userId,
-      message: null,
-    });
-    events.push(done('access.requested', 'user', userId, { kind: 'sso_signup' }));
-  }
-  if (assertion.groups.kind === 'named') {
-    changes.push({
-      kind: 'assert_groups',
-      userId,
-      connectionId: assertion.connectionId,
-      values: assertion.groups.values,
-    });
-  }
-  changes.push({ kind: 'record_sign_in', userId, at: ctx.now() });
-  return { outcome: { person: { tenantId, userId }, created: true }, changes, events };
+    ],
+    events: [done('user.suspension_inherited', 'user', userId, { suspensionId, inheritedFrom })],
+  };
+}
+
+function givenByDefault(ctx: Context, userId: UserId, config: ConfigInForce, approval: 'approved' | 'pending'): Part {
+  const { initialAccess, defaultRole } = config.settings;
+  if (approval !== 'approved' || initialAccess !== 'default_role' || defaultRole === null) return nothing;
+  const role = findRole(defaultRole, config.roles);
+  if (role === null) return nothing;
+  const grantId = ctx.newId<GrantId>();
+  return {
+    changes: [{ kind: 'grant_role', source: 'default', grantId, subjectId: userId, roleId: role.roleId }],
+    events: [done('role.given_by_default', 'user', userId, { role: defaultRole })],
+  };
+}
+
+function askedFor(ctx: Context, userId: UserId, email: Email): Part {
+  const requestId = ctx.newId<RequestId>();
+  const requestKind = 'sso_signup';
+  return {
+    changes: [{ kind: 'put_access_request', requestId, requestKind, email, subjectId: userId, message: null }],
+    events: [done('access.requested', 'user', userId, { kind: requestKind })],
+  };
+}
+
+function firstSignIn(ctx: Context, userId: UserId, { connectionId, groups }: UpstreamAssertion): Part {
+  const signIn: Change = { kind: 'record_sign_in', userId, at: ctx.now() };
+  if (groups.kind !== 'named') return { changes: [signIn], events: [] };
+  return { changes: [{ kind: 'assert_groups', userId, connectionId, values: groups.values }, signIn], events: [] };
 }
 
 function linkIdentity(
