@@ -10,13 +10,13 @@ import {
   type SignInStep,
   type UpstreamAssertion,
 } from '../core/identity.ts';
-import type { Instant, KeyHash, Person, TenantId, UserId } from '../core/ids.ts';
+import type { ConnectionId, Instant, KeyHash, Person, TenantId, UserId } from '../core/ids.ts';
 import { type Email, foldPlusTag } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
 import { type ConfigInForce, currentConfig } from '../store/config-in-force.ts';
 import { UniqueViolation } from '../store/database.ts';
 import { findHeldSuspension } from '../store/held-keys.ts';
-import { consumeAssertion, findSignInCandidates } from '../store/sign-in-facts.ts';
+import { type CandidateIds, consumeAssertion, findSignInCandidates } from '../store/sign-in-facts.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
 import { type Admitted, admitKnown, admitNew, linkKeys, nameKeys } from './admit.ts';
 import { carryKeysBelow } from './carry-keys-below.ts';
@@ -122,13 +122,32 @@ async function keptApart(tx: TenantTx, links: readonly KeyHash[], step: SignInSt
     : { kind: 'refused', reason: 'add_sso', userId: step.userId };
 }
 
+type Reads = ReadonlyMap<UserId, SubjectRead>;
+
 async function loadFacts(
   tx: TenantTx,
   config: ConfigInForce,
-  connectionId: ConfigInForce['connections'][number]['connectionId'],
+  connectionId: ConnectionId,
   assertion: UpstreamAssertion,
-): Promise<{ facts: SignInFacts; reads: ReadonlyMap<UserId, SubjectRead> }> {
+): Promise<{ facts: SignInFacts; reads: Reads }> {
   const ids = await findSignInCandidates(tx, assertion);
+  const reads = await readCandidates(tx, ids);
+  const connection = config.connections.find((one) => one.connectionId === connectionId);
+  return {
+    reads,
+    facts: {
+      settings: config.settings,
+      connection: { connectionId, enabled: connection?.enabled ?? false, domains: connection?.domains ?? [] },
+      allowedDomains: config.allowedDomains,
+      byIdentity: candidateOf(reads, connectionId, ids.byIdentity),
+      byDirectory: candidateOf(reads, connectionId, ids.byDirectory),
+      byEmail: ids.byEmail.flatMap((found) => candidateByEmail(reads, connectionId, config, found)),
+      domainOwnedElsewhere: ids.domainOwnedElsewhere,
+    },
+  };
+}
+
+async function readCandidates(tx: TenantTx, ids: CandidateIds): Promise<Reads> {
   const reads = new Map<UserId, SubjectRead>();
   const named = [ids.byIdentity, ids.byDirectory, ...ids.byEmail.map((one) => one.userId)].filter((id) => id !== null);
   // Sorted, so that two sign-ins with the same candidates never wait for each other.
@@ -138,49 +157,29 @@ async function loadFacts(
     const read = await readSubject(tx, userId, null);
     if (read !== undefined) reads.set(userId, read);
   }
-  const candidate = (userId: UserId | null): Candidate | null => {
-    const read = userId === null ? undefined : reads.get(userId);
-    if (userId === null || read === undefined) return null;
-    const here = read.homeFacts.directory.filter((entry) => entry.connectionId === connectionId);
-    return {
-      userId,
-      bar: bar(read.homeFacts),
-      directoryInactive: here.length > 0 && !here.some(hasActive),
-    };
-  };
-  const byEmail = ids.byEmail.flatMap(({ userId, linkedOnConnection, fromElsewhere }) => {
-    const found = candidate(userId);
-    const read = reads.get(userId);
-    if (found === null || read === undefined) return [];
-    const unbarred = {
-      ...read.homeFacts,
-      suspension: null,
-      approval: 'approved',
-      adminDeactivated: false,
-      directory: [],
-    } as const;
-    const access = effectiveAccess({ ...unbarred, rules: config.rules, roles: config.roles, policy: config.settings });
-    return [
-      {
-        ...found,
-        linkedOnConnection,
-        fromElsewhere,
-        holdsAdminRights: effectiveRights(access, config.roles).size > 0,
-        mappedAcrossTenants: read.mapped.length > 0,
-      },
-    ];
-  });
-  const connection = config.connections.find((one) => one.connectionId === connectionId);
-  return {
-    reads,
-    facts: {
-      settings: config.settings,
-      connection: { connectionId, enabled: connection?.enabled ?? false, domains: connection?.domains ?? [] },
-      allowedDomains: config.allowedDomains,
-      byIdentity: candidate(ids.byIdentity),
-      byDirectory: candidate(ids.byDirectory),
-      byEmail,
-      domainOwnedElsewhere: ids.domainOwnedElsewhere,
-    },
-  };
+  return reads;
+}
+
+function candidateOf(reads: Reads, connectionId: ConnectionId, userId: UserId | null): Candidate | null {
+  const read = userId === null ? undefined : reads.get(userId);
+  if (userId === null || read === undefined) return null;
+  const here = read.homeFacts.directory.filter((entry) => entry.connectionId === connectionId);
+  return { userId, bar: bar(read.homeFacts), directoryInactive: here.length > 0 && !here.some(hasActive) };
+}
+
+function candidateByEmail(
+  reads: Reads,
+  connectionId: ConnectionId,
+  { rules, roles, settings: policy }: ConfigInForce,
+  { userId, linkedOnConnection, fromElsewhere }: CandidateIds['byEmail'][number],
+): SignInFacts['byEmail'] {
+  const found = candidateOf(reads, connectionId, userId);
+  const read = reads.get(userId);
+  if (found === null || read === undefined) return [];
+  // An administrator is one also while something keeps them out.
+  const unbarred = { suspension: null, approval: 'approved', adminDeactivated: false, directory: [] } as const;
+  const access = effectiveAccess({ ...read.homeFacts, ...unbarred, rules, roles, policy });
+  const holdsAdminRights = effectiveRights(access, roles).size > 0;
+  const mappedAcrossTenants = read.mapped.length > 0;
+  return [{ ...found, linkedOnConnection, fromElsewhere, holdsAdminRights, mappedAcrossTenants }];
 }
