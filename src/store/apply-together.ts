@@ -3,10 +3,10 @@
 
 import type { Context, Statement, TenantTx } from '../context.ts';
 import type { AuditEvent, Change } from '../core/change.ts';
-import { userNameKey } from '../core/profile.ts';
 import { apply } from './apply.ts';
 import { LostRace } from './database.ts';
-import { countInSlot, lockLeaving } from './directory-changes.ts';
+import { countInSlot, END_USERS, lockLeaving } from './directory-changes.ts';
+import { changeUsers, makeUsers, PUSHED, PUSHED_COLUMNS, pushedRow } from './directory-user-columns.ts';
 
 type Of<K extends Change['kind']> = Extract<Change, { kind: K }>;
 type Decided = { readonly changes: readonly Change[]; readonly events: readonly AuditEvent[] };
@@ -15,47 +15,24 @@ const CREATE: Statement = {
   name: 'directory_users_link',
   text: `
 with made as (
-  insert into directory_users (tenant_id, directory_user_id, connection_id, user_id, external_id, user_name, user_name_key, email,
-    active, attributes, withheld)
-  select $1, a.id, a.connection_id, a.user_id, a.external_id, a.user_name, a.user_name_key, a.email, a.active, a.attributes, a.withheld
-  from json_to_recordset($2) as a (id uuid, connection_id uuid, user_id uuid, external_id text, user_name text, user_name_key text,
-    email text, active boolean, attributes jsonb, withheld boolean)
+  ${makeUsers(
+    { id: 'a.id', connectionId: 'a.connection_id', userId: 'a.user_id', withheld: 'a.withheld' },
+    PUSHED,
+    `from json_to_recordset($2) as a (id uuid, connection_id uuid, user_id uuid, withheld boolean, ${PUSHED_COLUMNS})`,
+  )}
   returning connection_id
 ) ${countInSlot('users', '(select connection_id, count(*) as added from made group by connection_id)')}`,
 };
 
 const UPDATE: Statement = {
   name: 'directory_users_update',
-  text: `
-update directory_users d set external_id = a.external_id, user_name = a.user_name, user_name_key = a.user_name_key, email = a.email,
-  active = a.active, attributes = a.attributes, withheld = a.active and (d.withheld or a.withheld), version = d.version + 1,
-  last_modified_at = clock_timestamp()
-from json_to_recordset($2) as a (id uuid, version bigint, external_id text, user_name text, user_name_key text, email text,
-  active boolean, attributes jsonb, withheld boolean)
+  text: `${changeUsers(PUSHED, 'a.withheld')}
+from json_to_recordset($2) as a (id uuid, version bigint, withheld boolean, ${PUSHED_COLUMNS})
 where d.tenant_id = $1 and d.directory_user_id = a.id and d.version = a.version and d.ended_at is null
 returning 1 as hit`,
 };
 
-const END: Statement = {
-  name: 'directory_users_end',
-  text: `
-with ended as (
-  update directory_users set ended_at = clock_timestamp(), ended_by = 'directory'
-  where tenant_id = $1 and directory_user_id = any ($2::uuid[]) and ended_at is null returning connection_id
-), left_groups as materialized (
-  -- Groups before members, as everywhere: so no two acts wait for each other.
-  select g.group_id from directory_groups g
-  where g.tenant_id = $1 and exists (select 1 from ended)
-    and g.group_id in (select m.group_id from group_members m where m.tenant_id = $1 and m.directory_user_id = any ($2::uuid[]))
-  order by g.group_id for no key update
-), gone as (
-  delete from group_members m using left_groups l
-  where m.tenant_id = $1 and m.group_id = l.group_id and m.directory_user_id = any ($2::uuid[]) returning m.group_id
-), changed_groups as (
-  update directory_groups g set version = g.version + n.members, last_modified_at = clock_timestamp()
-  from (select group_id, count(*) as members from gone group by group_id) n where g.tenant_id = $1 and g.group_id = n.group_id
-) ${countInSlot('users', '(select connection_id, -count(*) as added from ended group by connection_id)')}`,
-};
+const END: Statement = { name: 'directory_users_end', text: END_USERS };
 
 const PROFILES: Statement = {
   name: 'users_follow',
@@ -146,21 +123,23 @@ export async function applyTogether(ctx: Context, tx: TenantTx, decisions: reado
     ids.length === 0 ? [] : tx.run(statement, [tx.tenantId, ids]);
 
   const leaving = of('end_directory_user').map(({ directoryUserId }) => directoryUserId);
-  if (leaving.length > 0) await lockLeaving(tx, leaving);
-  await runOf(END, leaving);
+  if (leaving.length > 0) {
+    await lockLeaving(tx, leaving);
+    await tx.run(END, [tx.tenantId, leaving, 'directory']);
+  }
   await run(CREATE, of('create_directory_user'), ({ directoryUserId, connectionId, userId, resource, withheld }) => ({
     id: directoryUserId,
     connection_id: connectionId,
     user_id: userId,
     withheld,
-    ...columnsOf(resource),
+    ...pushedRow(resource),
   }));
   const updates = of('update_directory_user');
   const written = await run(UPDATE, updates, ({ directoryUserId, version, resource, withheld }) => ({
     id: directoryUserId,
     version,
     withheld,
-    ...columnsOf(resource),
+    ...pushedRow(resource),
   }));
   if (written.length !== updates.length) throw new LostRace('a directory user changed while it was being updated');
   await run(PROFILES, of('update_profile'), ({ userId, profile, emailVerified }) => ({
@@ -195,16 +174,4 @@ function isInSets(change: Change): boolean {
   if (change.kind === 'end_sessions') return change.subjectKind === 'user' && change.inTenant === undefined;
   if (change.kind === 'end_directory_user') return change.by === 'directory';
   return inSets.has(change.kind);
-}
-
-function columnsOf(resource: Of<'create_directory_user'>['resource']): object {
-  const { externalId, userName, email, active, attributes } = resource;
-  return {
-    external_id: externalId,
-    user_name: userName,
-    user_name_key: userNameKey(userName),
-    email,
-    active,
-    attributes,
-  };
 }

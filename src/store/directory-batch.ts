@@ -18,6 +18,7 @@ import {
   type ReadCreateFacts,
 } from './directory-newcomers.ts';
 import { DIRECTORY_OF_LIVE, type DirectoryRow, directoryFacts } from './directory-person.ts';
+import { makeUsers, PUSHED, PUSHED_COLUMNS, pushedRow } from './directory-user-columns.ts';
 import { instant } from './instant.ts';
 import { LIVE } from './scim-credentials.ts';
 
@@ -107,9 +108,8 @@ const WRITE_NEW: Statement = {
   name: 'directory_users_create',
   text: `
 with asked as materialized (
-  select * from json_to_recordset($3) as a (at int, user_id uuid, directory_user_id uuid, user_name text, user_name_key text, email text,
-    email_verified boolean, given_name text, family_name text, display_name text, department text, locale text, time_zone text,
-    external_id text, active boolean, attributes jsonb, hashes text[])
+  select * from json_to_recordset($3) as a (at int, user_id uuid, directory_user_id uuid, ${PUSHED_COLUMNS}, email_verified boolean,
+    given_name text, family_name text, display_name text, department text, locale text, time_zone text, hashes text[])
 ), met as materialized (
   select distinct a.at from asked a cross join unnest(a.hashes) h
   join held_keys k on k.tenant_id = $1 and k.key_hash = decode(h, 'hex')
@@ -124,9 +124,11 @@ with asked as materialized (
   select $1, user_id, user_name, email, case when email_verified then now() end, given_name, family_name, display_name, department,
     locale, time_zone, 'scim' from fresh
 ), made as (
-  insert into directory_users (tenant_id, directory_user_id, connection_id, user_id, external_id, user_name, user_name_key, email,
-    active, attributes)
-  select $1, directory_user_id, $2, user_id, external_id, user_name, user_name_key, email, active, attributes from fresh
+  ${makeUsers(
+    { id: 'a.directory_user_id', connectionId: '$2', userId: 'a.user_id', withheld: 'false' },
+    PUSHED,
+    'from fresh a',
+  )}
   returning connection_id
 ), known as (
   insert into email_directory (email, tenant_id, user_id) select email, $1, user_id from fresh where email is not null
@@ -188,9 +190,6 @@ function rowOf({ plain: [person, user], hashes }: NewUser, at: number): string {
     at,
     user_id: person.userId,
     directory_user_id: user.directoryUserId,
-    user_name: profile.userName,
-    user_name_key: userNameKey(resource.userName),
-    email: profile.email,
     email_verified: person.emailVerified,
     given_name: profile.givenName,
     family_name: profile.familyName,
@@ -198,9 +197,7 @@ function rowOf({ plain: [person, user], hashes }: NewUser, at: number): string {
     department: profile.department,
     locale: profile.locale,
     time_zone: profile.timeZone,
-    external_id: resource.externalId,
-    active: resource.active,
-    attributes: resource.attributes,
+    ...pushedRow(resource),
     hashes,
   });
 }

@@ -4,8 +4,9 @@
 import type { Statement, TenantTx } from '../context.ts';
 import type { Change } from '../core/change.ts';
 import type { DirectoryUserId } from '../core/ids.ts';
-import { groupNameKey, userNameKey } from '../core/profile.ts';
+import { groupNameKey } from '../core/profile.ts';
 import { LostRace } from './database.ts';
+import { changeUsers, makeUsers, pushedParams, pushedValues } from './directory-user-columns.ts';
 
 export type DirectoryChange = Extract<
   Change,
@@ -28,6 +29,37 @@ export const countInSlot = (resource: 'users' | 'groups', from: string) => `
 insert into directory_counters (tenant_id, connection_id, resource, slot, count)
 select $1, connection_id, '${resource}', floor(random() * 64), added from ${from} counted
 on conflict (tenant_id, connection_id, resource, slot) do update set count = directory_counters.count + excluded.count`;
+
+const MAKE_USER = `
+with made as (
+  ${makeUsers({ id: '$2', connectionId: '$3', userId: '$4', withheld: '$5' }, pushedParams(6))}
+  returning connection_id, 1 as added
+) ${countInSlot('users', 'made')}`;
+
+const CHANGE_USER = `${changeUsers(pushedParams(5), '$4')}
+where d.tenant_id = $1 and d.directory_user_id = $2 and d.version = $3 and d.ended_at is null returning 1 as hit`;
+
+/**
+ * Ends the directory users `$2` in the name of `$3`, and takes them out of their groups. Those who are about to go are locked before, in
+ * a statement of its own: {@link lockLeaving}.
+ */
+export const END_USERS = `
+with ended as (
+  update directory_users set ended_at = clock_timestamp(), ended_by = $3
+  where tenant_id = $1 and directory_user_id = any ($2::uuid[]) and ended_at is null returning connection_id
+), left_groups as materialized (
+  -- Groups before members, as everywhere: so no two acts wait for each other.
+  select g.group_id from directory_groups g
+  where g.tenant_id = $1 and exists (select 1 from ended)
+    and g.group_id in (select m.group_id from group_members m where m.tenant_id = $1 and m.directory_user_id = any ($2::uuid[]))
+  order by g.group_id for no key update
+), gone as (
+  delete from group_members m using left_groups l
+  where m.tenant_id = $1 and m.group_id = l.group_id and m.directory_user_id = any ($2::uuid[]) returning m.group_id
+), changed_groups as (
+  update directory_groups g set version = g.version + n.members, last_modified_at = clock_timestamp()
+  from (select group_id, count(*) as members from gone group by group_id) n where g.tenant_id = $1 and g.group_id = n.group_id
+) ${countInSlot('users', '(select connection_id, -count(*) as added from ended group by connection_id)')}`;
 
 const LEAVING: Statement = {
   name: 'directory_users_leaving',
@@ -56,72 +88,19 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
   const run = (text: string, values: readonly unknown[]) => tx.run<{ hit: number }>({ name: null, text }, values);
   switch (change.kind) {
     case 'create_directory_user': {
-      const { resource } = change;
-      await run(
-        `with made as (
-           insert into directory_users (tenant_id, directory_user_id, connection_id, user_id, external_id, user_name, user_name_key, email,
-             active, attributes, withheld)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning connection_id, 1 as added
-         ) ${countInSlot('users', 'made')}`,
-        [
-          t,
-          change.directoryUserId,
-          change.connectionId,
-          change.userId,
-          resource.externalId,
-          resource.userName,
-          userNameKey(resource.userName),
-          resource.email,
-          resource.active,
-          resource.json,
-          change.withheld,
-        ],
-      );
+      const { directoryUserId, connectionId, userId, withheld, resource } = change;
+      await run(MAKE_USER, [t, directoryUserId, connectionId, userId, withheld, ...pushedValues(resource)]);
       return;
     }
     case 'update_directory_user': {
-      const { resource } = change;
-      const written = await run(
-        `update directory_users set external_id = $4, user_name = $5, user_name_key = $6, email = $7, active = $8, attributes = $9,
-           withheld = $8 and (withheld or $10), version = version + 1, last_modified_at = clock_timestamp()
-         where tenant_id = $1 and directory_user_id = $2 and version = $3 and ended_at is null returning 1 as hit`,
-        [
-          t,
-          change.directoryUserId,
-          change.version,
-          resource.externalId,
-          resource.userName,
-          userNameKey(resource.userName),
-          resource.email,
-          resource.active,
-          resource.json,
-          change.withheld,
-        ],
-      );
+      const { directoryUserId, version, withheld, resource } = change;
+      const written = await run(CHANGE_USER, [t, directoryUserId, version, withheld, ...pushedValues(resource)]);
       if (written.length === 0) throw new LostRace('a directory user changed while it was being updated');
       return;
     }
     case 'end_directory_user':
       await lockLeaving(tx, [change.directoryUserId]);
-      await run(
-        `with ended as (
-           update directory_users set ended_at = clock_timestamp(), ended_by = $3
-           where tenant_id = $1 and directory_user_id = $2 and ended_at is null returning connection_id, -1 as added
-         ), left_groups as (
-           -- Groups before members, as everywhere: so no two acts wait for each other.
-           select g.group_id from directory_groups g
-           where g.tenant_id = $1 and exists (select 1 from ended)
-             and g.group_id in (select m.group_id from group_members m where m.tenant_id = $1 and m.directory_user_id = $2)
-           order by g.group_id for no key update
-         ), gone as (
-           delete from group_members m using left_groups l
-           where m.tenant_id = $1 and m.group_id = l.group_id and m.directory_user_id = $2 returning m.group_id
-         ), changed_groups as (
-           update directory_groups g set version = g.version + 1, last_modified_at = clock_timestamp()
-           from gone where g.tenant_id = $1 and g.group_id = gone.group_id
-         ) ${countInSlot('users', 'ended')}`,
-        [t, change.directoryUserId, change.by],
-      );
+      await run(END_USERS, [t, [change.directoryUserId], change.by]);
       return;
     case 'create_group':
       await run(

@@ -16,6 +16,7 @@ import {
   type PersonRow,
   type WrittenRow,
 } from './directory-person.ts';
+import { makeUsers } from './directory-user-columns.ts';
 import { FROM_ELSEWHERE } from './from-elsewhere.ts';
 import { instant } from './instant.ts';
 import { LIVE } from './scim-credentials.ts';
@@ -160,9 +161,11 @@ with met as (
     locale, time_zone, origin)
   select $1, $2, $4, $5, case when $6::boolean then now() end, $7, $8, $9, $10, $11, $12, 'scim' from subject returning user_id
 ), made as (
-  insert into directory_users (tenant_id, directory_user_id, connection_id, user_id, external_id, user_name, user_name_key, email,
-    active, attributes)
-  select $1, $3, $13, $2, $14, $4, $15, $5, $16, $17 from person
+  ${makeUsers(
+    { id: '$3', connectionId: '$13', userId: '$2', withheld: 'false' },
+    { externalId: '$14', userName: '$4', userNameKey: '$15', email: '$5', active: '$16', attributes: '$17' },
+    'from person',
+  )}
   returning connection_id, 1 as added, version, created_at, last_modified_at
 ), known as (
   insert into email_directory (email, tenant_id, user_id) select $5, $1, $2 from person where $5::text is not null

@@ -4,7 +4,7 @@ import type { Context, Statement, TenantTx } from '../context.ts';
 import type { Change, Decision } from '../core/change.ts';
 import type { Directory, DirectoryFacts, PersonFacts } from '../core/directory.ts';
 import type { DirectoryUserId } from '../core/ids.ts';
-import { type Email, type Profile, userNameKey } from '../core/profile.ts';
+import type { Email, Profile } from '../core/profile.ts';
 import { actorConnection, eventRows } from './audit-events.ts';
 import {
   DIRECTORY_OF_LIVE,
@@ -16,6 +16,7 @@ import {
   type PersonRow,
   type WrittenRow,
 } from './directory-person.ts';
+import { changeUsers, pushedParams, pushedValues } from './directory-user-columns.ts';
 import { instant } from './instant.ts';
 import { LIVE } from './scim-credentials.ts';
 
@@ -98,8 +99,7 @@ const writeUpdate = (bars: boolean) => `
 with subject as (
   select subject_id from subjects where tenant_id = $1 and subject_id = $4 and access_epoch = $5 for ${bars ? 'update' : 'share'}
 ), written as (
-  update directory_users d set external_id = $6, user_name = $7, user_name_key = $8, email = $9, active = $10, attributes = $11,
-    withheld = $10 and (d.withheld or $17), version = d.version + 1, last_modified_at = clock_timestamp()
+  ${changeUsers(pushedParams(6), '$17')}
   from subject where d.tenant_id = $1 and d.directory_user_id = $2 and d.version = $3 and d.ended_at is null
   returning d.version, d.created_at, d.last_modified_at
 ), person as (
@@ -158,12 +158,7 @@ export async function writeUserUpdate(
     update.version,
     loaded.person.userId,
     loaded.epoch,
-    resource.externalId,
-    resource.userName,
-    userNameKey(resource.userName),
-    resource.email,
-    resource.active,
-    resource.json,
+    ...pushedValues(resource),
     whole && JSON.stringify(profileColumns(whole)),
     JSON.stringify(ctx.caller.actor),
     actorConnection(ctx),
