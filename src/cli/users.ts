@@ -1,4 +1,4 @@
-import type { Reason } from '../core/access.ts';
+import type { Bar, Reason } from '../core/access.ts';
 import type { Administrator } from '../core/change.ts';
 import { approveUser } from '../operations/approve-user.ts';
 import { assignRole } from '../operations/assign-role.ts';
@@ -26,7 +26,7 @@ export const userList: Command = {
     for await (const user of listUsers(world.context, tenant)) {
       const roles = user.access.roles.map((role) => role.role);
       const badges = [
-        user.access.state,
+        stateText(user),
         ...(user.requestedAt === null ? [] : [`access requested ${day(user.requestedAt)}`]),
       ];
       rows.push([
@@ -43,6 +43,7 @@ export const userList: Command = {
         email: user.email,
         displayName: user.displayName,
         state: user.access.state,
+        bars: user.bars,
         roles,
         accessRequestedAt: iso(user.requestedAt),
         lastSignInAt: iso(user.lastSignInAt),
@@ -94,7 +95,7 @@ export const userShow: Command = {
 };
 
 /** Whoever is kept out by more than one thing is not let in by the end of one of them. */
-function stateText({ access, bars }: AccessRead): string {
+function stateText({ access, bars }: Pick<AccessRead, 'access' | 'bars'>): string {
   return bars.length > 1 ? bars.join(' and ') : access.state;
 }
 
@@ -163,6 +164,13 @@ export const userApprove: Command = {
 export const userDeactivate = switchCommand('deactivate', false, 'Is Active off: may not sign in');
 export const userActivate = switchCommand('activate', true, 'Is Active on: whatever held before holds again');
 
+/** What keeps somebody out though their switch is on, and until when. */
+const stays = {
+  deactivated: 'deactivated, until a directory that knows them and is neither held nor switched off has them active',
+  pending: 'pending, until an administrator approves them',
+  suspended: 'suspended, until an administrator assigns a role',
+} as const satisfies Record<Bar, string>;
+
 function switchCommand(name: string, active: boolean, summary: string): Command {
   return {
     usage: `user ${name} --tenant T --user U [--reason TEXT]`,
@@ -171,9 +179,15 @@ function switchCommand(name: string, active: boolean, summary: string): Command 
     async run(world, values) {
       const { tenant, subject } = await subjectOf(world, values);
       const outcome = accepted(await setActive(world.context, tenant, subject, active, optional(values, 'reason')));
+      const read = await readAccess(world.context, subject.person, null);
+      if (read === null) throw new CliError('There is no such user.');
+      const { access, bars } = read;
       // Not "active": a suspended person whose switch is on is suspended.
-      const text = `Is Active ${outcome.already ? 'was' : 'is now'} ${active ? 'on' : 'off'} for ${subject.name}.`;
-      return { text, json: { id: subject.subjectId, active, already: outcome.already } };
+      const done = `Is Active ${outcome.already ? 'was' : 'is now'} ${active ? 'on' : 'off'} for ${subject.name}.`;
+      return {
+        text: [done, ...(active ? bars.map((bar) => `They stay ${stays[bar]}.`) : [])].join('\n'),
+        json: { id: subject.subjectId, active, already: outcome.already, state: access.state, bars },
+      };
     },
   };
 }

@@ -157,6 +157,11 @@ export function effectiveRights(access: EffectiveAccess, roles: readonly Role[])
   return new Set(roles.filter((role) => held.has(role.roleId)).flatMap((role) => role.rights));
 }
 
+/** All that keeps a guest out, at home or here; of somebody at home both are the same. */
+export function guestBars(home: BarFacts, guest: BarFacts): readonly Bar[] {
+  return [...new Set([...bars(home), ...bars(guest)])];
+}
+
 /** A guest holds nothing while barred at home: the home's bar comes first. */
 export function guestAccess(home: BarFacts, guest: AccessFacts): EffectiveAccess {
   const barredAtHome = bar(home);

@@ -1,10 +1,14 @@
 import type { Context } from '../context.ts';
-import { type EffectiveAccess, guestAccess } from '../core/access.ts';
+import { type Bar, type EffectiveAccess, guestAccess, guestBars } from '../core/access.ts';
 import { readConfigInForce } from '../store/config-in-force.ts';
 import { type ListedUser, listSubjects } from '../store/user-list.ts';
 import type { TenantRef } from './standing.ts';
 
-export type UserRow = Omit<ListedUser, 'facts' | 'home'> & { readonly access: EffectiveAccess };
+export type UserRow = Omit<ListedUser, 'facts' | 'home'> & {
+  readonly access: EffectiveAccess;
+  /** All that keeps them out, at home or here; `access.state` is the first. */
+  readonly bars: readonly Bar[];
+};
 
 const PAGE = 500;
 
@@ -18,7 +22,7 @@ export async function* listUsers(ctx: Context, tenant: TenantRef): AsyncGenerato
   for (let after: string | null = null; ; ) {
     const page: readonly ListedUser[] = await listSubjects(tx, after, PAGE);
     for (const { facts, home, ...row } of page)
-      yield { ...row, access: guestAccess(home, { ...facts, ...tenantFacts }) };
+      yield { ...row, access: guestAccess(home, { ...facts, ...tenantFacts }), bars: guestBars(home, facts) };
     const last = page.at(-1);
     if (page.length < PAGE || last === undefined) return;
     after = last.subjectId;

@@ -1,5 +1,5 @@
 import type { Context, TenantTx } from '../context.ts';
-import { type Bar, bars, type EffectiveAccess, effectiveAccess, guestAccess } from '../core/access.ts';
+import { type Bar, bars, type EffectiveAccess, effectiveAccess, guestAccess, guestBars } from '../core/access.ts';
 import { allowedTenants, type TokenClaims, tokenClaims } from '../core/claims.ts';
 import type { GuestId, Person, TenantId, TenantSlug } from '../core/ids.ts';
 import type { Role } from '../core/tenant.ts';
@@ -71,7 +71,7 @@ async function derive(
     home: home.slug,
     selected,
     access,
-    bars: target?.kind === 'guest' ? [...new Set([...homeBars, ...bars(target.facts)])] : homeBars,
+    bars: target?.kind === 'guest' ? guestBars(homeFacts, target.facts) : homeBars,
     allowed,
     claims: tokenClaims(selected, home.slug, access, allowed),
     roles: config.roles,

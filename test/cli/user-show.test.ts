@@ -2,7 +2,7 @@
 
 import { beforeAll, expect, test } from 'vitest';
 import type { CliWorld, CommandResult } from '../../src/cli/command.ts';
-import { userShow } from '../../src/cli/users.ts';
+import { userActivate, userDeactivate, userList, userShow } from '../../src/cli/users.ts';
 import { mapGuest } from '../../src/operations/map-guest.ts';
 import { nameSubject } from '../../src/operations/standing.ts';
 import { suspend } from '../../src/operations/suspend.ts';
@@ -21,13 +21,14 @@ beforeAll(async () => {
   return stage.close;
 });
 
+const cliOf = () => ({ context: world.context() }) as Partial<CliWorld> as CliWorld;
+
 async function showOf(directoryUserId: string): Promise<CommandResult> {
   const [row] = await world.sql<{ user_id: string }>(
     'select user_id from directory_users where directory_user_id = $1',
     [directoryUserId],
   );
-  const cli = { context: world.context() } as Partial<CliWorld> as CliWorld;
-  return userShow.run(cli, { tenant: 'acme', user: row?.user_id });
+  return userShow.run(cliOf(), { tenant: 'acme', user: row?.user_id });
 }
 const shownOf = async (directoryUserId: string) => (await showOf(directoryUserId)).text;
 
@@ -72,9 +73,46 @@ test('C3 I1 all that keeps somebody out is said: whom their directory deleted an
   expect((await okta.delete(`/Users/${id}`)).status).toBe(204);
   const both = ['deactivated and suspended (NO_ACCESS)', 'deactivated', ['deactivated', 'suspended']];
   expect(await stateOf(id)).toEqual(both);
+  // The list does not say less than that.
+  const { text, json } = await userList.run(cliOf(), { tenant: 'acme' });
+  expect(text).toMatch(/^both@acme\.example +user +deactivated and suspended$/m);
+  expect(json).toContainEqual(
+    expect.objectContaining({
+      userName: 'both@acme.example',
+      state: 'deactivated',
+      bars: ['deactivated', 'suspended'],
+    }),
+  );
   const { id: other } = (await okta.post('/Users', userBody('gone'))).body;
   await okta.delete(`/Users/${other}`);
   expect(await stateOf(other)).toEqual(['deactivated (NO_ACCESS)', 'deactivated', ['deactivated']]);
+});
+
+test('C3 I1 to switch somebody on says what still keeps them out, and until when', async () => {
+  const { id } = (await okta.post('/Users', userBody('switched'))).body;
+  const { userId, tenantId } = await personOf(world, id);
+  const which = { tenant: 'acme', user: 'switched@acme.example' };
+  const activate = async () => {
+    const { text, json } = await userActivate.run(cliOf(), which);
+    return [text.split('\n').slice(1), (json as { bars: readonly string[] }).bars];
+  };
+  expect((await userDeactivate.run(cliOf(), which)).text).toBe('Is Active is now off for switched@acme.example.');
+  expect((await userActivate.run(cliOf(), which)).text).toBe('Is Active is now on for switched@acme.example.');
+  const subject = { subjectId: userId, kind: 'user', person: { tenantId, userId } } as const;
+  await suspend(world.context(), tenants.acme, subject, null);
+  await userDeactivate.run(cliOf(), which);
+  const suspended = 'They stay suspended, until an administrator assigns a role.';
+  expect(await activate()).toEqual([[suspended], ['suspended']]);
+  // Also where the switch was on before.
+  expect(await activate()).toEqual([[suspended], ['suspended']]);
+  await okta.delete(`/Users/${id}`);
+  expect(await activate()).toEqual([
+    [
+      'They stay deactivated, until a directory that knows them and is neither held nor switched off has them active.',
+      suspended,
+    ],
+    ['deactivated', 'suspended'],
+  ]);
 });
 
 test('C3 a guest who is suspended as one and deactivated at home is told to be both', async () => {
@@ -82,9 +120,8 @@ test('C3 a guest who is suspended as one and deactivated at home is told to be b
   const person = await personOf(world, id);
   const gift = { roles: ['Analytics: Viewer'], groups: [] };
   expect((await mapGuest(world.context(), tenants.labs, person, gift, operator)).kind).not.toBe('refused');
-  const cli = { context: world.context() } as Partial<CliWorld> as CliWorld;
   const barsOf = async () => {
-    const { json } = await userShow.run(cli, { tenant: 'acme-labs', user: 'visitor@acme.example' });
+    const { json } = await userShow.run(cliOf(), { tenant: 'acme-labs', user: 'visitor@acme.example' });
     return (json as { bars: readonly string[] }).bars;
   };
   expect(await barsOf()).toEqual([]);
