@@ -1,3 +1,4 @@
+import { counted } from '../core/counted.ts';
 import { applyConfig } from '../operations/apply-config.ts';
 import { accepted, type Command, required } from './command.ts';
 import { reportJson } from './plan.ts';
@@ -14,7 +15,7 @@ export const apply: Command = {
     if (outcome.kind === 'impossible') throw impossible(files, outcome.faults);
     const { report } = accepted(outcome);
     const { gaining, losing, sessionsEnding } = report.counts;
-    const changes = report.changes.length === 1 ? '1 change' : `${report.changes.length} changes`;
+    const changes = counted(report.changes.length, 'change');
     const text = `Applied: ${changes}; gained: ${gaining}, lost: ${losing}, signed out: ${sessionsEnding}.`;
     return { text, json: { applied: true, ...reportJson(report) } };
   },

@@ -1,7 +1,8 @@
 // A connection in a plan, as a person reads it.
 
 import { canonical } from '../core/canonical.ts';
-import type { DirectorySettings, ExtensionSchema } from '../core/directory-settings.ts';
+import { counted } from '../core/counted.ts';
+import type { BlastGuard, DirectorySettings, ExtensionSchema } from '../core/directory-settings.ts';
 import type { ConnectionSettings } from '../core/tenant.ts';
 import { schemaChange } from './schema-change.ts';
 
@@ -46,12 +47,16 @@ function flat(connection: ConnectionSettings): ReadonlyMap<string, string> {
   );
 }
 
+/** The lines of a guard, as they are said everywhere. */
+export function guardText({ people, percent, minutes }: BlastGuard): string {
+  return `${counted(people, 'person', 'people')} or ${percent} % within ${counted(minutes, 'minute')}`;
+}
+
 /** One by one, so that a reader sees a guard go. */
 function directoryFields({ guard, requestLog, schemas, ...rest }: DirectorySettings): (readonly [string, unknown])[] {
-  const line = guard === null ? null : `${guard.people} people or ${guard.percent} % within ${guard.minutes} minutes`;
   const fields: readonly (readonly [string, unknown])[] = [
     ...Object.entries(rest),
-    ['guard', line],
+    ['guard', guard === null ? null : guardText(guard)],
     ...Object.entries(requestLog).map(([key, one]) => [`requestLog.${key}`, one] as const),
   ];
   return [

@@ -1,6 +1,7 @@
 // A doctor's visit as a person reads it: one line for each call, and beneath a wrong one what was expected.
 
 import { styleText } from 'node:util';
+import { counted } from '../core/counted.ts';
 import type { CallMade } from './doctor-run.ts';
 import { refusalOf } from './scim-http.ts';
 import { shown } from './shown.ts';
@@ -30,7 +31,7 @@ export function isWell({ calls, behind, stopped }: Visited): boolean {
 export function visitText(visited: Visited, verbose: boolean): string {
   const { directory, url, notes, calls, putAway, count, behind, stopped } = visited;
   const of = (verdict: CallMade['verdict']) => calls.filter((call) => call.verdict === verdict).length;
-  const summary = `${calls.length} calls: ${of('ok')} ok, ${of('wrong')} wrong, ${of('skipped')} skipped.`;
+  const summary = `${counted(calls.length, 'call')}: ${of('ok')} ok, ${of('wrong')} wrong, ${of('skipped')} skipped.`;
   return [
     [`${directory} at ${url}`, ...notes].join('\n'),
     callLines([...calls, ...putAway], verbose).join('\n'),

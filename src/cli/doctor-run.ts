@@ -1,6 +1,7 @@
 // Makes the calls of a visit one after the other, judges each answer, and puts everything away that they made.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { counted } from '../core/counted.ts';
 import { doctorAgent } from '../core/directory-doctor.ts';
 import { always, type Call, type Expectation, filled, type Idp, lacking } from './doctor-call.ts';
 import { member, refusalOf, type ScimAnswer, type ScimClient } from './scim-http.ts';
@@ -109,7 +110,7 @@ async function makeCall(
   const missed = [...call.expects, ...always(call, visit.base)].filter((one) => !one.holds(answer, made));
   const id = place === null ? null : idOfOwn(answer, place);
   if (place !== null && id !== null) left[pending] = { ...place, id };
-  const held = waits === 0 ? null : `held up by the limit of requests: ${waits} times`;
+  const held = waits === 0 ? null : `held up by the limit of requests: ${counted(waits, 'time')}`;
   const verdict = missed.length === 0 ? 'ok' : 'wrong';
   return { call: { ...common, answer, verdict, missed, why: held }, id };
 }

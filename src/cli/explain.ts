@@ -27,7 +27,15 @@ export const explain: Command = {
     const head = `${subject.name} in ${tenant.slug}: ${stateText(explained)}`;
     const body =
       role === null
-        ? access.roles.flatMap((one) => [`  ${one.role}`, ...one.because.map((reason) => `    ${reasonText(reason)}`)])
+        ? [
+            ...access.roles.flatMap((one) => [
+              `  ${one.role}`,
+              ...one.because.map((reason) => `    ${reasonText(reason)}`),
+            ]),
+            ...(access.state === 'no_access' && held.length === 0
+              ? ["  --role 'Workspace: Role' tells what would give it, and why it does not"]
+              : []),
+          ]
         : roleLines(role, held);
     const inherited = inheritedFrom === null ? [] : [inheritedText(tenant.slug, subject.subjectId, inheritedFrom)];
     return {

@@ -1,5 +1,6 @@
 // What a paused directory asked for, as a person reads it: how many come to what, then who.
 
+import { counted } from '../core/counted.ts';
 import type { AccessDifference } from '../core/plan-access.ts';
 import {
   type DirectoryStanding,
@@ -36,7 +37,7 @@ export function pausedJson({ kind: _, state, ...plan }: ResumePlan): object {
 export function pausedText({ tenant, connection, options }: NamedDirectory, plan: ResumePlan, all: boolean): string {
   const { state, acts, counts } = plan;
   const asked = [
-    counted(acts.deactivate_user, 'deactivation', 'deactivations'),
+    counted(acts.deactivate_user, 'deactivation'),
     counted(acts.remove_user, 'removal of a user', 'removals of users'),
     counted(acts.leave_group, 'membership to end', 'memberships to end'),
     counted(acts.remove_group, 'group to end', 'groups to end'),
@@ -75,11 +76,7 @@ export function pausedText({ tenant, connection, options }: NamedDirectory, plan
 function lineText({ state, guard }: ResumePlan): string {
   if (guard === null) return `${state.line}, which its file no longer sets`;
   const line = state.line === 'people' ? counted(guard.people, 'person', 'people') : `${guard.percent} % of its users`;
-  return `${line} within ${counted(guard.minutes, 'minute', 'minutes')}`;
-}
-
-function counted(count: number, one: string, several: string): string {
-  return `${count} ${count === 1 ? one : several}`;
+  return `${line} within ${counted(guard.minutes, 'minute')}`;
 }
 
 function groupLines({ groupsEnding }: ResumePlan, all: boolean): readonly string[] {

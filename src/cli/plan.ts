@@ -1,5 +1,6 @@
 import type { TenantConfig } from '../core/config.ts';
 import type { ConfigChange } from '../core/config-change.ts';
+import { counted } from '../core/counted.ts';
 import type { AccessDifference } from '../core/plan-access.ts';
 import { roleLabel, type SecretRef } from '../core/tenant.ts';
 import { type ConfigReport, planConfig } from '../operations/plan-config.ts';
@@ -72,8 +73,9 @@ export function reportText(report: ConfigReport): string {
   const people = report.differences.map(differenceText);
   const untold = different - report.differences.length;
   if (untold > 0) people.push(`  … and ${untold} more, all of them in the digest`);
-  const differ = different === 1 ? '1 person differs' : `${different} people differ`;
-  const summary = `${differ}: ${gaining} gain, ${losing} lose, ${sessionsEnding} are signed out (${examined} looked at).`;
+  const differ = counted(different, 'person differs', 'people differ');
+  const ends = counted(sessionsEnding, 'is signed out', 'are signed out');
+  const summary = `${differ}: ${counted(gaining, 'gains', 'gain')}, ${counted(losing, 'loses', 'lose')}, ${ends} (${examined} looked at).`;
   return [...tenants, ...(people.length === 0 ? [] : [['People', ...people].join('\n')]), summary].join('\n\n');
 }
 

@@ -1,11 +1,13 @@
 // The doctor of a directory: makes the calls that Okta and Entra ID make, over the same way, and says what is wrong with the answers.
 
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { counted } from '../core/counted.ts';
 import { doctorAgent, doctorDomain } from '../core/directory-doctor.ts';
 import { openLoopbackScim } from '../loopback-scim.ts';
 import { beginDoctorVisit, type DoctorVisit, endDoctorVisit } from '../operations/doctor-visit.ts';
 import type { TenantRef } from '../operations/standing.ts';
 import { accepted, CliError, type CliWorld, type Command, optional, required, tenantOf } from './command.ts';
+import { guardText } from './connection-text.ts';
 import type { Call, Idp } from './doctor-call.ts';
 import { entraCalls, entraHeaders, entraPeople } from './doctor-entra.ts';
 import type { EntraCast } from './doctor-entra-cast.ts';
@@ -129,7 +131,7 @@ function notesOf({ held, requestsPerSecond }: DoctorVisit): readonly string[] {
     ...(held ? ['The directory is held: what it pushes lands, and gives nobody a role.'] : []),
     ...(requestsPerSecond === null
       ? []
-      : [`The directory may send ${requestsPerSecond} requests a second; half of that is used.`]),
+      : [`The directory may send ${counted(requestsPerSecond, 'request')} a second; half of that is used.`]),
   ];
 }
 
@@ -147,10 +149,9 @@ function reasonForReadsOnly(
     };
   }
   if (guardInTheWay === null) return null;
-  const { people: most, percent, minutes } = guardInTheWay;
   return {
     short: 'the guard leaves no room',
-    long: `The calls touch ${people} people, and by as many more the guard (${most} people or ${percent} % within ${minutes} minutes) would pause the directory: only reading calls are made.`,
+    long: `The calls touch ${people} people, and by as many more the guard (${guardText(guardInTheWay)}) would pause the directory: only reading calls are made. For all of them, raise the guard for the visit.`,
   };
 }
 

@@ -3,6 +3,7 @@
 
 import { formatProblem } from '../config-files/problem.ts';
 import type { TenantConfig } from '../core/config.ts';
+import { counted } from '../core/counted.ts';
 import type { Instant, TenantSlug } from '../core/ids.ts';
 import { openLoopbackScim } from '../loopback-scim.ts';
 import { createScimCredential } from '../operations/create-scim-credential.ts';
@@ -171,12 +172,12 @@ async function remarksOf(
       ? [
           bodyHours === 0
             ? 'Bodies of this directory are not kept: set directory.requestLog.bodyHours in its connection.'
-            : `Bodies are kept for ${bodyHours} hours: of what is older nothing is left to be sent.`,
+            : `Bodies are kept for ${counted(bodyHours, 'hour')}: of what is older nothing is left to be sent.`,
         ]
       : []),
     ...(view.lastDay.notKept === 0
       ? []
-      : [`The log had no room for ${view.lastDay.notKept} requests of the last day.`]),
+      : [`The log had no room for ${counted(view.lastDay.notKept, 'request')} of the last day.`]),
     ...(refusedThen
       ? [
           'What was 403 or 409 then may have met people of the tenant whom this directory did not push: they are not there.',

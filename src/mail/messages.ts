@@ -1,6 +1,7 @@
 // Messages as functions of data: what is said, never how it is sent. Plain text; nothing that a person typed becomes a link.
 
 import type { Mail } from '../core/change.ts';
+import { counted } from '../core/counted.ts';
 import { mostTogether } from '../core/mail-window.ts';
 import { parseEmail } from '../core/profile.ts';
 
@@ -87,8 +88,8 @@ function directoryPaused(mails: readonly [Of<'directory_paused'>, ...Of<'directo
       `${one ? 'A directory' : 'Directories'} of ${tenant} at ${site} would have taken access from too many people at once. Nothing of the request that went too far was done, and no other change is taken until you decide:`,
       list(
         paused.map(({ connection, people, guard: { people: most, percent, minutes } }) => {
-          const line = `${most} people or ${percent} percent of its users within ${minutes} minutes`;
-          return `${plain(connection)}: ${people} people, the line is ${line}\n    ${command('plan', connection)}`;
+          const line = `${counted(most, 'person', 'people')} or ${percent} percent of its users within ${counted(minutes, 'minute')}`;
+          return `${plain(connection)}: ${counted(people, 'person', 'people')}, the line is ${line}\n    ${command('plan', connection)}`;
         }),
       ),
       'That command shows who would be deactivated or leave a group, and what they would lose. Then resume the directory, which does it, or discard what it asked for.',

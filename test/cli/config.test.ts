@@ -80,7 +80,7 @@ People
     gains Analytics: Editor (rule "editors" maps group "Staff")
     keeps Analytics: Viewer (rule "okta:name:Staff -> Analytics: Viewer" maps group "Staff")
 
-1 person differs: 1 gain, 0 lose, 0 are signed out (1 looked at).
+1 person differs: 1 gains, 0 lose, 0 are signed out (1 looked at).
 
 To apply exactly this: drawbridge apply --digest ${digest}
 `,
@@ -110,6 +110,13 @@ To apply exactly this: drawbridge apply --digest ${digest}
   expect(why.stdout).toBe(`bob@acme.example in acme: no access, since nothing gives a role
   Analytics: Editor is not held
     rule "editors" gives it to the group of okta by name "Staff": they are no member
+`);
+
+  // Without a role the way to ask why is said.
+  expect(
+    (await cli('explain', '--tenant', 'acme', '--user', 'bob@acme.example')).stdout,
+  ).toBe(`bob@acme.example in acme: no access, since nothing gives a role
+  --role 'Workspace: Role' tells what would give it, and why it does not
 `);
 
   const tenant = { tenantId: await tenantIdOf(world, 'acme'), slug: 'acme' as TenantSlug };

@@ -39,6 +39,9 @@ describe('a plan', () => {
     expect(changedFields(directory({ guard }), okta)).toEqual([
       'directory.guard 500 people or 20 % within 60 minutes -> none',
     ]);
+    expect(changedFields(okta, directory({ guard: { people: 1, percent: 1, minutes: 1 } }))).toEqual([
+      'directory.guard none -> 1 person or 1 % within 1 minute',
+    ]);
     expect(changedFields(okta, directory({ requestsPerSecond: 25, requestLog: { days: 30, bodyHours: 24 } }))).toEqual([
       'directory.requestLog.bodyHours 0 -> 24',
       'directory.requestsPerSecond none -> 25',

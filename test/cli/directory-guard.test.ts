@@ -77,7 +77,7 @@ People
   ann@acme.example in acme
     gains Analytics: Viewer (rule "okta:name:Staff -> Analytics: Viewer" maps group "Staff")
 
-1 person differs: 1 gain, 0 lose, 0 are signed out (1 looked at).
+1 person differs: 1 gains, 0 lose, 0 are signed out (1 looked at).
 
 First: ${line}
 To do exactly this: drawbridge directory activate --tenant acme --connection okta --digest ${digest}

@@ -434,7 +434,7 @@ describe('a directory that is to be handled with care', () => {
     const { json, exitCode, text } = await doctor('--url', server.url);
     expect(exitCode).toBe(1);
     expect(text).toContain(
-      'The calls touch 5 people, and by as many more the guard (4 people or 100 % within 60 minutes) would pause the directory: only reading calls are made.',
+      'The calls touch 5 people, and by as many more the guard (4 people or 100 % within 60 minutes) would pause the directory: only reading calls are made. For all of them, raise the guard for the visit.',
     );
     const made = (json as Json).calls.filter(({ verdict }) => verdict !== 'skipped');
     expect(new Set(made.map(({ method, verdict }) => `${method} ${verdict}`))).toEqual(new Set(['GET ok']));

@@ -118,6 +118,13 @@ describe('directory paused', () => {
     expect(text).toContain('    drawbridge directory plan --tenant acme --connection okta');
   });
 
+  test('a guard of one person and one minute is told in the singular', () => {
+    const one = { ...paused('okta', 1), guard: { people: 1, percent: 20, minutes: 1 } } as Mail;
+    expect(message([one], site).text).toContain(
+      '  - okta: 1 person, the line is 1 person or 20 percent of its users within 1 minute',
+    );
+  });
+
   test('several are told together, each once', () => {
     const { subject, text } = message([paused('okta'), paused('entra'), paused('okta', 60)], site);
     expect(subject).toBe('2 directories of acme are paused');
