@@ -1,5 +1,6 @@
 // Directories: which there are, how one is doing, and what it asked lately.
 
+import { counted } from '../core/counted.ts';
 import {
   type DirectoryListed,
   type DirectoryView,
@@ -11,6 +12,7 @@ import {
   showDirectory,
 } from '../operations/read-directories.ts';
 import { accepted, CliError, type Command, optional, required, tenantOf } from './command.ts';
+import { guardText } from './connection-text.ts';
 import { momentOf } from './duration.ts';
 import { shown } from './shown.ts';
 import { table } from './table.ts';
@@ -65,12 +67,13 @@ export const directoryShow: Command = {
 
 export const directoryRequests: Command = {
   usage:
-    'directory requests --tenant T --connection C [--status 4xx] [--since 1h] [--until 10m] [--limit N] [--bodies]',
+    'directory requests --tenant T --connection C [--status 4xx] [--path /Users] [--since 1h] [--until 10m] [--limit N] [--bodies]',
   summary: 'what the directory asked lately, the newest first (default: the last 50); bodies where they are kept',
   options: {
     tenant: { type: 'string' },
     connection: { type: 'string' },
     status: { type: 'string' },
+    path: { type: 'string' },
     since: { type: 'string' },
     until: { type: 'string' },
     limit: { type: 'string' },
@@ -86,6 +89,7 @@ export const directoryRequests: Command = {
     const { requests } = accepted(
       await listDirectoryRequests(world.context, tenant, required(values, 'connection'), {
         status: statusOf(optional(values, 'status')),
+        path: pathOf(optional(values, 'path')),
         since: since === null ? null : momentOf(since, 'since', now),
         until: until === null ? null : momentOf(until, 'until', now),
         before: null,
@@ -113,6 +117,14 @@ function statusOf(text: string | null): readonly [number, number] | null {
   if (/^[1-5]xx$/.test(text)) return [Number(text[0]) * 100, Number(text[0]) * 100 + 99];
   if (/^[1-5][0-9]{2}$/.test(text)) return [Number(text), Number(text)];
   throw new CliError('--status is a status such as 404, or 4xx for all of its kind.');
+}
+
+/** Of the directory, with all that is below it; the slashes around it may be left out. */
+function pathOf(text: string | null): string | null {
+  if (text === null) return null;
+  if (!/^\/?[^/?#][^?#]*$/.test(text))
+    throw new CliError('--path is a path such as /Users or /Groups/ID, without a query.');
+  return `/${text.replace(/^\/|\/$/g, '')}`;
 }
 
 function stateOf({ enabled, held, pausedAt }: Pick<DirectoryListed, 'enabled' | 'held' | 'pausedAt'>): string {
@@ -154,25 +166,23 @@ function profileText({ profile, by }: ProfileView): string {
 function viewText(tenant: string, view: DirectoryView, url: string): string {
   const { settings, profile, counters, tokens, clients, lastCycle, lastHour, lastDay } = view;
   const { requestLog, guard, requestsPerSecond, schemas } = settings;
-  const guarded =
-    guard === null ? 'none' : `${guard.people} people or ${guard.percent} % within ${guard.minutes} minutes`;
   const perSecond = requestsPerSecond === null ? 'no limit' : String(requestsPerSecond);
-  const bodies = requestLog.bodyHours === 0 ? 'no bodies' : `bodies for ${requestLog.bodyHours} hours`;
+  const bodies = requestLog.bodyHours === 0 ? 'no bodies' : `bodies for ${counted(requestLog.bodyHours, 'hour')}`;
   const facts: readonly (readonly [string, string])[] = [
     ['connection', `${view.key} (${view.displayName})`],
     ['scim url', url],
     ['state', view.pausedAt === null ? stateOf(view) : `${stateOf(view)} since ${time(view.pausedAt)}`],
     ['profile', profileFactText(profile)],
     ['users', `${counters.users}, ${counters.activeUsers} of them active`],
-    ['groups', `${counters.groups} with ${counters.memberships} memberships`],
+    ['groups', `${counters.groups} with ${counted(counters.memberships, 'membership')}`],
     ['last request', time(view.lastRequestAt)],
     ['last write', time(view.lastWriteAt)],
     ['last cycle', cycleText(lastCycle)],
     ['last hour', ratesText(lastHour)],
     ['last day', ratesText(lastDay)],
     ['requests/s', perSecond],
-    ['request log', `${requestLog.days} days, ${bodies}`],
-    ['guard', guarded],
+    ['request log', `${counted(requestLog.days, 'day')}, ${bodies}`],
+    ['guard', guard === null ? 'none' : guardText(guard)],
     ['own schemas', schemas.length === 0 ? 'none' : schemas.map((schema) => schema.urn).join(' ')],
   ];
   const credentials = [
@@ -188,7 +198,7 @@ function viewText(tenant: string, view: DirectoryView, url: string): string {
   ]);
   const listed =
     credentials.length === 0
-      ? 'It has no token: make one with `scim-token create`.'
+      ? `It has no token. Next, to make one:\n  drawbridge scim-token create --tenant ${tenant} --connection ${view.key}`
       : table(['CREDENTIAL', 'NAME', 'MADE', 'LAST USED', 'FROM', 'UNTIL'], credentials);
   const advice = profile.advice.map((line) => `- ${line}`);
   const lines = facts.map(([name, value]) => `${name.padEnd(13)} ${shown(value)}`);
@@ -219,7 +229,7 @@ function cycleText(cycle: DirectoryView['lastCycle']): string {
 function ratesText({ requests, refused, limited, failed, notKept, errorRate }: RequestRates): string {
   if (errorRate === null) return 'no requests';
   const percent = `${(errorRate * 100).toFixed(1)} % errors (${refused} refused, ${limited} over the limit, ${failed} failed)`;
-  return `${requests} requests, ${percent}${notKept === 0 ? '' : `, ${notKept} not in the log`}`;
+  return `${counted(requests, 'request')}, ${percent}${notKept === 0 ? '' : `, ${notKept} not in the log`}`;
 }
 
 type Logged = RequestsPage['requests'][number];

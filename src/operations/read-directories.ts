@@ -144,6 +144,8 @@ export type RequestsAsked = {
   readonly oldestFirst?: true;
   /** Does not belong to it any more. */
   readonly until?: Instant | null;
+  /** `/Users`: at this path, or below it. */
+  readonly path?: string | null;
 };
 
 export type RequestsPage = { readonly kind: 'found'; readonly requests: readonly LoggedRequest[] };

@@ -74,6 +74,8 @@ export type RequestQuery = {
   readonly oldestFirst?: true;
   /** Does not belong to it any more. */
   readonly until?: Instant | null;
+  /** `/Users`: at this path, or below it. */
+  readonly path?: string | null;
 };
 
 /** Where a request stands among those of its directory. */
@@ -91,7 +93,7 @@ type RequestRow = ScimRequest & {
 export async function readRequests(
   tx: TenantTx,
   connectionId: ConnectionId,
-  { status, since, before, limit, bodies, oldestFirst, until = null }: RequestQuery,
+  { status, since, before, limit, bodies, oldestFirst, until = null, path = null }: RequestQuery,
 ): Promise<readonly LoggedRequest[]> {
   const [beyond, order] = oldestFirst === true ? ['>', 'asc'] : ['<', 'desc'];
   // Refusals have an index of their own, which only a condition that cannot be a parameter lets the database use.
@@ -111,6 +113,7 @@ where r.tenant_id = $1 and r.connection_id = $2 and r.occurred_at >= coalesce(to
   and r.occurred_at < coalesce(to_timestamp($10 / 1000.0), 'infinity')
   and ($4::bigint is null or (r.occurred_at, r.request_id) ${beyond} (to_timestamp($4 / 1000.0), $5::uuid))
   and ($6::int is null or r.status between $6 and $7) ${refusedOnly}
+  and ($11::text is null or r.path = $11 or starts_with(r.path, $11 || '/'))
 order by r.occurred_at ${order}, r.request_id ${order} limit $8`,
     },
     [
@@ -124,6 +127,7 @@ order by r.occurred_at ${order}, r.request_id ${order} limit $8`,
       limit,
       bodies,
       until,
+      path,
     ],
   );
   return rows.map(({ hasKept, contentType, body, omitted, refusal, ...request }) => ({

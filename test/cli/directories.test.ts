@@ -139,6 +139,17 @@ test('directory list and directory show give the command to type for a directory
   await world.sql('update connections set scim_held = false where connection_id = $1', [id]);
 });
 
+test('directory show gives the command that makes a token where there is none', async () => {
+  const shown = async () =>
+    (await callCommand(world, { publicUrl }, ['directory', 'show', '--tenant', 'acme', '--connection', 'entra'])).text;
+  const command = 'drawbridge scim-token create --tenant acme --connection entra';
+  expect(await shown()).toContain(`\n\nIt has no token. Next, to make one:\n  ${command}`);
+  const [, ...typed] = command.split(' ');
+  const { id } = await json(...typed);
+  expect(await shown()).not.toContain('no token');
+  await json('scim-token', 'end', '--tenant', 'acme', '--id', id);
+});
+
 describe('directory requests', () => {
   test('shows what was asked, the newest first, and what was read otherwise', async () => {
     const { stdout } = await cli('directory', 'requests', ...which);
@@ -190,10 +201,29 @@ describe('directory requests', () => {
     expect((await json('directory', 'requests', ...which))[0]).not.toHaveProperty('kept');
   });
 
+  test('by path: at it or below it, and nothing that only begins so', async () => {
+    const pathsOf = async (...args: string[]) => {
+      const found: { method: string; path: string }[] = await json('directory', 'requests', ...which, ...args);
+      return found.map(({ method, path }) => `${method} ${path.replace(/[0-9a-f-]{36}/, 'ID')}`);
+    };
+    const users = ['GET /Users', 'GET /Users/\ufffd[2J', 'PATCH /Users/ID'];
+    expect((await pathsOf('--path', '/Users')).filter((one) => !one.startsWith('POST'))).toEqual(users);
+    expect(await pathsOf('--path', '/Groups')).toEqual(['POST /Groups']);
+    expect(await pathsOf('--path', 'Groups/')).toEqual(['POST /Groups']);
+    const [patched] = (await json('directory', 'requests', ...which, '--status', '200')).slice(1);
+    expect(await pathsOf('--path', patched.path)).toEqual(['PATCH /Users/ID']);
+    expect(await pathsOf('--path', '/Users', '--status', '404')).toEqual(['GET /Users/\ufffd[2J']);
+    expect(await pathsOf('--path', '/User')).toEqual([]);
+    // Characters that mean something to a pattern mean themselves.
+    expect(await pathsOf('--path', '/%')).toEqual([]);
+  });
+
   test('what it cannot do it says in a sentence', async () => {
     for (const [args, sentence] of [
       [['--status', '9xx'], '--status is a status such as 404, or 4xx for all of its kind.'],
       [['--since', 'yesterday'], '--since is a time such as 30m, 12h or 2026-11-22T05:00Z.'],
+      [['--path', '/Users?count=1'], '--path is a path such as /Users or /Groups/ID, without a query.'],
+      [['--path', '/'], '--path is a path such as /Users or /Groups/ID, without a query.'],
       [['--limit', '0'], '--limit is a whole number from 1 to 1000.'],
     ] as const)
       await expect(json('directory', 'requests', ...which, ...args)).rejects.toThrow(new CliError(sentence));
