@@ -1,6 +1,8 @@
 // In which order the operations of a bulk are tried: as they were sent, but for those that refer to what a later one creates, which
-// wait for it (RFC 7644 §3.7.1, §3.7.2). Operations on one resource never overtake each other.
+// wait for it (RFC 7644 §3.7.1, §3.7.2); those that wait for each other come when nothing before them is left. Operations on one
+// resource never overtake each other.
 
+import { type BulkCircle, circlesOf } from './bulk-circles.ts';
 import type { BulkOperation, ReadOperation } from './bulk-message.ts';
 import { type CutUser, cutManager, referencesIn, refersTo, resolveReferences } from './bulk-references.ts';
 import { invalidValue, ScimError } from './errors.ts';
@@ -23,6 +25,8 @@ export type BulkNode = {
   id: string | null;
   /** Set where it was created without its manager, who is still to be given. */
   cut: JsonObject | null;
+  /** Of which it is a part. */
+  circle: BulkCircle | null;
   ended: boolean;
 };
 
@@ -32,6 +36,8 @@ export type BulkOrder = {
   readonly ready: BulkNode[];
   /** Nodes that may be tried as soon as those being tried are through. */
   readonly soon: Set<BulkNode>;
+  /** Those that have not ended, in the order of their turns. */
+  readonly circles: BulkCircle[];
   /** By bulkId, with those that could not even be read. */
   readonly creators: ReadonlyMap<string, BulkNode>;
 };
@@ -48,13 +54,25 @@ export const circularReference = (): ScimError =>
 
 /**
  * The order of a bulk, before anything of it is tried, in steps. An operation that refers to its own bulkId, or to one that no operation
- * creates, is refused in it (400 invalidValue). RFC 7644 §3.7.2. Does not look at circles: {@link wayOut} does.
+ * creates, is refused in it (400 invalidValue). RFC 7644 §3.7.2. The way out of a circle is {@link wayOut}.
  */
 export function* orderBulk(operations: readonly ReadOperation[]): Steps<BulkOrder> {
   const creators = new Map<string, BulkNode>();
   const nodes = operations.map((read, index): BulkNode => {
     const needs: BulkNode['needs'] = [];
-    return { index, read, onId: [], onEnd: [], needs, unmet: 0, flying: 0, id: null, cut: null, ended: false };
+    return {
+      index,
+      read,
+      onId: [],
+      onEnd: [],
+      needs,
+      unmet: 0,
+      flying: 0,
+      id: null,
+      cut: null,
+      circle: null,
+      ended: false,
+    };
   });
   for (const node of nodes) {
     const { method, bulkId } = node.read.kind === 'read' ? node.read.operation : node.read;
@@ -62,7 +80,8 @@ export function* orderBulk(operations: readonly ReadOperation[]): Steps<BulkOrde
   }
   const last = new Map<string, BulkNode>();
   for (const node of nodes) if (node.read.kind === 'read') yield* connect(node, node.read.operation, creators, last);
-  return { nodes, ready: nodes.filter((node) => node.unmet === 0), soon: new Set(), creators };
+  const ready = nodes.filter((node) => node.unmet === 0);
+  return { nodes, ready, soon: new Set(), circles: yield* circlesOf(nodes), creators };
 }
 
 function* connect(
@@ -115,10 +134,11 @@ function idOf(creator: BulkNode | undefined): string {
   return creator.id;
 }
 
-/** The first operation that may be tried now; null where an earlier one is about to be ready, or none is. */
-export function nextOf({ ready, soon }: BulkOrder): BulkNode | null {
+/** The first operation that may be tried now; null where an earlier one is about to be ready, a circle has its turn, or none is. */
+export function nextOf({ ready, soon, circles }: BulkOrder): BulkNode | null {
   const [first] = ready;
-  if (first === undefined) return null;
+  const [circle] = circles;
+  if (first === undefined || (circle !== undefined && circle.due < first.index)) return null;
   for (const { index } of soon) if (index < first.index) return null;
   return first;
 }
@@ -144,7 +164,13 @@ export function end(order: BulkOrder, node: BulkNode, id: string | null): void {
   const waiting = waitingFor(node);
   if (node.cut === null) node.id = id;
   node.ended = true;
+  if (node.circle !== null) leave(order, node.circle);
   for (const one of waiting) meet(order, one);
+}
+
+function leave({ circles }: BulkOrder, circle: BulkCircle): void {
+  circle.open -= 1;
+  if (circle.open === 0) circles.splice(circles.indexOf(circle), 1);
 }
 
 /** It was created without its manager: others may refer to it, and it comes again once its own needs are met. */
@@ -178,12 +204,12 @@ function enqueue({ ready }: BulkOrder, node: BulkNode): void {
   ready.splice(at === -1 ? ready.length : at, 0, node);
 }
 
-/** What can be done where nothing is ready: a user can be created without the manager; otherwise the first of the circle is refused. */
+/** What can be done where nothing may be tried: a user can be created without the manager; otherwise the first of the circle is refused. */
 export type Way = { readonly node: BulkNode; readonly cut: CutUser | null };
 
-/** A way out of the circle in which all that is left waits; null if nothing is left. Nothing may be being tried meanwhile. */
+/** A way out of the circle that has its turn; null if nothing is left. Nothing may be being tried meanwhile. */
 export function wayOut(order: BulkOrder): Way | null {
-  const first = order.nodes.find((node) => !node.ended && node.unmet > 0);
+  const first = order.circles[0]?.nodes.find((node) => !node.ended && node.unmet > 0);
   if (first === undefined) return null;
   const circle = circleFrom(first).sort((a, b) => a.index - b.index);
   for (const node of circle) {

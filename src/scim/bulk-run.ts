@@ -190,7 +190,7 @@ function managerOf(run: Run, operation: BulkOperation, manager: JsonObject): Sen
   return { ...operation, version: null, data: { Operations: [{ op: 'add', value }] } };
 }
 
-/** Leaves a circle in which everything that is left waits for itself: false if nothing is left. */
+/** Leaves the circle that has its turn: false if nothing is left. */
 function leaveCircle(run: Run): boolean {
   const { order } = run;
   const way = wayOut(order);

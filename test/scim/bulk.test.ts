@@ -257,6 +257,40 @@ describe('RFC 7644 §3.7.3 failOnErrors', () => {
     expect((await named(after)).totalResults).toBe(0);
   });
 
+  test('a circle before the last error is tried and answered (§3.7.1), with what it refers to; one after it is neither', async () => {
+    const taken = userBody(fresh());
+    await okta.post('/Users', taken);
+    const [before, after] = [fresh(), fresh()];
+    const results = await push(
+      [
+        create('a', managed(before, 'bulkId:b')),
+        create('b', managed(fresh(), 'bulkId:a')),
+        create('c', taken),
+        create('d', managed(after, 'bulkId:e')),
+        create('e', managed(fresh(), 'bulkId:d')),
+      ],
+      { failOnErrors: 1 },
+    );
+    expect(results.map(({ bulkId, status }) => [bulkId, status])).toEqual([
+      ['a', '201'],
+      ['b', '201'],
+      ['c', '409'],
+    ]);
+    const [a, b] = results as [Body, Body];
+    expect([await managerOf(a), await managerOf(b)]).toEqual([idOf(b), idOf(a)]);
+    expect((await named(after)).totalResults).toBe(0);
+  });
+
+  test('a circle that cannot be resolved is an error in its place', async () => {
+    const after = fresh();
+    const circle = [group('a', fresh(), [{ value: 'bulkId:b' }]), group('b', fresh(), [{ value: 'bulkId:a' }])];
+    const results = await push([...circle, create('c', userBody(after))], { failOnErrors: 1 });
+    expect(results.map(({ bulkId, status }) => [bulkId, status])).toEqual([['a', '409']]);
+    expect((await named(after)).totalResults).toBe(0);
+    // The others go on without it.
+    expect(statuses(await push([...circle, create('c', userBody(after))]))).toEqual(['409', '409', '201']);
+  });
+
   test('that is never reached changes nothing, and counts no success', async () => {
     const operations = [gone(), someone('a'), gone(), someone('b')];
     expect(statuses(await push(operations, { failOnErrors: 3 }))).toEqual(['404', '201', '404', '201']);
