@@ -1,5 +1,6 @@
 // A replay as a person reads it: what differs first, then who would have which role.
 
+import { counted } from '../core/counted.ts';
 import type { UserRow } from '../operations/list-users.ts';
 import type { Answered, Played, Verdict } from './replay-play.ts';
 import { shown } from './shown.ts';
@@ -55,10 +56,16 @@ export function isSame(counts: Counts): boolean {
   return counts.different + counts.not_played + counts.uncompared === 0;
 }
 
-export function replayText(replayed: Replayed): string {
+/** So many of those that were left out, which come last, are shown where not all are asked for. */
+const FIRST = 20;
+
+/** `all`: every request that was left out, and not the first {@link FIRST} alone. */
+export function replayText(replayed: Replayed, all: boolean): string {
   const { of, into, rules, since, until, played, put, refused, people, remarks } = replayed;
-  const sorted = order.flatMap((verdict) => played.filter((one) => one.verdict === verdict));
   const counts = countsOf(played);
+  const untold = all ? 0 : Math.max(0, counts.left_out - FIRST);
+  const sorted = order.flatMap((verdict) => played.filter((one) => one.verdict === verdict));
+  const told = sorted.slice(0, sorted.length - untold);
   const summary = order
     .filter((verdict) => counts[verdict] > 0)
     .map((verdict) => `${counts[verdict]} ${summaries[verdict]}`)
@@ -70,11 +77,22 @@ export function replayText(replayed: Replayed): string {
       `There before: ${before}.`,
       ...refused.map((one) => `  not put there: ${one}`),
     ].join('\n'),
-    requestLines(sorted).join('\n'),
-    `${played.length} requests: ${summary}.`,
+    [...requestLines(told), ...(untold === 0 ? [] : [`… and ${untold} more left out: --all shows them`])].join('\n'),
+    [`${counted(played.length, 'request')}: ${summary}.`, ...leftOutLines(played)].join('\n'),
     people.length === 0 ? `Nobody is in ${into}.` : `Who would have which role\n${peopleText(people)}`,
     ...(remarks.length === 0 ? [] : [remarks.join('\n')]),
   ].join('\n\n');
+}
+
+/** Why requests were left out, each reason with how many, the most first; and how to see them all. */
+function leftOutLines(played: readonly Played[]): readonly string[] {
+  const leftOut = Map.groupBy(
+    played.filter(({ verdict }) => verdict === 'left_out'),
+    ({ why }) => why ?? '',
+  );
+  return [...leftOut]
+    .sort(([, one], [, other]) => other.length - one.length)
+    .map(([why, these]) => `  ${these.length} left out: ${why}`);
 }
 
 function requestLines(played: readonly Played[]): readonly string[] {

@@ -36,7 +36,8 @@ const HOUR_MS = 3_600_000;
 const TOKEN_LIVES_MS = 12 * HOUR_MS;
 
 export const scimReplay: Command = {
-  usage: 'scim replay --tenant T --connection C --into SCRATCH [--since 1h] [--until 10m] [--config FOLDER] [--keep]',
+  usage:
+    'scim replay --tenant T --connection C --into SCRATCH [--since 1h] [--until 10m] [--config FOLDER] [--keep] [--all]',
   summary:
     'play what the directory asked lately into a tenant made for it (default: as long as its bodies are kept): then and now, and who would have which role, also under the rules of other files',
   options: {
@@ -47,6 +48,7 @@ export const scimReplay: Command = {
     until: { type: 'string' },
     config: { type: 'string' },
     keep: { type: 'boolean' },
+    all: { type: 'boolean' },
   },
   async run(world, values) {
     const into = slugOf(required(values, 'into'));
@@ -58,7 +60,7 @@ export const scimReplay: Command = {
     try {
       const replayed = await replay(world, source, { into, wanted, found, keep: values.keep === true }, stop.signal);
       const same = isSame(countsOf(replayed.played)) && !found.more && !stop.signal.aborted;
-      return { text: replayText(replayed), json: replayJson(replayed), exitCode: same ? 0 : 1 };
+      return { text: replayText(replayed, values.all === true), json: replayJson(replayed), exitCode: same ? 0 : 1 };
     } finally {
       stop.done();
     }
@@ -178,6 +180,11 @@ async function remarksOf(
     ...(view.lastDay.notKept === 0
       ? []
       : [`The log had no room for ${counted(view.lastDay.notKept, 'request')} of the last day.`]),
+    ...(played.some(({ recorded, verdict }) => verdict === 'left_out' && recorded.status === 503)
+      ? [
+          'What was 503 then is left out, also where an administrator has resumed the directory since and it was done: see the audit trail.',
+        ]
+      : []),
     ...(refusedThen
       ? [
           'What was 403 or 409 then may have met people of the tenant whom this directory did not push: they are not there.',

@@ -205,7 +205,7 @@ describe('scim replay', () => {
        from scim_request_bodies where omitted = 'not_json'`,
     );
     const { code, stdout } = await asProcess(...replayArgs, '--into', 'acme-try', '--until', late?.at ?? '');
-    expect(stdout).toContain('\n15 requests: 14 the same, 1 left out.\n');
+    expect(stdout).toContain('\n15 requests: 14 the same, 1 left out.\n  1 left out: made by a doctor\n');
     expect(code).toBe(0);
   });
 
@@ -256,6 +256,33 @@ rules:
     expect(played.thereBefore).toEqual({ users: 3, groups: 1 });
     expect(rolesOf(played).bob).toEqual(['active', 'Analytics: Viewer']);
     expect(played.remarks[0]).toBe('Bodies are kept for 24 hours: of what is older nothing is left to be sent.');
+  });
+
+  test('what was left out is told by its reasons, twenty lines of it, and in full with --all', async () => {
+    await world.sql(
+      `insert into scim_requests (tenant_id, connection_id, occurred_at, request_id, credential_id, method, path, status, duration_ms,
+         user_agent, bytes_in, bytes_out)
+       select tenant_id, connection_id, now() - interval '1 minute', gen_random_uuid(), credential_id, 'GET', '/Schemas', 200, 1, user_agent, 0, 0
+       from scim_requests, generate_series(1, 30) where user_agent = 'drawbridge-doctor'`,
+    );
+    try {
+      const linesOf = (stdout: string) => stdout.split('\n').filter((line) => /^left out /.test(line)).length;
+      const { stdout } = await replay('--into', 'acme-try');
+      expect(linesOf(stdout)).toBe(20);
+      expect(stdout).toContain('\n… and 12 more left out: --all shows them\n\n47 requests: ');
+      expect(stdout).toContain(
+        ', 32 left out.\n  31 left out: made by a doctor\n  1 left out: answered "later" then; nothing of it was done\n\nWho',
+      );
+      expect(stdout).toContain(
+        '\nWhat was 503 then is left out, also where an administrator has resumed the directory',
+      );
+      const { stdout: whole } = await replay('--into', 'acme-try', '--all');
+      expect(linesOf(whole)).toBe(32);
+      expect(whole).not.toContain('--all');
+      expect((await json('--into', 'acme-try')).counts.leftOut).toBe(32);
+    } finally {
+      await world.sql(`delete from scim_requests where path = '/Schemas'`);
+    }
   });
 
   test('what was made then and is not made now is told once, and what speaks of it is not played', async () => {
