@@ -138,7 +138,10 @@ async function readInside(folder: string, file: string): Promise<Content> {
       return refuse('a link that leads out of the configuration folder', 'a file in it');
     if (!(await stat(real)).isFile()) return refuse('something that is no file', 'a file');
   } catch {
-    return refuse('a file that cannot be read', 'a file that this user may read');
+    return refuse(
+      'a file that cannot be read',
+      'a file that this user may read, by its path from the configuration folder',
+    );
   }
   const handle = await open(real, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
   try {
@@ -278,15 +281,14 @@ async function idpOf(
     const certificate = content.kind === 'text' ? parseCertificate(content.text) : null;
     if (certificate !== null) certificates.push(certificate);
     else {
-      const found = content.kind === 'refused' ? content.found : 'a file that holds no usable certificate';
-      problems.push(
-        problemAt(
-          source,
-          [...path, 'certificates', index],
-          found,
-          'one X.509 certificate, RSA of 2048 bits or more, or EC',
-        ),
-      );
+      const { found, expected } =
+        content.kind === 'refused'
+          ? content
+          : {
+              found: 'a file that holds no usable certificate',
+              expected: 'one X.509 certificate, RSA of 2048 bits or more, or EC',
+            };
+      problems.push(problemAt(source, [...path, 'certificates', index], found, expected));
     }
   }
   return { issuer: saml.issuer ?? '', signOnUrl: saml.signOnUrl ?? '', certificates };

@@ -403,12 +403,23 @@ describe('files', () => {
   test('a certificate or metadata file outside the folder is refused', async () => {
     const outside = mkdtempSync(join(root, 'outside-'));
     cpSync(join(example, 'certificates/acme-entra.pem'), join(outside, 'x.pem'));
-    for (const file of [`../${outside.split('/').pop()}/x.pem`, join(outside, 'x.pem'), 'nowhere.pem']) {
+    for (const file of [`../${outside.split('/').pop()}/x.pem`, join(outside, 'x.pem')]) {
       const folder = tenant(
         `connections: { e: { saml: { issuer: a, signOnUrl: https://a.example, certificates: [{ file: "${file}" }] } } }`,
       );
       expect(await problems(folder)).toHaveLength(1);
     }
+    // One that is not there is told with where it is looked for.
+    const saml = (given: string) => tenant(`connections: { e: { saml: { ${given} } } }`);
+    for (const given of [
+      'metadataFile: nowhere.xml',
+      'issuer: a, signOnUrl: https://a.example, certificates: [{ file: nowhere.pem }]',
+    ])
+      expect(await problems(saml(given))).toEqual([
+        expect.stringMatching(
+          / is a file that cannot be read; expected a file that this user may read, by its path from the configuration folder\.$/,
+        ),
+      ]);
   });
 
   test('text that is not UTF-8, a folder in place of a file, and a name that would not be read are refused', async () => {
