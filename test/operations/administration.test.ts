@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RequestId, UserId } from '../../src/core/ids.ts';
 import { approveUser } from '../../src/operations/approve-user.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
@@ -17,6 +17,10 @@ beforeAll(async () => {
   tenants = await acme(world);
 });
 afterAll(() => world?.close());
+beforeEach(async () => {
+  await changeSettings(world, tenants.acme, { authorization: 'hybrid' });
+  await changeSettings(world, tenants.labs, { mappingRevocation: 'next_refresh' });
+});
 
 let serial = 0;
 async function person() {
@@ -63,7 +67,6 @@ test('C2 where authorization is external roles are locked, but a suspended perso
   await suspend(ctx, tenants.acme, subject, null);
   expect(await assignRole(ctx, tenants.acme, subject, 'Analytics: Editor', operator)).toMatchObject({ lifted: true });
   expect((await readAccess(ctx, who, null))?.claims?.roles).toEqual(['Analytics: Editor']);
-  await changeSettings(world, tenants.acme, { authorization: 'hybrid' });
 });
 
 test('R46 T127 an approval ends the waiting, answers the request, gives no role and lifts no suspension', async () => {

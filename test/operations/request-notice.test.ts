@@ -1,7 +1,7 @@
 // Who is told that somebody asks for access: those who can let them in, at that moment.
 
 import { randomUUID } from 'node:crypto';
-import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { requestAccess } from '../../src/operations/request-access.ts';
@@ -14,12 +14,12 @@ import { operator, type TestWorld } from '../support/world.ts';
 let world: TestWorld;
 let tenants: Acme;
 let okta: DirectoryClient;
-beforeAll(async () => {
+// A stage for each: who administers the tenant is what they are about.
+beforeEach(async () => {
   const stage = await scimStage();
   ({ world, tenants, okta } = stage);
   return stage.close;
 });
-beforeEach(() => world.sql('delete from graphile_worker._private_jobs'));
 
 let serial = 0;
 const subjectOf = (userId: UserId) =>
@@ -71,7 +71,9 @@ test('R37 holders of CreateUser are told, whether by a grant, by a group of a di
 });
 
 test('R37 R38 nobody else: who opted out, who is suspended, and who holds no such role', async () => {
+  await administrator('told');
   const before = await toldOfRequest();
+  expect(before).toEqual(['told']);
   const out = await administrator('opted-out');
   await world.sql(
     `insert into preferences (tenant_id, user_id, name, value) values ($1, $2, 'new_access_request', 'false')`,
@@ -103,6 +105,7 @@ test('they are looked at together: one more of them costs no statement more', as
     await toldOfRequest();
     return world.takeStatements().filter((name) => name === 'plan_some_subjects' || name === 'subject_read').length;
   };
+  await administrator('the-first');
   const before = await statements();
   await administrator('one-more');
   expect(await statements()).toBe(before);

@@ -33,6 +33,7 @@ beforeEach(async () => {
   warned = [];
   await forgetGuards(world);
   await world.sql('delete from graphile_worker._private_jobs');
+  await world.sql('delete from role_grants');
   for (const tenant of [tenants.system, tenants.acme]) await changeSettings(world, tenant, { adminContact: null });
 });
 
