@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { CliError } from '../../src/cli/command.ts';
 import { requestKeeper } from '../../src/operations/keep-scim-requests.ts';
 import { type RequestLog, requestLog } from '../../src/scim/request-log.ts';
@@ -120,6 +120,10 @@ test('directory list and directory show give the command to type for a directory
   for (const text of await both()) expect(text).not.toContain('Next');
   expect(await nexts()).toEqual([[null, null], null]);
 
+  onTestFinished(async () => {
+    await world.sql('delete from directory_guards');
+    await world.sql('update connections set scim_held = false where connection_id = $1', [id]);
+  });
   await world.sql('update connections set scim_held = true where connection_id = $1', [id]);
   const held = `The directory okta is held. Next, to see who gains what if it is activated, and how:\n  ${command}`;
   for (const text of await both()) expect(text).toContain(`\n\n${held}`);
@@ -135,8 +139,6 @@ test('directory list and directory show give the command to type for a directory
   // What is said is what works.
   const [, ...typed] = command.split(' ');
   expect(await textOf(...typed)).toContain('drawbridge directory resume --tenant acme --connection okta --digest');
-  await world.sql('delete from directory_guards');
-  await world.sql('update connections set scim_held = false where connection_id = $1', [id]);
 });
 
 test('directory show gives the command that makes a token where there is none', async () => {
@@ -195,7 +197,12 @@ describe('directory requests', () => {
     const { stdout: some } = await cli('directory', 'requests', ...which, '--limit', '3');
     expect(some.trimEnd().split('\n').at(-1)).toBe(`There may be older ones: --limit 1000, or --until ${third.at}.`);
     expect((await cli('directory', 'requests', ...which)).stdout).not.toContain('There may be older ones');
-    await world.sql(`update scim_requests set occurred_at = occurred_at - interval '2 hours' where status = 409`);
+    const age = (hours: number) =>
+      world.sql(`update scim_requests set occurred_at = occurred_at - make_interval(hours => $1) where status = 409`, [
+        hours,
+      ]);
+    await age(2);
+    onTestFinished(async () => void (await age(-2)));
     expect(await json('directory', 'requests', ...which, '--since', '1h', '--status', '409')).toEqual([]);
     expect(JSON.stringify(await json('directory', 'requests', ...which, '--bodies'))).not.toContain('Correct-Horse-9');
     expect((await json('directory', 'requests', ...which))[0]).not.toHaveProperty('kept');

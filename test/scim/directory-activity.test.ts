@@ -1,52 +1,31 @@
-import { readFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+// What a directory is seen to do: its full cycles, its rates, and both where several processes serve it.
+
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { doctorAgent } from '../../src/core/directory-doctor.ts';
 import type { CredentialId, Instant } from '../../src/core/ids.ts';
 import type { DirectoryTick, PageSeen } from '../../src/core/scim-request.ts';
 import { requestKeeper } from '../../src/operations/keep-scim-requests.ts';
-import { showDirectory } from '../../src/operations/read-directories.ts';
 import { type Answered, seenRequest } from '../../src/scim/request-entry.ts';
-import { type RequestLog, requestLog } from '../../src/scim/request-log.ts';
-import { type Acme, acme } from '../support/acme.ts';
-import { type NewServers, newServers, setDirectory } from '../support/directory-settings.ts';
-import { type DirectoryClient, directory, type ScimServer, userBody } from '../support/scim.ts';
-import { silent, type TestWorld, testWorld } from '../support/world.ts';
+import type { RequestLog } from '../../src/scim/request-log.ts';
+import type { Acme } from '../support/acme.ts';
+import { type ActivityStage, activityStage, USERS } from '../support/activity-stage.ts';
+import { forgetGuards } from '../support/guard-stage.ts';
+import { type DirectoryClient, userBody } from '../support/scim.ts';
+import type { TestWorld } from '../support/world.ts';
 
+let stage: ActivityStage;
 let world: TestWorld;
 let tenants: Acme;
 let log: RequestLog;
-let servers: NewServers;
-let server: ScimServer;
 let okta: DirectoryClient;
-const USERS = 5;
-
 beforeAll(async () => {
-  world = await testWorld();
-  tenants = await acme(world);
-  log = requestLog({ write: requestKeeper(world.context()), log: silent, flushMs: 10 });
-  servers = newServers(world, { requestLog: log });
-  server = await servers.server();
-  okta = await directory(world, server, tenants.acme, 'okta');
-  for (let index = 0; index < USERS; index += 1) await okta.post('/Users', userBody(`user${index}`));
-  await log.close();
+  stage = await activityStage();
+  ({ world, tenants, log, okta } = stage);
+  return stage.close;
 });
-afterAll(async () => {
-  await servers?.close();
-  await log?.close();
-  await world?.close();
-});
-beforeEach(() =>
-  world.sql(
-    'update directory_activity set profile = null, profile_by = null, profile_since = null, last_cycle_at = null, last_cycle_began_at = null, last_cycle_kind = null, run_at = null, run_began_at = null, run_look_ups = 0, run_total = null, run_by_cursor = 0, run_cursor_ended = false, run_covered = default',
-  ),
-);
+beforeEach(() => stage.forget());
 
-async function shown(key = 'okta') {
-  await log.close();
-  const view = await showDirectory(world.context(), tenants.acme, key);
-  if ('code' in view) throw new Error(view.message);
-  return view;
-}
+const shown = () => stage.shown();
 const asked = async (...paths: string[]) => {
   for (const path of paths) expect((await okta.get(path)).status).toBe(200);
 };
@@ -92,6 +71,7 @@ describe('the rates', () => {
   test('tell what is refused from what fails: nothing of this has failed', async () => {
     await log.close();
     await world.sql('delete from scim_request_counts');
+    onTestFinished(() => forgetGuards(world));
     expect(await ask('GET', '/Me')).toBe(501);
     expect(await ask('GET', '/Users/nobody')).toBe(404);
     expect(await ask('GET', '/Users/nobody', undefined, { 'User-Agent': doctorAgent })).toBe(404);
@@ -188,58 +168,6 @@ describe('several processes', () => {
       notKept: 60,
       errorRate: 0.75,
     });
-  });
-});
-
-describe('the profile', () => {
-  afterEach(() => setDirectory(world, tenants.okta, {}));
-  const captured = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-
-  test('is recognised from captured requests and remembered', async () => {
-    const entra = await directory(world, server, tenants.acme, 'entra');
-    await entra.call('POST', '/Groups', captured('entra/create-group.json'));
-    expect((await shown('entra')).profile).toMatchObject({ profile: 'entra', by: 'shape' });
-    const { id } = (await entra.post('/Users', userBody('legacy'))).body;
-    await entra.call('PATCH', `/Users/${id}`, captured('entra/patch-active-false-string.json'));
-    expect((await shown('entra')).profile).toMatchObject({
-      profile: 'entra-legacy',
-      by: 'shape',
-      since: expect.any(Number),
-    });
-  });
-
-  test('that the file sets is shown, beside what the requests look like, and changes no answer to a new user', async () => {
-    const ask = (client: DirectoryClient) =>
-      client.call('POST', '/Users', captured('entra/create-user-string-booleans.json'), {
-        'User-Agent': 'Okta SCIM Client 1.0.0',
-      });
-    const first = await ask(okta);
-    await okta.delete(`/Users/${first.body.id}`);
-    await setDirectory(world, tenants.okta, { profile: 'generic' });
-    const second = await ask(await servers.of('okta', okta.token));
-    const same = ({ status, body }: typeof first) => [status, { ...body, id: '', meta: '', groups: '' }];
-    expect(same(second)).toEqual(same(first));
-    expect((await shown()).profile).toMatchObject({ profile: 'generic', by: 'file', recognised: 'okta', since: null });
-  });
-});
-
-test('counters are exact: active are those who are not inactive, memberships those of open groups', async () => {
-  const { id } = (await okta.post('/Users', userBody('off', { active: false }))).body;
-  const group = await okta.post('/Groups', { displayName: 'Counted', members: [{ value: id }] });
-  const { counters } = await shown();
-  const [counted] = await world.sql<Record<string, number>>(
-    `select count(*)::int as users, count(*) filter (where active)::int as "activeUsers" from directory_users
-     where connection_id = $1 and ended_at is null`,
-    [tenants.okta],
-  );
-  expect(counters).toEqual({ ...counted, groups: 1, memberships: 1 });
-  await okta.delete(`/Groups/${group.body.id}`);
-  await okta.delete(`/Users/${id}`);
-  expect((await shown()).counters).toMatchObject({
-    groups: 0,
-    memberships: 0,
-    users: counters.users - 1,
-    activeUsers: counters.activeUsers,
   });
 });
 
