@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { cli } from '../../scripts/demo/processes.ts';
 import { editTenantFile } from '../../scripts/demo-config.ts';
 import { userBody } from '../support/scim.ts';
@@ -50,9 +50,11 @@ test('I17 an applied plan holds at every server within a second, always as a who
   const { digest } = await cli<{ digest: string }>(installation, 'plan');
 
   const seen: { readonly at: number; readonly port: number; readonly roles: string }[] = [];
-  let over = false;
+  let applied = Number.POSITIVE_INFINITY;
+  const hasLookedAt = (port: number, since: number) => seen.some((look) => look.port === port && look.at > since);
+  const isOver = () => [one, two].every((port) => hasLookedAt(port, applied + 1_000));
   const refreshing = (async () => {
-    for (let turn = 0; !over; turn += 1) {
+    for (let turn = 0; !isOver(); turn += 1) {
       const port = turn % 2 === 0 ? one : two;
       const at = performance.now();
       const answer = await send(port, '/oidc/token', refreshRequest(app, tokens.refresh_token));
@@ -61,10 +63,11 @@ test('I17 an applied plan holds at every server within a second, always as a who
       seen.push({ at, port, roles: JSON.stringify(claimsOf(tokens.id_token).roles) });
     }
   })();
-  await cli(installation, 'apply', '--digest', digest);
-  const applied = performance.now();
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
-  over = true;
+  const begun = vi.waitFor(() => expect([one, two].every((port) => hasLookedAt(port, 0))).toBe(true), 20_000);
+  await Promise.race([refreshing, begun]);
+  await cli(installation, 'apply', '--digest', digest).finally(() => {
+    applied = performance.now();
+  });
   await refreshing;
 
   const [before, after] = ['["Analytics: Viewer"]', '["Analytics: Editor","Billing: Reader"]'];

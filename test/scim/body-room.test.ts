@@ -1,5 +1,6 @@
-import { request } from 'node:http';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type IncomingMessage, request } from 'node:http';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { BridgeError } from '../../src/core/errors.ts';
 import type { TenantId } from '../../src/core/ids.ts';
 import { bodyRooms } from '../../src/scim/body-room.ts';
@@ -64,23 +65,42 @@ describe('a directory with many long requests at once', () => {
   });
 
   test('T48 T49 is told to wait, whatever it announced, and short ones go on', async () => {
-    const unfinished = Array.from({ length: 5 }, () => slow(server, client, 4.5 * KB * KB));
+    const heard = groupsPosted();
+    const unfinished = Array.from({ length: 5 }, () => slow(server, client, LONG));
     await Promise.race(unfinished.map((one) => one.answered));
-    await delay(300);
+    await cameIn(heard, 5);
+    expect((await client.get('/Users?count=1')).status).toBe(200);
     const refused = unfinished.filter((one) => one.status() === 429);
     expect(refused).toHaveLength(1);
     expect(refused[0]?.retryAfter()).toBe('1');
-    expect((await client.get('/Users?count=1')).status).toBe(200);
     for (const one of unfinished) one.hangUp();
-    await delay(200);
-    const again = slow(server, client, 4.5 * KB * KB);
-    await delay(500);
+    await vi.waitFor(() => expect(heard.filter(({ closed }) => !closed)).toEqual([]), PATIENCE);
+    const again = slow(server, client, LONG);
+    await cameIn(heard, 6);
+    expect((await client.get('/Users?count=1')).status).toBe(200);
     expect(again.status()).toBeUndefined();
     again.hangUp();
   });
 });
 
-const delay = (ms: number): Promise<undefined> => new Promise((resolve) => setTimeout(() => resolve(undefined), ms));
+const LONG = 4.5 * KB * KB;
+const PATIENCE = { timeout: 30_000, interval: 20 };
+
+/** The connections by which the server has heard of groups to make, since then. */
+function groupsPosted(): readonly IncomingMessage['socket'][] {
+  const heard: IncomingMessage['socket'][] = [];
+  const listen = (message: unknown) => {
+    const { request } = message as { readonly request: IncomingMessage };
+    if (request.method === 'POST') heard.push(request.socket);
+  };
+  subscribe('http.server.request.start', listen);
+  onTestFinished(() => void unsubscribe('http.server.request.start', listen));
+  return heard;
+}
+
+/** So many long bodies are read, or passed over, as far as they were sent. */
+const cameIn = (heard: ReturnType<typeof groupsPosted>, count: number) =>
+  vi.waitFor(() => expect(heard.filter(({ bytesRead }) => bytesRead > LONG)).toHaveLength(count), PATIENCE);
 
 /** A body that never ends, in chunks. */
 function slow(server: ScimServer, client: DirectoryClient, bytes: number) {

@@ -5,10 +5,14 @@ import type { Context, TenantTx } from '../../src/context.ts';
 import { type ScimServer, scimServer } from './scim.ts';
 import type { TestWorld } from './world.ts';
 
-/** Calls back with the name of each statement that the requests of a tenant were answered, before they go on. */
+/**
+ * Calls back with the name of each statement that the requests of a tenant were answered, before they go on; and when one has begun to
+ * wait for those with whom it is answered together.
+ */
 export async function watchedServer(
   world: TestWorld,
   after: (statement: string | null) => unknown,
+  joined: () => unknown = () => {},
 ): Promise<ScimServer> {
   const watched = (tx: TenantTx): TenantTx => {
     const run: TenantTx['run'] = async (statement, values) => {
@@ -24,6 +28,11 @@ export async function watchedServer(
       ...ctx,
       hot: (tenantId) => watched(ctx.hot(tenantId)),
       transaction: (tenantId, act) => ctx.transaction(tenantId, (tx) => act(watched(tx))),
+      together: (...asked) => {
+        const answered = ctx.together(...asked);
+        joined();
+        return answered;
+      },
     };
   };
   return scimServer(world, { contextFor });
