@@ -2,12 +2,13 @@
 
 import type { EffectiveAccess } from '../../src/core/access.ts';
 import type { Person, TenantSlug } from '../../src/core/ids.ts';
+import type { ApplyOutcome } from '../../src/operations/apply-config.ts';
+import type { ConfigReport } from '../../src/operations/plan-config.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { type ConfigFolder, configFolder, tenantIdOf, withSystemTenant } from './config.ts';
+import { bringIntoForce, type ConfigFolder, configFolder, planned, tenantIdOf, withSystemTenant } from './config.ts';
 import { type TestWorld, testWorld } from './world.ts';
 
 /** A file of acme: `more` connections, `rules` beside the one by name. */
-
 export const acme = (more = '', rules = '') => `
 tenant: acme
 name: Acme
@@ -29,6 +30,10 @@ export const editors = '  - { connection: okta, group: { name: Editors }, role: 
 export type ConfigStage = {
   readonly world: TestWorld;
   readonly folder: ConfigFolder;
+  /** The plan of what the folder holds. */
+  planned(): Promise<ConfigReport>;
+  /** Plans, and applies what was planned. */
+  bringIntoForce(): Promise<ApplyOutcome>;
   person(slug: string, userId: Person['userId']): Promise<Person>;
   access(who: Person, tenant?: string | null): Promise<EffectiveAccess | undefined>;
   rolesOf(who: Person, tenant?: string | null): Promise<readonly string[] | undefined>;
@@ -46,6 +51,8 @@ export async function configStage(): Promise<ConfigStage> {
   return {
     world,
     folder,
+    planned: () => planned(world, folder),
+    bringIntoForce: () => bringIntoForce(world, folder),
     person: async (slug, userId) => ({ tenantId: await tenantIdOf(world, slug), userId }),
     access,
     rolesOf: async (who, tenant) => (await access(who, tenant))?.roles.map((role) => role.role),
