@@ -4,48 +4,41 @@ import { beforeAll, expect, test } from 'vitest';
 import type { Person } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
-import { suspend } from '../../src/operations/suspend.ts';
 import type { Acme } from '../support/acme.ts';
-import { accessState, personOf } from '../support/people.ts';
+import { type Heir, type HeirsStage, heirsStage } from '../support/heirs-stage.ts';
 import { type DirectoryClient, userBody } from '../support/scim.ts';
-import { scimStage } from '../support/scim-stage.ts';
 import { operator, type TestWorld } from '../support/world.ts';
 
+let stage: HeirsStage;
 let world: TestWorld;
 let tenants: Acme;
 let okta: DirectoryClient;
 let entra: DirectoryClient;
 beforeAll(async () => {
-  const stage = await scimStage();
+  stage = await heirsStage('heir');
   ({ world, tenants, okta, entra } = stage);
   return stage.close;
 });
 
-let serial = 0;
-const fresh = () => `heir${++serial}`;
-type Made = { readonly id: string; readonly person: Person };
-async function pushed(client: DirectoryClient, name: string, more: object = {}): Promise<Made> {
-  const { status, body, text } = await client.post('/Users', userBody(name, more));
-  if (status !== 201) throw new Error(text);
-  return { id: body.id, person: await personOf(world, body.id) };
-}
-const ref = (person: Person) => ({ subjectId: person.userId, kind: 'user', person }) as const;
-const suspended = (person: Person) => suspend(world.context(operator), tenants.acme, ref(person), 'left');
-const give = (person: Person, role: string) => assignRole(world.context(), tenants.acme, ref(person), role, operator);
+const fresh = () => stage.fresh();
+const pushed: HeirsStage['pushed'] = (...given) => stage.pushed(...given);
+const suspended = (person: Person) => stage.suspended(person);
+const give = (person: Person, role: string) =>
+  assignRole(world.context(), tenants.acme, { subjectId: person.userId, kind: 'user', person }, role, operator);
 const rolesOf = async (person: Person) =>
   (await readAccess(world.context(), person, null))?.access.roles.map(({ role }) => role);
 
 /** Gives the user an address of somebody who is suspended. */
-async function inherits({ id, person }: Made): Promise<void> {
+async function inherits({ id, person }: Heir): Promise<void> {
   const name = fresh();
   await suspended((await pushed(okta, name)).person);
   const email = { type: 'other', value: `${name}@acme.example` };
   expect((await okta.patch(`/Users/${id}`, { op: 'add', path: 'emails', value: [email] })).status).toBe(200);
-  expect(await accessState(world, person)).toBe('suspended');
+  expect(await stage.stateOf(person)).toBe('suspended');
 }
 
 /** Known by two directories, to one of them by an address that only it has; made there anew as somebody else. */
-async function madeAnew(before: (made: Made) => Promise<void>): Promise<string | undefined> {
+async function madeAnew(before: (made: Heir) => Promise<void>): Promise<string | undefined> {
   const name = fresh();
   const made = await pushed(okta, name);
   const there = await pushed(entra, name);
@@ -56,7 +49,7 @@ async function madeAnew(before: (made: Made) => Promise<void>): Promise<string |
   expect((await entra.delete(`/Users/${there.id}`)).status).toBe(204);
   const anew = await pushed(entra, address, { userName: fresh(), externalId: fresh() });
   expect(anew.person).not.toEqual(made.person);
-  return accessState(world, anew.person);
+  return stage.stateOf(anew.person);
 }
 
 test('T118 T120 I3 made anew by another directory, by an address that only that one has, they begin suspended', async () => {
@@ -83,7 +76,7 @@ test('T118 T120 I3 so after an administrator suspended them once more, and after
       expect((await okta.delete(`/Users/${left}`)).status).toBe(204);
       const emails = [{ value: `${name}+x@acme.example` }];
       const back = await pushed(okta, fresh(), { externalId: row?.external, emails });
-      expect([back.person, await accessState(world, person)]).toEqual([person, 'suspended']);
+      expect([back.person, await stage.stateOf(person)]).toEqual([person, 'suspended']);
     }),
   ).toBe('suspended');
 });
