@@ -4,6 +4,7 @@ import type { TenantTx } from '../context.ts';
 import type { Directory, DirectoryFacts, PersonFacts } from '../core/directory.ts';
 import type { ConnectionId, DirectoryUserId, Instant, UserId } from '../core/ids.ts';
 import type { Email } from '../core/profile.ts';
+import { isOwnersGroup } from './administrators.ts';
 import { instant } from './instant.ts';
 
 /** A directory user as answers are made from it; `attributes` is JSON text. */
@@ -64,7 +65,7 @@ const ADMINISTERS = `exists (
     select 1 from local_group_members m
     join local_groups g on g.tenant_id = m.tenant_id and g.local_group_id = m.local_group_id and g.ended_at is null
     where m.tenant_id = a.tenant_id and m.subject_id = a.subject_id and m.ended_at is null
-      and (lower(g.name) = 'tenantowners' or exists (
+      and (${isOwnersGroup('g')} or exists (
         select 1 from mapping_rules r join roles o on o.tenant_id = r.tenant_id and o.role_id = r.role_id
         where r.tenant_id = g.tenant_id and r.match_kind = 'local' and lower(r.match_value) = lower(g.name) and r.ended_at is null
           and o.ended_at is null and cardinality(o.rights) > 0 offset 0)) offset 0))`;
