@@ -109,10 +109,10 @@ test('the failing twin: by the names of somebody who is not suspended they come 
 test('T105 not into the account of the last owner: an administrator has to look', async () => {
   const nameId = fresh();
   await leaver(nameId);
-  const owner = await pushed(fresh(), { userName: nameId });
+  const owner = await pushed(fresh(), { externalId: `oid-${nameId}` });
   await world.sql('delete from local_group_members');
   await makeOwner(world, owner);
-  expect(await comesIn(nameId, null)).toBe('add_sso');
+  expect(await comesIn(nameId, null, [`oid-${nameId}`])).toBe('add_sso');
   expect(await stateOf(owner)).not.toBe('suspended');
   expect(await world.sql('select 1 from identities where user_id = $1', [owner.userId])).toEqual([]);
 });
@@ -120,15 +120,15 @@ test('T105 not into the account of the last owner: an administrator has to look'
 test('T105 nor into that of the last owner of a tenant below', async () => {
   const nameId = fresh();
   await leaver(nameId);
-  const owner = await pushed(fresh(), { userName: nameId });
+  const owner = await pushed(fresh(), { externalId: `oid-${nameId}` });
   const mapped = async (person: Person) =>
     expect(
       await mapGuest(world.context(), tenants.labs, person, { roles: [], groups: ['TenantOwners'] }, operator),
     ).toMatchObject({ kind: 'mapped' });
   await mapped(owner);
-  expect(await comesIn(nameId, null)).toBe('add_sso');
+  expect(await comesIn(nameId, null, [`oid-${nameId}`])).toBe('add_sso');
   expect(await stateOf(owner)).not.toBe('suspended');
   await mapped(await pushed(fresh(), {}));
-  expect(await comesIn(nameId, null)).toEqual(owner);
+  expect(await comesIn(nameId, null, [`oid-${nameId}`])).toEqual(owner);
   expect(await stateOf(owner)).toBe('suspended');
 });
