@@ -1,6 +1,6 @@
-// What Node's parser refuses before any part of the server has seen it: answered by a sentence, in the form of what was asked for.
+// What is refused before any part of the server has seen it: answered by a sentence, in the form of what was asked for.
 
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 type Status = 400 | 408 | 413 | 431;
@@ -26,6 +26,8 @@ const REFUSED: Readonly<Record<string, Refused>> = {
   },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, name: 'Request Timeout', detail: 'The request did not come in time.' },
 };
+const ADDRESS: Refused = { ...BROKEN, detail: 'The address of a request should begin with one slash.' };
+const HOST: Refused = { ...BROKEN, detail: 'The request should have one Host header, with the name of one host.' };
 /** How long whoever still sends is listened to, so that the answer reaches them. */
 const LINGER_MS = 2_000;
 
@@ -34,39 +36,94 @@ const LINGER_MS = 2_000;
  * reset: the client loses the answer with it (RFC 9112 §9.6). Nothing of what was sent is repeated, nor what is wrong with it.
  */
 export function answerBrokenRequests(http: Server, replyOf: BrokenReply): void {
-  http.on('clientError', (error: ClientError, socket: Duplex) => {
+  // Whoever closes their side when they have asked is still answered.
+  Object.assign(http, { httpAllowHalfOpen: true });
+  const waiting = new WeakSet<Duplex>();
+  const answer = (error: ClientError, socket: Duplex): void => {
     // What comes behind it is broken as well, and is told no second time.
-    if (socket.writableEnded) return;
-    if (!socket.writable || error.code === 'ECONNRESET' || isAnswering(socket)) {
+    if (socket.writableEnded || waiting.has(socket)) return;
+    if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy();
       return;
     }
-    const { status, name, detail } = REFUSED[error.code ?? ''] ?? BROKEN;
+    const message = messageOf(socket);
+    // A later request of the connection is broken: whoever asked before is answered first (RFC 9112 §9.3.2).
+    if (message?.req?.complete === true) {
+      waiting.add(socket);
+      message.once('close', () => {
+        waiting.delete(socket);
+        answer(error, socket);
+      });
+      return;
+    }
+    // Its answer has begun: a second head would become part of the body.
+    if (message?.headersSent === true) {
+      socket.destroy();
+      return;
+    }
+    const refused = REFUSED[error.code ?? ''] ?? BROKEN;
     const { method, url } = askedFor(error, socket);
-    const { type, body } = replyOf(url, status, detail) ?? { type: 'text/plain; charset=utf-8', body: `${detail}\n` };
-    const head = [
-      `HTTP/1.1 ${status} ${name}`,
-      'Connection: close',
-      `Content-Type: ${type}`,
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      'Cache-Control: no-store',
-      'X-Content-Type-Options: nosniff',
-    ];
-    socket.end(`${head.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : body}`);
+    hangUp(socket, refused, bodyOf(refused, url, replyOf), method);
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  };
+  http.on('clientError', answer);
+  // Node would hang up without a word. Nobody else listens to this connection's errors any more, and one unheard would end the process.
+  http.on('connect', (request, socket) => {
+    socket.on('error', () => {});
+    hangUp(socket, ADDRESS, bodyOf(ADDRESS, '', replyOf), request.method);
   });
+}
+
+/**
+ * Refuses with 400 what Node can read and nobody should: a whole address or one of two slashes, since parsers differ about what those
+ * begin (T61); and no Host, several, or one that is no host's name (RFC 9112 §3.2), where a proxy may have gone by another.
+ */
+export function refusesUnclear(request: IncomingMessage, response: ServerResponse, replyOf: BrokenReply): boolean {
+  const { url = '' } = request;
+  const refused = !/^\/(?!\/)/.test(url) ? ADDRESS : hasOneHost(request) ? null : HOST;
+  if (refused === null) return false;
+  const { type, body } = bodyOf(refused, url, replyOf);
+  // Not closed by us: a body that still comes would be met with a reset, and the answer lost.
+  const head = { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body), ...HEADERS };
+  response.writeHead(refused.status, head).end(body);
+  return true;
+}
+
+/** A name or an address, and a port. Empty is what a client says that knows no name. */
+const HOST_NAME = /^(?:[\w.~!$&'()*+,;=%-]*|\[[\da-f:.%]+\])(?::\d*)?$/i;
+
+function hasOneHost({ rawHeaders, headers, httpVersion }: IncomingMessage): boolean {
+  let found = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    if (name.length === 4 && name.toLowerCase() === 'host') found += 1;
+  }
+  return found === 0 ? httpVersion === '1.0' : found === 1 && HOST_NAME.test(headers.host ?? '');
+}
+
+const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' } as const;
+
+type Body = { readonly type: string; readonly body: string };
+
+function bodyOf({ status, detail }: Refused, url: string, replyOf: BrokenReply): Body {
+  return replyOf(url, status, detail) ?? { type: 'text/plain; charset=utf-8', body: `${detail}\n` };
+}
+
+function hangUp(socket: Duplex, { status, name }: Refused, { type, body }: Body, method = ''): void {
+  const head = [
+    `HTTP/1.1 ${status} ${name}`,
+    'Connection: close',
+    `Content-Type: ${type}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...Object.entries(HEADERS).map((header) => header.join(': ')),
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : body}`);
 }
 
 /** `rawPacket`: the piece of what was sent in which the parser stopped; not there where nothing came. */
 type ClientError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
-type Asked = { readonly method?: string | undefined; readonly url?: string | undefined };
-type Message = { readonly headersSent: boolean; readonly req?: Asked };
-
-/** Whether an answer to an earlier request of the connection has begun: a second head would become part of its body. */
-function isAnswering(socket: Duplex): boolean {
-  return messageOf(socket)?.headersSent === true;
-}
+type Message = Pick<ServerResponse, 'headersSent' | 'once'> & { readonly req?: IncomingMessage };
 
 function messageOf(socket: Duplex): Message | null | undefined {
   return (socket as { _httpMessage?: Message | null })._httpMessage;

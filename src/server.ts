@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import express, { type RequestHandler } from 'express';
-import { answerBrokenRequests } from './broken-requests.ts';
+import { answerBrokenRequests, refusesUnclear } from './broken-requests.ts';
 import { clientAddress } from './client-address.ts';
 import { referenceOf } from './core/reference.ts';
 import { type Drain, makeDrain } from './drain.ts';
@@ -177,28 +177,25 @@ export async function buildServer(world: World, metrics: Metrics): Promise<Built
   });
   const secure = httpsOnly(publicUrl);
   const answer: RequestListener = (request, response) => {
-    // T61: whole addresses are for proxies, and parsers differ about what two slashes begin.
-    if (!/^\/(?!\/)/.test(request.url ?? '')) {
-      response.writeHead(400, { connection: 'close' }).end();
-      return;
-    }
+    if (refusesUnclear(request, response, brokenRequest)) return;
     drain.watch(response);
     metrics.observe(request, response);
     secure(response);
     if (!scim(request, response)) app(request, response);
   };
   const http = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS, maxHeaderSize: 16_384 },
+    {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADER_TIMEOUT_MS,
+      maxHeaderSize: 16_384,
+      // Refused below, with a word about it.
+      requireHostHeader: false,
+    },
     answer,
   );
   answerBrokenRequests(http, brokenRequest);
   // What a client expects beyond the standard is passed over, so that it is answered in the form of what it asked for.
   http.on('checkExpectation', answer);
-  // Node would hang up without a word. Nobody else listens to this connection's errors any more, and one unheard would end the process.
-  http.on('connect', (_request, socket) => {
-    socket.on('error', () => {});
-    socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-  });
   http.keepAliveTimeout = KEEP_ALIVE_MS;
   return {
     http,

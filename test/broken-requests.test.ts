@@ -1,17 +1,19 @@
 // What is no request, against Node's own server with short times.
 
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { answerBrokenRequests } from '../src/broken-requests.ts';
+import { answerBrokenRequests, refusesUnclear } from '../src/broken-requests.ts';
 import { brokenRequest } from '../src/scim/broken-request.ts';
 
 let http: Server;
 let port: number;
 beforeAll(async () => {
   const times = { headersTimeout: 300, requestTimeout: 600, connectionsCheckingInterval: 50, maxHeaderSize: 16_384 };
-  http = createServer(times, (request, response) => {
-    request.resume().on('end', () => response.end('done'));
+  http = createServer({ ...times, requireHostHeader: false }, (request, response) => {
+    if (refusesUnclear(request, response, brokenRequest)) return;
+    const answer = () => response.end('done');
+    request.resume().on('end', () => (request.url?.includes('slow') ? setTimeout(answer, 100) : answer()));
   });
   answerBrokenRequests(http, brokenRequest);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -22,21 +24,29 @@ afterAll(() => void http.close());
 type Heard = { readonly status: number; readonly headers: string; readonly body: string };
 
 /** Sends the text and listens until the server hangs up. */
-function hear(sent: string): Promise<Heard> {
+async function hear(sent: string): Promise<Heard> {
+  const text = await hearAll((socket) => void socket.write(sent));
+  const [headers = '', body = ''] = text.split('\r\n\r\n');
+  return { status: Number(text.slice(9, 12)), headers, body };
+}
+
+function hearAll(say: (socket: Socket) => void): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
-    const socket = connect(port, '127.0.0.1', () => void socket.write(sent));
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => say(socket));
     socket.setEncoding('latin1').on('data', (chunk: string) => {
       text += chunk;
     });
     socket.on('end', () => {
       socket.destroy();
-      const [headers = '', body = ''] = text.split('\r\n\r\n');
-      resolve({ status: Number(text.slice(9, 12)), headers, body });
+      resolve(text);
     });
     socket.on('error', reject);
   });
 }
+
+/** What is said of each request, in order. */
+const statusesOf = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
 
 const HOST = 'HTTP/1.1\r\nHost: x\r\n';
 const USERS = '/scim/v2/acme/okta/Users';
@@ -100,4 +110,65 @@ test('T60 T113 nothing of what was sent is repeated, and nothing is told of the 
 test('RFC 9110 §9.3.2 HEAD is answered without a body', async () => {
   const heard = await hear(`HEAD ${USERS} ${HOST}no header\r\n\r\n`);
   expect([heard.status, heard.body]).toEqual([400, '']);
+});
+
+const unclear = [
+  ['no Host', `GET ${USERS} HTTP/1.1\r\n`],
+  ['two Hosts', `GET ${USERS} ${HOST}Host: y\r\n`],
+  ['two equal Hosts', `GET ${USERS} ${HOST}host: x\r\n`],
+  ['two Hosts of an old client', `GET ${USERS} HTTP/1.0\r\nHost: x\r\nHost: y\r\n`],
+  ['a list for a Host', `GET ${USERS} HTTP/1.1\r\nHost: x, y\r\n`],
+  ['a path in the Host', `GET ${USERS} HTTP/1.1\r\nHost: x/@y\r\n`],
+] as const;
+
+test.each(unclear)(
+  'RFC 9112 §3.2 %s is 400 in the error form of SCIM at its addresses, and a sentence elsewhere',
+  async (_, head) => {
+    const { status, body } = await hear(`${head}Connection: close\r\n\r\n`);
+    const detail = 'The request should have one Host header, with the name of one host.';
+    expect([status, JSON.parse(body)]).toEqual([400, expect.objectContaining({ status: '400', detail })]);
+    const elsewhere = await hear(`${head.replace(USERS, '/elsewhere')}Connection: close\r\n\r\n`);
+    expect([elsewhere.status, elsewhere.body]).toEqual([400, `${detail}\n`]);
+  },
+);
+
+test.each(['x', 'x.example:8080', '127.0.0.1:3000', '[::1]:3000', ''])(
+  'the failing twin: a request for the host "%s" is done, and so is one of an old client that names none',
+  async (host) => {
+    expect((await hear(`GET ${USERS} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)).body).toBe('done');
+    expect((await hear(`GET ${USERS} HTTP/1.0\r\n\r\n`)).body).toBe('done');
+  },
+);
+
+test.each(['https://x/scim/v2/acme/okta/Users', `/${USERS}`, '*'])(
+  'T61 the address %s is 400 with a sentence',
+  async (url) => {
+    const method = url === '*' ? 'OPTIONS' : 'GET';
+    const { status, body } = await hear(`${method} ${url} ${HOST}Connection: close\r\n\r\n`);
+    expect([status, body]).toEqual([400, 'The address of a request should begin with one slash.\n']);
+  },
+);
+
+test('T61 so is CONNECT', async () => {
+  const { status, body } = await hear(`CONNECT x:443 ${HOST}\r\n`);
+  expect([status, body]).toEqual([400, 'The address of a request should begin with one slash.\n']);
+});
+
+test.each(['', '/slow'])('whoever closes their side when they have asked (%s) is answered', async (path) => {
+  const text = await hearAll((socket) => void socket.end(`POST ${USERS}${path} ${HOST}Content-Length: 2\r\n\r\n{}`));
+  expect(statusesOf(text)).toEqual([200]);
+});
+
+test('the failing twin: who closes it before all is said is told so', async () => {
+  const text = await hearAll((socket) => void socket.end(`POST ${USERS} ${HOST}Content-Length: 3\r\n\r\n{}`));
+  expect(statusesOf(text)).toEqual([400]);
+});
+
+test('RFC 9112 §9.3.2 a broken request behind others is told when those are answered', async () => {
+  const whole = `POST ${USERS}/slow ${HOST}Content-Length: 2\r\n\r\n{}`;
+  expect(
+    statusesOf(await hearAll((socket) => void socket.write(`${whole}${whole}GET ${USERS} nothing\r\n\r\n`))),
+  ).toEqual([200, 200, 400]);
+  const broken = `POST ${USERS} ${HOST}${chunked}zz\r\n`;
+  expect(statusesOf(await hearAll((socket) => void socket.write(`${whole}${broken}${broken}`)))).toEqual([200, 400]);
 });
