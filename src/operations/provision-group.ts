@@ -6,6 +6,7 @@ import type { Directory } from '../core/directory.ts';
 import { decideCreateGroup, decideEndGroup, type GroupNames } from '../core/directory-group.ts';
 import type { Refusal } from '../core/errors.ts';
 import { type DirectoryGroupId, type DirectoryUserId, isUuid } from '../core/ids.ts';
+import { groupNameKey } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
 import { type DirectoryGroupRow, plainGroup, readGroupFacts, writeNewGroup } from '../store/directory-groups.ts';
 import { lockConfig, lockGroup } from '../store/group-locks.ts';
@@ -42,7 +43,10 @@ export function createDirectoryGroup(
     const tx = ctx.hot(directory.tenantId);
     const loaded = await readGroupFacts(tx, directory, null, pushed);
     if (loaded === undefined) return unauthenticated;
-    if (loaded.paused) return refusePaused();
+    if (loaded.paused)
+      return loaded.nameTaken || loaded.externalIdTaken
+        ? refuseAsIfNew(ctx, directory, pushed, members)
+        : refusePaused();
     const { outcome, changes, events } = decideCreateGroup(pushed, groupId, await factsOf(tx, directory, loaded));
     if (outcome.kind === 'refused') return outcome;
     const plain = plainGroup(changes);
@@ -52,6 +56,25 @@ export function createDirectoryGroup(
     return written === 'unknown_member'
       ? unknownMember()
       : { kind: 'done', group: { ...plain, ...written, id: groupId, attributes: JSON.stringify(plain.attributes) } };
+  });
+}
+
+/** A group pushed as if new while the directory has it: that says that it stays, with its rule and these members. */
+function refuseAsIfNew(
+  ctx: Context,
+  directory: Directory,
+  pushed: GroupNames,
+  ids: readonly DirectoryUserId[],
+): Promise<Refusal | Unauthenticated | typeof lostRace> {
+  return ctx.transaction(directory.tenantId, async (tx) => {
+    await enterGuard(tx, directory, true);
+    const loaded = await readGroupFacts(tx, directory, null, pushed);
+    if (loaded === undefined) return unauthenticated;
+    if (!loaded.paused) return lostRace;
+    const { displayName, externalId } = pushed;
+    return refuseWhilePaused(tx, directory, null, [
+      { kind: 'named_group', nameKey: groupNameKey(displayName), externalId, ids },
+    ]);
   });
 }
 

@@ -195,7 +195,14 @@ export type Restored =
   /** Pushed as if new: it is whoever has one of the names. */
   | { readonly kind: 'named'; readonly userNameKey: string; readonly externalId: string | null }
   | { readonly kind: 'members'; readonly groupId: DirectoryGroupId; readonly ids: readonly DirectoryUserId[] }
-  | { readonly kind: 'mapping'; readonly groupId: DirectoryGroupId };
+  | { readonly kind: 'mapping'; readonly groupId: DirectoryGroupId }
+  /** Pushed as if new, with these members: it is whichever has one of the names. */
+  | {
+      readonly kind: 'named_group';
+      readonly nameKey: string;
+      readonly externalId: string | null;
+      readonly ids: readonly DirectoryUserId[];
+    };
 
 /** Withdraws what was recorded against them: the last word of the identity provider counts. */
 export async function withdrawAsked(tx: TenantTx, connectionId: ConnectionId, restored: Restored): Promise<void> {
@@ -230,6 +237,16 @@ function restoredPart(restored: Restored): Part {
       };
     case 'mapping':
       return { text: `act = 'unmap_group' and object_id = $3`, values: [restored.groupId] };
+    case 'named_group': {
+      const open = (which: string) => `object_id in (select g.group_id from directory_groups g
+          where g.tenant_id = $1 and g.connection_id = $2 and g.ended_at is null and (${which}))`;
+      return {
+        text: `((act = 'leave_group' and member_id in (select unnest($5::uuid[])) or act = 'remove_group')
+            and ${open('g.display_name_key = $3 or g.external_id = $4')}
+          or act = 'unmap_group' and ${open('g.external_id = $4')})`,
+        values: [restored.nameKey, restored.externalId, idList(restored.ids)],
+      };
+    }
   }
 }
 

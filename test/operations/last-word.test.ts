@@ -241,9 +241,28 @@ describe('T58 a member whom the identity provider put back', () => {
     expect(await acts()).toEqual(remain([two]));
   });
 
+  test.each<[string, (made: Made) => Promise<void>]>([
+    ['a POST', ({ id }) => refused(okta.post('/Groups', { displayName: ' editors ', members: values([id]) }))],
+    [
+      'a POST in a bulk',
+      async ({ id }) => {
+        const data = { displayName: 'Editors', members: values([id]) };
+        expect(statuses(await bulk(okta, [{ method: 'POST', path: '/Groups', bulkId: 'g', data }]))).toEqual(['503']);
+      },
+    ],
+  ])('keeps the group that was to end and is pushed as if new by %s, and those who are in it', async (_, push) => {
+    const [one, two] = [await member(), await member()];
+    await paused();
+    await refused(okta.patch(`/Groups/${editors.id}`, taking(one.id, two.id)));
+    await refused(okta.delete(`/Groups/${editors.id}`));
+    await push(one);
+    expect(await acts()).toEqual(remain([two]));
+  });
+
   test.each<[string, (group: Body) => Promise<void>]>([
     ['PATCH', ({ id }) => refused(okta.patch(`/Groups/${id}`, { op: 'replace', path: 'externalId', value: 'by-id' }))],
     ['PUT', ({ id }) => refused(okta.put(`/Groups/${id}`, { displayName: 'By id', externalId: 'by-id' }))],
+    ['POST, as if new', () => refused(okta.post('/Groups', { displayName: 'Called', externalId: 'by-id' }))],
   ])('T50 has the rule by its externalId, given back by %s: nobody is approved to lose it', async (_, giveBack) => {
     const role = tenants.role(tenants.acme, 'Viewer');
     await addRule(world, tenants.acme, { connection: tenants.okta, kind: 'id', value: 'by-id', role });
@@ -268,6 +287,8 @@ describe('T58 a member whom the identity provider put back', () => {
     await refused(okta.patch(`/Groups/${others.id}`, adding(one.id)));
     await refused(okta.patch(`/Groups/${editors.id}`, adding(two.id)));
     await refused(okta.patch(`/Groups/${editors.id}`, { op: 'replace', path: 'displayName', value: 'Other' }));
+    await refused(okta.post('/Groups', { displayName: 'Others', members: values([one.id]) }));
+    await refused(okta.post('/Groups', { displayName: 'Nobody has this', members: values([one.id]) }));
     await refused(okta.patch(`/Groups/${editors.id}`, taking(one.id)));
     await refused(okta.patch(`/Groups/${viewers.id}`, { op: 'replace', path: 'displayName', value: 'Other' }));
     expect(await acts()).toEqual(before);
