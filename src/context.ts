@@ -58,10 +58,10 @@ export type Context = {
   hot(tenantId: TenantId): TenantTx;
   /**
    * Runs acts on one row of a tenant one after the other, so that none of those who wait for it holds a connection. Waits some seconds
-   * at the longest, then fails as `unavailable`. An act must not wait for another turn of the same row. Locks nothing: other processes
-   * go on.
+   * at the longest, and not beyond `until`, as `performance.now` tells it; then fails as `unavailable`. An act must not wait for another
+   * turn of the same row. Locks nothing: other processes go on.
    */
-  inTurn<T>(tenantId: TenantId, rowId: string, act: () => Promise<T>): Promise<T>;
+  inTurn<T>(tenantId: TenantId, rowId: string, act: () => Promise<T>, until?: number): Promise<T>;
   /**
    * Hands an item to an act on one row of a tenant, together with alike items of others who waited for the row's turn meanwhile: one
    * act for all, a result for each in the order of the items.

@@ -1,5 +1,6 @@
 // A bulk at work: what can be done together is, everything else one after the other, each by the handler of the single request.
 
+import type { Context } from '../context.ts';
 import { userBatch } from '../operations/provision-batch.ts';
 import type { BulkOperation, BulkRequest, BulkResult } from './bulk-message.ts';
 import {
@@ -59,12 +60,16 @@ const handlers: Readonly<Record<BulkOperation['resource'], Readonly<Record<BulkO
  * `performance.now` tells it. Throws {@link CredentialEnded} where that was so from the start, or what no request is to meet.
  */
 export async function runBulk(
-  exchange: Exchange,
+  asked: Exchange,
   request: BulkRequest,
   pace: Pace,
   since: number,
 ): Promise<readonly BulkResult[]> {
   const order = await inTurns(orderBulk(request.operations), pace);
+  const until = since + DEADLINE_MS;
+  // Whoever waits for their turn has not begun.
+  const inTurn: Context['inTurn'] = (tenantId, rowId, act) => asked.ctx.inTurn(tenantId, rowId, act, until);
+  const exchange = { ...asked, ctx: { ...asked.ctx, inTurn } };
   const run: Run = {
     exchange,
     order,
@@ -72,7 +77,7 @@ export async function runBulk(
     batch: userBatch(exchange.ctx, exchange.directory, () => !isOver(run)),
     failOnErrors: request.failOnErrors,
     pace,
-    until: since + DEADLINE_MS,
+    until,
     flights: new Set(),
     plans: new Map(),
     flying: 'alone',

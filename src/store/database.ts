@@ -14,7 +14,7 @@ export type Database = {
   hot(tenantId: TenantId): TenantTx;
   transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T>;
   /** See `Context.inTurn`. */
-  inTurn<T>(tenantId: TenantId, rowId: string, act: () => Promise<T>): Promise<T>;
+  inTurn<T>(tenantId: TenantId, rowId: string, act: () => Promise<T>, until?: number): Promise<T>;
   /** See `Context.together`. */
   together<Item, Result>(
     tenantId: TenantId,
@@ -57,6 +57,15 @@ const WAIT_MS = 2_000;
 // lock that another process holds.
 const TURN_MS = 2_500;
 const LOCK_MS = 2_000;
+/** Of a transaction that is older than this the locks that it waits for next count together with those before. */
+const YOUNG_MS = 400;
+/** It may always wait so long for one. */
+const LEAST_LOCK_MS = 100;
+// Not where long statements are allowed: those have longer ones before their locks.
+const WAIT_SHORTER = {
+  name: 'wait_shorter',
+  text: `select set_config('lock_timeout', $1, true) where current_setting('statement_timeout') = '5s'`,
+};
 const RETRIED = new Set(['40001', '40P01']);
 const MAX_TRIES = 4;
 /** More would keep each of them waiting for the last one. */
@@ -109,13 +118,27 @@ export function openDatabase(options: DatabaseOptions): Database {
       throw meaning(error);
     }
   };
-  const hold = (tenantId: TenantId, target: pg.Pool | pg.PoolClient): TenantTx =>
-    ({
-      tenantId,
-      run: (statement: Statement, values: readonly unknown[]) => send(target, statement, values),
-    }) as unknown as TenantTx;
+  // Each lock may be waited for as long as all of them together, and the connection: a transaction that takes three of them in turn
+  // would else take longer than anybody waits for it.
+  const inTransaction = (tenantId: TenantId, client: pg.PoolClient, since: number): TenantTx => {
+    // The first statement goes as it is: nothing may come before one that sets what the transaction sees.
+    let limited = false;
+    let first = true;
+    const run = async <Row>(statement: Statement, values: readonly unknown[]): Promise<Row[]> => {
+      const age = performance.now() - since;
+      if (limited && age > YOUNG_MS) {
+        const left = Math.max(LEAST_LOCK_MS, Math.ceil(lockMs - age));
+        const { rowCount } = await client.query({ ...WAIT_SHORTER, values: [`${left}ms`] }).catch(failed);
+        limited = rowCount === 1;
+      }
+      if (first) limited = true;
+      first = false;
+      return send(client, statement, values);
+    };
+    return { tenantId, run } as unknown as TenantTx;
+  };
 
-  const once = async <T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T> => {
+  const once = async <T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>, since: number): Promise<T> => {
     const client = await pool.connect().catch(failed);
     let broken: Error | undefined;
     const lost = (error: Error) => {
@@ -125,7 +148,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     try {
       options.onStatement?.('begin');
       await client.query('begin').catch(failed);
-      const result = await act(hold(tenantId, client));
+      const result = await act(inTransaction(tenantId, client, since));
       options.onStatement?.('commit');
       await client.query('commit').catch(failed);
       return result;
@@ -140,17 +163,17 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   return {
     hot: (tenantId) => {
-      const tx = hold(tenantId, pool);
-      const run: TenantTx['run'] = (statement, values) => share(tenantId, () => tx.run(statement, values));
-      return { ...tx, run };
+      const run: TenantTx['run'] = (statement, values) => share(tenantId, () => send(pool, statement, values));
+      return { tenantId, run } as unknown as TenantTx;
     },
-    inTurn: (tenantId, rowId, act) => turn(`${tenantId} ${rowId}`, act),
+    inTurn: (tenantId, rowId, act, until) => turn(`${tenantId} ${rowId}`, act, until),
     together: (tenantId, { rowId, like, atOnce }, item, act) => gather[atOnce](`${tenantId} ${rowId}`, like, item, act),
     global: { run: (statement, values) => send(pool, statement, values) },
     async transaction(tenantId, act) {
+      const since = performance.now();
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await share(tenantId, () => once(tenantId, act));
+          return await share(tenantId, () => once(tenantId, act, since));
         } catch (error) {
           if (!(error instanceof LostRace) || attempt === MAX_TRIES)
             throw error instanceof LostRace ? busy(error) : error;

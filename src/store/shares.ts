@@ -3,7 +3,8 @@
 import { BridgeError } from '../core/errors.ts';
 import { keptKeys } from './kept-keys.ts';
 
-export type Shares = <T>(key: string, act: () => Promise<T>) => Promise<T>;
+/** `until`: the moment, as `performance.now` tells it, at which waiting ends in any case. */
+export type Shares = <T>(key: string, act: () => Promise<T>, until?: number) => Promise<T>;
 
 type Share = { taken: number; readonly waiting: (() => void)[] };
 
@@ -17,23 +18,24 @@ export function shares(rule: { readonly most: number; readonly waitMs: number })
     ({ taken }) => taken === 0,
   );
 
-  const wait = (key: string, { waiting }: Share): Promise<void> =>
+  const wait = (key: string, { waiting }: Share, until: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const next = () => {
         clearTimeout(timer);
         resolve();
       };
-      const timer = setTimeout(() => {
+      const giveUp = () => {
         waiting.splice(waiting.indexOf(next), 1);
         reject(new BridgeError('unavailable', 'The server is busy. Try again.', `${key} has its whole share at work`));
-      }, rule.waitMs);
+      };
+      const timer = setTimeout(giveUp, Math.max(0, Math.min(rule.waitMs, until - performance.now())));
       waiting.push(next);
     });
 
-  return async (key, act) => {
+  return async (key, act, until = Number.POSITIVE_INFINITY) => {
     const share = shareOf(key);
     if (share.taken < rule.most) share.taken += 1;
-    else await wait(key, share);
+    else await wait(key, share, until);
     try {
       return await act();
     } finally {

@@ -5,6 +5,8 @@ import { readBulk } from '../../src/scim/bulk-message.ts';
 import { runBulk } from '../../src/scim/bulk-run.ts';
 import { directorySchemas } from '../../src/scim/directory-schemas.ts';
 import type { Exchange } from '../../src/scim/exchange.ts';
+import { bulk, statuses } from '../support/bulk.ts';
+import { userBody } from '../support/scim.ts';
 import { type ScimStage, scimStage } from '../support/scim-stage.ts';
 import { patchUrn } from '../support/urns.ts';
 
@@ -48,4 +50,21 @@ test('T48 T50 a bulk that adds tens of thousands of members gives turns while th
     return turns;
   };
   expect((await turnsFor(80_000)) - (await turnsFor(1))).toBeGreaterThanOrEqual(39);
+});
+
+test('T48 FT6 whoever waits for their turn has not begun when the time of the bulk is up, whatever time they may have alone', async () => {
+  const { world, tenants, okta } = here;
+  const { body: user } = await okta.post('/Users', userBody('in-line'));
+  const data = { schemas: [patchUrn], Operations: [{ op: 'replace', path: 'nickName', value: 'Line' }] };
+  const push = async () => statuses(await bulk(okta, [{ method: 'PATCH', path: `/Users/${user.id}`, data }]));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const first = world.context().inTurn(tenants.acme.tenantId, user.id, () => promise);
+  const asked = performance.now();
+  expect(await push()).toEqual(['503']);
+  // Three, where alone they are given twenty here.
+  expect(performance.now() - asked).toBeLessThan(15_000);
+  resolve();
+  await first;
+  expect((await okta.get(`/Users/${user.id}`)).body.nickName).toBeUndefined();
+  expect(await push()).toEqual(['200']);
 });

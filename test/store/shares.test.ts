@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Line } from '../../src/context.ts';
 import { BridgeError } from '../../src/core/errors.ts';
 import type { TenantId } from '../../src/core/ids.ts';
+import { allowLongStatements, readSnapshot } from '../../src/store/config-lock.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { gathering } from '../../src/store/gathering.ts';
 import { shares } from '../../src/store/shares.ts';
@@ -97,6 +98,17 @@ describe('whoever wants one row waits in line for it', () => {
     await held;
   });
 
+  test('no longer than they say', async () => {
+    const share = shares({ most: 1, waitMs: 600_000 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const held = share('row', () => promise);
+    expect(await outcome(share('row', async () => {}, performance.now() + 20))).toBe('unavailable');
+    const patient = outcome(share('row', async () => {}, performance.now() + 600_000));
+    resolve();
+    expect(await patient).toBe('answered');
+    await held;
+  });
+
   test('and an act that fails gives its turn away', async () => {
     const asks = tenant();
     const failed = database.inTurn(asks, 'row', async () => {
@@ -105,6 +117,40 @@ describe('whoever wants one row waits in line for it', () => {
     const next = database.inTurn(asks, 'row', async () => 'next');
     await expect(failed).rejects.toThrow('failed');
     expect(await next).toBe('next');
+  });
+});
+
+describe('FT6 locks that one transaction needs', () => {
+  const LOCK_TIMEOUT = { name: null, text: `select setting::int as ms from pg_settings where name = 'lock_timeout'` };
+  const waitsAfter = (seconds: number, long: boolean) =>
+    database.transaction(tenant(), async (tx) => {
+      if (long) await allowLongStatements(tx);
+      await tx.run(sleep(seconds), []);
+      const [row] = await tx.run<{ ms: number }>(LOCK_TIMEOUT, []);
+      return row?.ms ?? Number.NaN;
+    });
+
+  test('are waited for as long as one, all of them together; the last one for a moment at least', async () => {
+    expect(await waitsAfter(0.6, false)).toBeLessThanOrEqual(1_400);
+    expect(await waitsAfter(2.5, false)).toBe(100);
+    // Of the next transaction of the connection nothing is taken.
+    expect(await database.transaction(tenant(), (tx) => tx.run(LOCK_TIMEOUT, []))).toEqual([{ ms: 2_000 }]);
+  });
+
+  test('the first statement of one that waited for its connection may still say what the transaction sees', async () => {
+    const asks = tenant();
+    const others = Array.from({ length: 3 }, () => database.hot(asks).run(sleep(0.6), []));
+    const seen = database.transaction(asks, async (tx) => {
+      await readSnapshot(tx);
+      const text = `select current_setting('transaction_isolation') as level`;
+      return tx.run({ name: null, text }, []);
+    });
+    expect(await seen).toEqual([{ level: 'repeatable read' }]);
+    await Promise.all(others);
+  });
+
+  test('the failing twin: where long statements are allowed, each is waited for by itself', async () => {
+    expect(await waitsAfter(0.6, true)).toBe(2_000);
   });
 });
 
