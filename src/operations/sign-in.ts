@@ -50,54 +50,91 @@ export async function signIn(ctx: Context, tenantId: TenantId, proof: SignInProo
   }
 }
 
+/** A sign-in whose connection is known, and the keys that it shows. */
+type Attempt = {
+  readonly assertion: UpstreamAssertion;
+  readonly config: ConfigInForce;
+  readonly connectionKey: string;
+  readonly links: readonly KeyHash[];
+  readonly names: readonly KeyHash[];
+};
+
 async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promise<SignInOutcome> {
   const { assertion } = proof;
   const config = await currentConfig(tx);
   const connection = config?.connections.find((one) => one.connectionId === assertion.connectionId);
   if (config === undefined || connection === undefined) return { kind: 'refused', reason: 'connection_disabled' };
-  if (
-    proof.replayKey !== null &&
-    !(await consumeAssertion(ctx, tx, connection.connectionId, proof.replayKey, proof.expiresAt))
-  ) {
-    await apply(ctx, tx, {
-      changes: [],
-      events: [denied('sign_in.refused', 'connection', connection.connectionId, 'replayed')],
-    });
-    return { kind: 'refused', reason: 'replayed' };
-  }
-  const { facts, reads } = await loadFacts(tx, config, connection.connectionId, assertion);
-  const links = linkKeys(ctx, connection.key, assertion);
-  const names = nameKeys(ctx, config.slug, connection.key, assertion);
+  const { connectionId, key: connectionKey } = connection;
+  if (await isReplayed(ctx, tx, connectionId, proof)) return { kind: 'refused', reason: 'replayed' };
+  const { facts, reads } = await loadFacts(tx, config, connectionId, assertion);
+  const links = linkKeys(ctx, connectionKey, assertion);
+  const names = nameKeys(ctx, config.slug, connectionKey, assertion);
+  const attempt = { assertion, config, connectionKey, links, names };
   const step = await keptApart(tx, [...links, ...names], decideSignIn(assertion, facts));
-  const refuse = async (userId: UserId | null, reason: SignInRefusal): Promise<SignInOutcome> => {
-    const detail = { method: assertion.method, connection: connection.key };
-    await apply(ctx, tx, { changes: [], events: [denied('sign_in.refused', 'user', userId, reason, detail)] });
-    return { kind: 'refused', reason };
-  };
-  if (step.kind === 'refused') return refuse(step.userId, step.reason);
-  if (step.kind === 'known') {
-    const known = reads.get(step.userId);
-    if (known === undefined) throw new Error('a candidate was decided on that was not read');
-    const read = step.link === 'directory' ? await inheritBySignIn(ctx, tx, links, known) : known;
-    if (read === 'last_owner') return refuse(step.userId, 'add_sso');
-    const decision = admitKnown(ctx, assertion, connection.key, read, step.link);
-    await apply(ctx, tx, decision);
-    const had = addressKeys(ctx, read.profile.email as Email | null);
-    if (step.link !== null) await carryKeysBelow(ctx, tx, [{ userId: step.userId, hashes: links, had }]);
-    return signedIn(tx, decision.outcome);
+  switch (step.kind) {
+    case 'refused':
+      return refuse(ctx, tx, attempt, step.userId, step.reason);
+    case 'known':
+      return enterKnown(ctx, tx, attempt, step, reads);
+    case 'create':
+      return enterNew(ctx, tx, attempt, step.approval);
   }
-  const keys = [...links, ...names, ...addressKeys(ctx, assertion.email)];
+}
+
+async function isReplayed(
+  ctx: Context,
+  tx: TenantTx,
+  connectionId: ConnectionId,
+  { replayKey, expiresAt }: SignInProof,
+): Promise<boolean> {
+  if (replayKey === null || (await consumeAssertion(ctx, tx, connectionId, replayKey, expiresAt))) return false;
+  await apply(ctx, tx, { changes: [], events: [denied('sign_in.refused', 'connection', connectionId, 'replayed')] });
+  return true;
+}
+
+async function refuse(
+  ctx: Context,
+  tx: TenantTx,
+  { assertion, connectionKey }: Attempt,
+  userId: UserId | null,
+  reason: SignInRefusal,
+): Promise<SignInOutcome> {
+  const detail = { method: assertion.method, connection: connectionKey };
+  await apply(ctx, tx, { changes: [], events: [denied('sign_in.refused', 'user', userId, reason, detail)] });
+  return { kind: 'refused', reason };
+}
+
+async function enterKnown(
+  ctx: Context,
+  tx: TenantTx,
+  attempt: Attempt,
+  { userId, link }: Extract<SignInStep, { kind: 'known' }>,
+  reads: Reads,
+): Promise<SignInOutcome> {
+  const { assertion, connectionKey, links } = attempt;
+  const known = reads.get(userId);
+  if (known === undefined) throw new Error('a candidate was decided on that was not read');
+  const read = link === 'directory' ? await inheritBySignIn(ctx, tx, links, known) : known;
+  if (read === 'last_owner') return refuse(ctx, tx, attempt, userId, 'add_sso');
+  const decision = admitKnown(ctx, assertion, connectionKey, read, link);
+  await apply(ctx, tx, decision);
+  const had = addressKeys(ctx, read.profile.email as Email | null);
+  if (link !== null) await carryKeysBelow(ctx, tx, [{ userId, hashes: links, had }]);
+  return signedIn(tx, decision.outcome);
+}
+
+async function enterNew(
+  ctx: Context,
+  tx: TenantTx,
+  { assertion, config, links, names }: Attempt,
+  approval: 'approved' | 'pending',
+): Promise<SignInOutcome> {
+  const { displayName, email, subject } = assertion;
+  const keys = [...links, ...names, ...addressKeys(ctx, email)];
   const inherits = await findHeldSuspension(tx, keys, null);
-  const decision = admitNew(ctx, tx.tenantId, assertion, config, step.approval, inherits, keys);
-  const notices =
-    step.approval === 'pending'
-      ? await noticesOfRequest(
-          tx,
-          config,
-          { person: assertion.displayName, address: assertion.email ?? assertion.subject },
-          null,
-        )
-      : [];
+  const decision = admitNew(ctx, tx.tenantId, assertion, config, approval, inherits, keys);
+  const asker = { person: displayName, address: email ?? subject };
+  const notices = approval === 'pending' ? await noticesOfRequest(tx, config, asker, null) : [];
   await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });
   await carryKeysBelow(ctx, tx, [{ userId: decision.outcome.person.userId, hashes: keys, had: [] }]);
   return signedIn(tx, decision.outcome);
