@@ -33,8 +33,8 @@ export function linkKeys(ctx: Context, connectionKey: string, assertion: Upstrea
 }
 
 /**
- * The userName that a directory may have for who signs in, where it is no address. Apart from the others: an account that the directory
- * named by it was looked at when it came to the name.
+ * The userName that a directory may have had for who signs in, where it is no address. Apart from the others: an account that the
+ * directory names by it was looked at when it came to the name, and who only signs in by it was never called so.
  */
 export function nameKeys(
   ctx: Context,
@@ -64,9 +64,7 @@ export function admitKnown(
       done('identity.linked', 'user', userId, { by: link, connection: connectionKey, method: assertion.method }),
     );
     if (read.homeFacts.suspension !== null) {
-      const names = nameKeys(ctx, read.home.slug, connectionKey, assertion);
-      const hashes = [...linkKeys(ctx, connectionKey, assertion), ...names];
-      changes.push({ kind: 'hold_keys', subjectId: userId, hashes });
+      changes.push({ kind: 'hold_keys', subjectId: userId, hashes: linkKeys(ctx, connectionKey, assertion) });
     }
     if (link === 'email' && !read.profile.emailVerified) {
       // Whoever set this password never proved the address (T29): only the person whom the IdP vouches for keeps a way in.

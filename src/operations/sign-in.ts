@@ -130,8 +130,8 @@ async function enterNew(
   approval: 'approved' | 'pending',
 ): Promise<SignInOutcome> {
   const { displayName, email, subject } = assertion;
-  const keys = [...links, ...names, ...addressKeys(ctx, email)];
-  const inherits = await findHeldSuspension(tx, keys, null);
+  const keys = [...links, ...addressKeys(ctx, email)];
+  const inherits = await findHeldSuspension(tx, [...keys, ...names], null);
   const decision = admitNew(ctx, tx.tenantId, assertion, config, approval, inherits, keys);
   const asker = { person: displayName, address: email ?? subject };
   const notices = approval === 'pending' ? await noticesOfRequest(tx, config, asker, null) : [];

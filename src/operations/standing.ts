@@ -74,7 +74,6 @@ function hashKeys(ctx: Pick<Context, 'keyHash'>, known: KnownBy): readonly KeyHa
       identityKeyText(one.connectionKey, one.issuer, one.subject),
       // A directory may yet push them, under the name that they sign in by.
       externalIdKeyText(one.connectionKey, one.subject),
-      ...nameKeyTexts(known.tenant, one.connectionKey, one.subject),
     ]),
     ...known.externalIds.map((one) => externalIdKeyText(one.connectionKey, one.externalId)),
     ...known.userNames.flatMap((one) => nameKeyTexts(known.tenant, one.connectionKey, one.userName)),
