@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import { BridgeError } from '../core/errors.ts';
 import { emailKeyText } from '../core/identity.ts';
 import type { KeyHash, TenantId, TenantSlug } from '../core/ids.ts';
 import {
@@ -73,7 +74,9 @@ export async function acceptInvitation(
       return decision.outcome;
     });
   } catch (error) {
-    if (error instanceof UniqueViolation) return { kind: 'refused', reason: 'email_taken' };
+    // Also the address of somebody suspended in a tenant below, whose last owner would be suspended with them.
+    const taken = error instanceof UniqueViolation || (error instanceof BridgeError && error.code === 'last_owner');
+    if (taken) return { kind: 'refused', reason: 'email_taken' };
     throw error;
   }
 }

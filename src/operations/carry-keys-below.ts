@@ -1,10 +1,11 @@
 // What people are known by at home is what tenants below know their guests by, and it changes there.
 
 import type { Context, TenantTx } from '../context.ts';
-import { done } from '../core/change.ts';
+import { denied, done } from '../core/change.ts';
 import { BridgeError } from '../core/errors.ts';
 import type { SuspensionId } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
+import { recordEvents } from '../store/audit-events.ts';
 import { type Gift, type GuestBelow, readGuestsBelow } from '../store/guests-below.ts';
 import { isLastOwner } from '../store/people.ts';
 import { lockSubject } from '../store/subject.ts';
@@ -19,8 +20,8 @@ import { keysOf } from './standing.ts';
  * that it stays so through any number of hands.
  *
  * After the keys are written, under the locks of those who are given them: a suspension of a guest takes the person's row before it
- * reads what they are known by. One statement, unless somebody is found. Throws `last_owner` where a guest who is to be suspended is the
- * last owner of their tenant: an administrator has to look first.
+ * reads what they are known by. One statement, unless somebody is found. Throws `last_owner`, with a record below, where a guest who is
+ * to be suspended is the last owner of their tenant: an administrator has to look first.
  */
 export async function carryKeysBelow(ctx: Context, tx: TenantTx, gifts: readonly Gift[]): Promise<void> {
   let guests = await readGuestsBelow(tx, gifts);
@@ -49,6 +50,9 @@ async function inheritBelow(
   inheritedFrom: SuspensionId,
 ): Promise<void> {
   if (await isLastOwner(below, guestId)) {
+    // By itself: what it is part of is undone.
+    const refused = denied('user.suspension_inherited', 'guest', guestId, 'last_owner', { inheritedFrom });
+    await recordEvents(ctx, ctx.hot(below.tenantId), [refused]);
     throw new BridgeError(
       'last_owner',
       'A tenant below keeps one active owner. Let an administrator make somebody else an owner first.',

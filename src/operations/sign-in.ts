@@ -1,6 +1,7 @@
 import type { Context, TenantTx } from '../context.ts';
 import { bar, effectiveAccess, effectiveRights, hasActive } from '../core/access.ts';
 import { denied } from '../core/change.ts';
+import { BridgeError } from '../core/errors.ts';
 import {
   type Candidate,
   decideSignIn,
@@ -41,13 +42,27 @@ export type SignInProof = {
  * Whether they get a session is not decided here.
  */
 export async function signIn(ctx: Context, tenantId: TenantId, proof: SignInProof): Promise<SignInOutcome> {
+  const once = () => ctx.transaction(tenantId, (tx) => signInOnce(ctx, tx, proof));
   try {
-    return await ctx.transaction(tenantId, (tx) => signInOnce(ctx, tx, proof));
+    return await once().catch((error: unknown) => {
+      // Two first sign-ins at once: the other one created or linked the person, so this one finds them.
+      if (!(error instanceof UniqueViolation)) throw error;
+      return once();
+    });
   } catch (error) {
-    // Two first sign-ins at once: the other one created or linked the person, so this one finds them.
-    if (!(error instanceof UniqueViolation)) throw error;
-    return await ctx.transaction(tenantId, (tx) => signInOnce(ctx, tx, proof));
+    if (!(error instanceof BridgeError) || error.code !== 'last_owner') throw error;
+    return await ctx.transaction(tenantId, (tx) => refuseForOwnerBelow(ctx, tx, proof));
   }
+}
+
+/** It would suspend the last owner of a tenant below: nothing of it stays but that it was tried. An administrator has to look. */
+async function refuseForOwnerBelow(ctx: Context, tx: TenantTx, proof: SignInProof): Promise<SignInOutcome> {
+  const { assertion } = proof;
+  const { connectionId } = assertion;
+  const connection = (await currentConfig(tx))?.connections.find((one) => one.connectionId === connectionId);
+  if (connection === undefined) return { kind: 'refused', reason: 'connection_disabled' };
+  if (await isReplayed(ctx, tx, connectionId, proof)) return { kind: 'refused', reason: 'replayed' };
+  return refuse(ctx, tx, { assertion, connectionKey: connection.key }, null, 'add_sso');
 }
 
 /** A sign-in whose connection is known, and the keys that it shows. */
@@ -95,7 +110,7 @@ async function isReplayed(
 async function refuse(
   ctx: Context,
   tx: TenantTx,
-  { assertion, connectionKey }: Attempt,
+  { assertion, connectionKey }: Pick<Attempt, 'assertion' | 'connectionKey'>,
   userId: UserId | null,
   reason: SignInRefusal,
 ): Promise<SignInOutcome> {

@@ -291,7 +291,7 @@ describe('I3 a guest whom the directory at home gives the keys of somebody suspe
     expect([await inLabs(made.person), await inLabs(person)]).toEqual(['active', 'no_access']);
   });
 
-  test('D12 the last owner of the tenant below stays, and the push is refused whole', async () => {
+  test('D12 I15 the last owner of the tenant below stays, and the push is refused whole, which labs has on record', async () => {
     const made = await guest();
     const { name } = await suspendedInLabs();
     const guestId = await stage.guestOf(made.person);
@@ -300,7 +300,41 @@ describe('I3 a guest whom the directory at home gives the keys of somebody suspe
     expect([answer.status, answer.body.detail]).toEqual([403, expect.stringContaining('one active owner')]);
     expect((await stage.okta.get(`/Users/${made.id}`)).text).not.toContain(address(name));
     expect(await inLabs(made.person)).toBe('active');
+    expect(
+      await stage.world.sql(
+        `select tenant_id, kind, reason from audit_events where outcome = 'refused' and object_id = $1`,
+        [guestId],
+      ),
+    ).toEqual([{ tenant_id: stage.tenants.labs.tenantId, kind: 'user.suspension_inherited', reason: 'last_owner' }]);
     await stage.world.sql('update local_group_members set ended_at = now() where subject_id = $1', [guestId]);
+  });
+
+  test('D12 I15 the last owner of the tenant below stays, and a sign-in that would suspend them is refused and recorded', async () => {
+    const made = await guest();
+    const subject = fresh();
+    const below = assertionOf(stage.labsOkta, { subject, email: elsewhere(fresh()) });
+    const entered = await enter(stage.world, stage.tenants.labs.tenantId, below);
+    if (entered.kind !== 'signed_in') throw new Error(entered.reason);
+    const { person } = entered;
+    const bearer = { subjectId: person.userId, kind: 'user', person } as const;
+    await suspend(stage.world.context(operator), stage.tenants.labs, bearer, null);
+    const guestId = await stage.guestOf(made.person);
+    await makeOwner(stage.world, { tenantId: stage.tenants.labs.tenantId, userId: guestId as never });
+    // The same identity provider under the same key at home, for somebody whom the directory at home has.
+    const atHome = assertionOf(stage.tenants.okta, { subject, email: null });
+    const signIn = () =>
+      enter(stage.world, stage.tenants.acme.tenantId, { ...atHome, directoryIds: [`ext-${made.name}`] });
+    expect(await signIn()).toEqual({ kind: 'refused', reason: 'add_sso' });
+    expect(await inLabs(made.person)).toBe('active');
+    expect(
+      await stage.world.sql(
+        `select reason from audit_events where kind = 'sign_in.refused' and tenant_id = $1 order by occurred_at desc limit 1`,
+        [stage.tenants.acme.tenantId],
+      ),
+    ).toEqual([{ reason: 'add_sso' }]);
+    await stage.world.sql('update local_group_members set ended_at = now() where subject_id = $1', [guestId]);
+    expect(await signIn()).toMatchObject({ kind: 'signed_in', person: made.person });
+    expect(await inLabs(made.person)).toBe('suspended');
   });
 });
 
