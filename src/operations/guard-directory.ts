@@ -12,6 +12,7 @@ import {
   countActiveUsers,
   countTouched,
   type Harmed,
+  isSentAgain,
   lockGuard,
   type Restored,
   recordAsked,
@@ -61,11 +62,12 @@ export async function guarded(ctx: Context, tx: TenantTx, directory: Directory, 
   const { connectionId, settings } = directory;
   const { guard } = settings;
   if (guard === null) return null;
-  const { harmed, people } = await countTouched(tx, connectionId, guard.minutes, harm.harmed);
+  const again = isSentAgain(harm.asked);
+  const { harmed, people } = await countTouched(tx, connectionId, guard.minutes, harm.harmed, again);
   if (harmed === 0) return null;
   const line = await crossing(tx, directory, guard, people);
   if (line === null) {
-    await rememberTouched(tx, connectionId, harm.harmed);
+    await rememberTouched(tx, connectionId, harm.harmed, again);
     return null;
   }
   const { connectionKey, tenant } = directory;

@@ -72,28 +72,32 @@ export async function countLatelyTouched(tx: TenantTx, connectionId: ConnectionI
   return row?.people ?? 0;
 }
 
-/** The same with the harmed among them. Whom an administrator approved within the minutes is none of either. Forgets those before. */
+/**
+ * The same with the harmed among them. Whom an administrator approved within the minutes is none of the harmed where the request is
+ * `again`, of the kind that has to be sent again: nothing else was approved. Forgets those before.
+ */
 export async function countTouched(
   tx: TenantTx,
   connectionId: ConnectionId,
   minutes: number,
   harmed: Harmed,
+  again: boolean,
 ): Promise<{ readonly harmed: number; readonly people: number }> {
-  const part = harmedPart(harmed, 4);
+  const part = harmedPart(harmed, 5);
   const [row] = await tx.run<{ harmed: number; people: number }>(
     {
       name: null,
       text: `
 with harmed as (
-  select distinct h.user_id from (${part.text}) h where not exists (
+  select distinct h.user_id from (${part.text}) h where not ($4::boolean and exists (
     select 1 from directory_guard_people p where p.tenant_id = $1 and p.connection_id = $2 and p.user_id = h.user_id
-      and p.approved and p.touched_at >= ${SINCE})
+      and p.approved and p.touched_at >= ${SINCE}))
 ), forgotten as (delete from directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at < ${SINCE}),
 before as (select user_id from ${BEFORE})
 select (select count(*) from harmed) as harmed,
   (select count(*) from (select user_id from harmed union select user_id from before) u) as people`,
     },
-    [tx.tenantId, connectionId, minutes, ...part.values],
+    [tx.tenantId, connectionId, minutes, again, ...part.values],
   );
   return row ?? { harmed: 0, people: 0 };
 }
@@ -117,21 +121,28 @@ select (select count(*) from active) + (
   return row?.active ?? 0;
 }
 
-export async function rememberTouched(tx: TenantTx, connectionId: ConnectionId, harmed: Harmed): Promise<void> {
-  const part = harmedPart(harmed, 3);
+/** `again`: as {@link countTouched} has it. By any other request whoever was approved counts from now on as everybody does. */
+export async function rememberTouched(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+  harmed: Harmed,
+  again: boolean,
+): Promise<void> {
+  const part = harmedPart(harmed, 4);
   await tx.run(
     {
       name: null,
       text: `
 insert into directory_guard_people (tenant_id, connection_id, user_id)
 select distinct $1::uuid, $2::uuid, h.user_id from (${part.text}) h
-on conflict (tenant_id, connection_id, user_id) do update set touched_at = excluded.touched_at where not directory_guard_people.approved`,
+on conflict (tenant_id, connection_id, user_id) do update set touched_at = excluded.touched_at, approved = false
+  where not ($3::boolean and directory_guard_people.approved)`,
     },
-    [tx.tenantId, connectionId, ...part.values],
+    [tx.tenantId, connectionId, again, ...part.values],
   );
 }
 
-/** These are not counted when the directory touches them once more within its guard's minutes. */
+/** These are not counted when the directory sends again what was approved of them, within its guard's minutes. */
 export async function rememberApproved(
   tx: TenantTx,
   connectionId: ConnectionId,
@@ -157,6 +168,9 @@ export type Asked =
   | { readonly kind: 'unmap_group'; readonly groupId: DirectoryGroupId }
   /** The same of a push that takes something from one person. */
   | { readonly kind: 'touch_user'; readonly userId: UserId };
+
+/** Whether what a request asks for is nothing that is done on resume, so that the directory sends it again. */
+export const isSentAgain = ({ kind }: Asked): boolean => kind === 'unmap_group' || kind === 'touch_user';
 
 /** So many acts are recorded of one directory; of more it is only known that there were more. */
 const MOST_ACTS = 100_000;

@@ -190,6 +190,16 @@ describe('resuming', () => {
     expect((await okta.patch(`/Groups/${other}`, called('third'))).status).toBe(503);
   });
 
+  test('T50 T58 the failing twin: whose group was approved to leave its rule is counted when they are to be deactivated', async () => {
+    const { id, externalId, members } = await externally();
+    const otherId = called(`${externalId}-other`);
+    expect((await okta.patch(`/Groups/${id}`, otherId)).status).toBe(503);
+    expect(await resume((await planned()).digest)).toMatchObject({ kind: 'resumed' });
+    const statuses: number[] = [];
+    for (const one of members) statuses.push((await deactivate(one)).status);
+    expect(statuses).toEqual([200, 503, 503]);
+  });
+
   test('T50 T58 the failing twin: whom resuming took out of a group is counted when they are to be deactivated next', async () => {
     const made = [await editor(), await editor(), await editor()];
     expect((await leave(...made)).status).toBe(503);
