@@ -13,7 +13,7 @@ export default defineConfig({
     execArgv: ['--disable-proto=delete', '--disable-warning=ExperimentalWarning'],
     // Where several servers and their databases share two cores, time alone may fail a test once; a second failure is a finding.
     retry: process.env.CI === undefined ? 0 : 1,
-    testTimeout: 60_000,
-    hookTimeout: 90_000,
+    testTimeout: process.env.CI === undefined ? 60_000 : 120_000,
+    hookTimeout: process.env.CI === undefined ? 90_000 : 180_000,
   },
 });
