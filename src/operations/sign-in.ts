@@ -12,7 +12,7 @@ import {
   type UpstreamAssertion,
 } from '../core/identity.ts';
 import type { ConnectionId, Instant, KeyHash, Person, TenantId, UserId } from '../core/ids.ts';
-import { type Email, foldPlusTag } from '../core/profile.ts';
+import { type Email, foldPlusTag, parseEmail } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
 import { type ConfigInForce, currentConfig } from '../store/config-in-force.ts';
 import { UniqueViolation } from '../store/database.ts';
@@ -23,6 +23,7 @@ import { type Admitted, admitKnown, admitNew, linkKeys, nameKeys } from './admit
 import { carryKeysBelow } from './carry-keys-below.ts';
 import { inheritBySignIn } from './inherit-by-sign-in.ts';
 import { noticesOfRequest } from './request-access.ts';
+import { keysOf } from './standing.ts';
 
 export type SignInOutcome =
   /** `epoch`: the person's when this was proven. What ends their sessions afterwards ends this sign-in too. */
@@ -129,13 +130,30 @@ async function enterKnown(
   const { assertion, connectionKey, links } = attempt;
   const known = reads.get(userId);
   if (known === undefined) throw new Error('a candidate was decided on that was not read');
-  const read = link === 'directory' ? await inheritBySignIn(ctx, tx, links, known) : known;
+  const strange = link === null ? [] : await strangeKeys(ctx, tx, attempt, known);
+  const read = link === 'directory' ? await inheritBySignIn(ctx, tx, { links, strange }, known) : known;
   if (read === 'last_owner') return refuse(ctx, tx, attempt, userId, 'add_sso');
   const decision = admitKnown(ctx, assertion, connectionKey, read, link);
   await apply(ctx, tx, decision);
   const had = addressKeys(ctx, read.profile.email as Email | null);
-  if (link !== null) await carryKeysBelow(ctx, tx, [{ userId, hashes: links, had }]);
+  if (link !== null) await carryKeysBelow(ctx, tx, [{ userId, hashes: [...links, ...strange], had }]);
   return signedIn(tx, decision.outcome);
+}
+
+/**
+ * Names and addresses that the sign-in says and the account does not have: a directory may name an account by what somebody else signs
+ * in by. Those that it has were looked at when it came to them.
+ */
+async function strangeKeys(
+  ctx: Context,
+  tx: TenantTx,
+  { assertion: { email, directoryUserName }, names }: Attempt,
+  { person }: SubjectRead,
+): Promise<readonly KeyHash[]> {
+  const address = directoryUserName === null ? null : parseEmail(directoryUserName);
+  const said = [...names, ...addressKeys(ctx, email), ...addressKeys(ctx, address)];
+  const own = said.length === 0 ? [] : await keysOf(ctx, tx, person);
+  return said.filter((key) => !own.includes(key));
 }
 
 async function enterNew(
@@ -151,7 +169,7 @@ async function enterNew(
   const asker = { person: displayName, address: email ?? subject };
   const notices = approval === 'pending' ? await noticesOfRequest(tx, config, asker, null) : [];
   await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });
-  await carryKeysBelow(ctx, tx, [{ userId: decision.outcome.person.userId, hashes: keys, had: [] }]);
+  await carryKeysBelow(ctx, tx, [{ userId: decision.outcome.person.userId, hashes: [...keys, ...names], had: [] }]);
   return signedIn(tx, decision.outcome);
 }
 

@@ -1,6 +1,6 @@
 // An account that a directory names, entered by what a suspended person signed in by.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Person } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { mapGuest } from '../../src/operations/map-guest.ts';
@@ -96,6 +96,58 @@ test.each([
     expect([await stateOf(other), await stateOf(suspended)]).toEqual(['active', 'suspended']);
   },
 );
+
+describe('T121 I3 another one’s, whose externalId the directory makes what a suspended person is called', () => {
+  /** Pushed and suspended, and never signed in; to somebody else the directory then gives what they will sign in by. */
+  async function taken(called: string): Promise<Person> {
+    const more = { userName: called, emails: [{ value: `of-${fresh()}@acme.example` }] };
+    const person = await pushed(fresh(), more);
+    expect(await suspend(world.context(), tenants.acme, subjectOf(person), null)).toMatchObject({ kind: 'suspended' });
+    const other = await pushed(fresh(), { externalId: called });
+    await give(other);
+    expect(await stateOf(other)).toBe('active');
+    return other;
+  }
+
+  test.each([
+    ['a name', (name: string) => name],
+    ['an address', (name: string) => `${name}@acme.example`],
+  ])('by %s: suspended from then on', async (_, form) => {
+    const called = form(fresh());
+    const other = await taken(called);
+    expect(await comesIn(called, null)).toEqual(other);
+    expect(await stateOf(other)).toBe('suspended');
+    expect(await give(other)).toMatchObject({ kind: 'assigned', lifted: true });
+    // Nor is it asked again where the links went.
+    await world.sql('update identities set ended_at = now() where user_id = $1', [other.userId]);
+    expect(await comesIn(called, null)).toEqual(other);
+    expect(await stateOf(other)).toBe('active');
+  });
+
+  test('and where the sign-in says their address', async () => {
+    const [oid, name] = [fresh(), fresh()];
+    const person = await pushed(name, {});
+    expect(await suspend(world.context(), tenants.acme, subjectOf(person), null)).toMatchObject({ kind: 'suspended' });
+    const other = await pushed(fresh(), { externalId: oid });
+    await give(other);
+    expect(await comesIn(oid, `${name}+x@acme.example`)).toEqual(other);
+    expect(await stateOf(other)).toBe('suspended');
+  });
+
+  test('the failing twin: not who signs in by what they had before anybody was suspended who had had it', async () => {
+    const name = fresh();
+    const { status, body } = await entra.post('/Users', userBody(name, { userName: name }));
+    expect(status).toBe(201);
+    const before = await personOf(world, body.id);
+    const left = { userName: fresh(), externalId: fresh(), emails: [{ value: `${fresh()}@acme.example` }] };
+    expect((await entra.put(`/Users/${body.id}`, userBody(name, left))).status).toBe(200);
+    const next = await pushed(name, { userName: name, externalId: fresh() });
+    await give(next);
+    expect(await suspend(world.context(), tenants.acme, subjectOf(before), null)).toMatchObject({ kind: 'suspended' });
+    expect(await comesIn(name, `${name}@acme.example`)).toEqual(next);
+    expect(await stateOf(next)).toBe('active');
+  });
+});
 
 test('the failing twin: by the names of somebody who is not suspended they come in as they are', async () => {
   const nameId = fresh();
