@@ -7,6 +7,7 @@ import type { SuspensionId } from '../core/ids.ts';
 import { apply } from '../store/apply.ts';
 import { recordEvents } from '../store/audit-events.ts';
 import { type Gift, type GuestBelow, readGuestsBelow } from '../store/guests-below.ts';
+import { writeGuestKeys } from '../store/held-keys.ts';
 import { isLastOwner } from '../store/people.ts';
 import { lockSubject } from '../store/subject.ts';
 import { keysOf } from './standing.ts';
@@ -30,15 +31,17 @@ export async function carryKeysBelow(ctx: Context, tx: TenantTx, gifts: readonly
     guests = await readGuestsBelow(tx, gifts);
   }
   for (const guest of guests) {
-    const { userId, knownAs, tenantId, guestId, inheritedFrom } = guest;
+    const { userId, knownAs, tenantId, guestId, ownGuestId, inheritedFrom } = guest;
     const below: TenantTx = { ...tx, tenantId };
     if (inheritedFrom !== null) await inheritBelow(ctx, below, guest, inheritedFrom);
     // What they gave up before is held below since they were suspended there.
     const heldBelow = userId === knownAs && inheritedFrom === null;
     const hashes = await keysOf(ctx, heldBelow ? tx : below, { tenantId: tx.tenantId, userId });
     await apply(ctx, below, { changes: [{ kind: 'hold_keys', subjectId: guestId, hashes }], events: [] });
-    if (userId !== knownAs)
-      await apply(ctx, tx, { changes: [{ kind: 'hold_keys', subjectId: knownAs, hashes }], events: [] });
+    // Whom an administrator there let in, or never kept out, is not asked for what is their own.
+    if (ownGuestId !== null)
+      await apply(ctx, below, { changes: [{ kind: 'hold_keys', subjectId: ownGuestId, hashes }], events: [] });
+    await writeGuestKeys(tx, knownAs, hashes);
   }
 }
 

@@ -13,7 +13,7 @@ import type { Person } from '../core/ids.ts';
 import { findRole, type Role } from '../core/tenant.ts';
 import { apply } from '../store/apply.ts';
 import { type ConfigInForce, readConfigInForce } from '../store/config-in-force.ts';
-import { findHeldSuspension } from '../store/held-keys.ts';
+import { findHeldSuspension, writeGuestKeys } from '../store/held-keys.ts';
 import { findGuest, findLocalGroup } from '../store/people.ts';
 import { lockSubject, readSubject } from '../store/subject.ts';
 import { isStrictAncestor } from '../store/tenants.ts';
@@ -53,6 +53,8 @@ export function mapGuest(
     }
     const decision = decideMapGuest(facts, gift.roles === 'all' ? config.roles : roles, groups, by, ctx.newId);
     await apply(ctx, tx, decision);
+    if (decision.changes.some(({ kind }) => kind === 'suspend'))
+      await writeGuestKeys({ ...tx, tenantId: person.tenantId }, person.userId, facts.keys);
     return decision.outcome;
   });
 }

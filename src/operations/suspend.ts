@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { decideSuspend, type SuspendOutcome } from '../core/administration.ts';
 import { apply } from '../store/apply.ts';
+import { writeGuestKeys } from '../store/held-keys.ts';
 import { lockSubject } from '../store/subject.ts';
 import { gone, keysOf, lockStanding, type SubjectRef, type TenantRef } from './standing.ts';
 
@@ -23,6 +24,8 @@ export function suspend(
     const keys = await keysOf(ctx, tx, subject.person);
     const decision = decideSuspend(found.standing, keys, ctx.caller.actor, reason, ctx.newId);
     await apply(ctx, tx, decision);
+    if (subject.kind === 'guest' && decision.outcome.kind === 'suspended')
+      await writeGuestKeys({ ...tx, tenantId: subject.person.tenantId }, subject.person.userId, keys);
     return decision.outcome;
   });
 }

@@ -2,6 +2,7 @@
 
 import type { Statement, TenantTx } from '../context.ts';
 import type { GuestId, KeyHash, SuspensionId, TenantId, UserId } from '../core/ids.ts';
+import { asGuestKey } from './held-keys.ts';
 
 const GIVEN = `
 with given as materialized (
@@ -10,7 +11,7 @@ with given as materialized (
   select g.of, g.of as user_id from given g
   union
   select g.of, k.subject_id from given g cross join lateral (
-    select k.subject_id from held_keys k where k.tenant_id = $1 and k.key_hash = g.key_hash offset 0) k
+    select k.subject_id from held_keys k where k.tenant_id = $1 and k.key_hash in (g.key_hash, ${asGuestKey('g.key_hash')}) offset 0) k
 )`;
 
 const suspended = (tenant: string, subject: string) => `
@@ -21,13 +22,16 @@ const suspended = (tenant: string, subject: string) => `
 const BELOW: Statement = {
   name: 'guests_below',
   text: `${GIVEN}
-select k.of as "userId", k.user_id as "knownAs", p.target_tenant_id as "tenantId", p.guest_id as "guestId", null as "inheritedFrom"
+select k.of as "userId", k.user_id as "knownAs", p.target_tenant_id as "tenantId", p.guest_id as "guestId",
+  (select o.guest_id from mapping_pointers o
+   where o.tenant_id = $1 and o.user_id = k.of and o.user_id <> k.user_id and o.target_tenant_id = p.target_tenant_id limit 1) as "ownGuestId",
+  null as "inheritedFrom"
 from known k
 cross join lateral (select p.* from mapping_pointers p where p.tenant_id = $1 and p.user_id = k.user_id offset 0) p
 cross join lateral (${suspended('p.target_tenant_id', 'p.guest_id')}) s
 union all
 select * from (
-  select distinct on (p.target_tenant_id, p.guest_id) g.of, g.of, p.target_tenant_id, p.guest_id, s.suspension_id
+  select distinct on (p.target_tenant_id, p.guest_id) g.of, g.of, p.target_tenant_id, p.guest_id, null::uuid, s.suspension_id
   from given g
   cross join lateral (select p.* from mapping_pointers p
     where g.brought and p.tenant_id = $1 and p.user_id = g.of and p.ended_at is null offset 0) p
@@ -48,6 +52,8 @@ export type GuestBelow = {
   readonly knownAs: UserId;
   readonly tenantId: TenantId;
   readonly guestId: GuestId;
+  /** The guest whom `userId` is in that tenant, where that is another one. */
+  readonly ownGuestId: GuestId | null;
   /** Null: the guest is suspended. Else that of somebody else there who was ever known by a key that is given. */
   readonly inheritedFrom: SuspensionId | null;
 };

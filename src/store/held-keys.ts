@@ -1,6 +1,10 @@
 import type { Statement, TenantTx } from '../context.ts';
 import type { KeyHash, SubjectId, SuspensionId, UserId } from '../core/ids.ts';
 
+/** `key` as it is held at home of whoever is suspended as a guest: longer than any key, so that by it nobody is kept out at home. */
+export const asGuestKey = (key: string): string => `${key} || '\\x01'::bytea`;
+const KEY_BYTES = 32;
+
 const AMONG = `k.tenant_id = $1 and k.key_hash = any (select decode(h, 'hex') from unnest($2::text[]) h)`;
 const OF_OTHERS = `
 select s.suspension_id from held_keys k
@@ -39,8 +43,20 @@ export async function findSuspensionBehind(
 
 const HELD: Statement = {
   name: null,
-  text: `select encode(key_hash, 'hex') as hash from held_keys where tenant_id = $1 and subject_id = $2`,
+  text: `select encode(key_hash, 'hex') as hash from held_keys where tenant_id = $1 and subject_id = $2 and length(key_hash) = ${KEY_BYTES}`,
 };
+
+const HOLD_AS_GUEST: Statement = {
+  name: null,
+  text: `
+insert into held_keys (tenant_id, key_hash, subject_id)
+select $1::uuid, ${asGuestKey("decode(h, 'hex')")}, $2::uuid from unnest($3::text[]) h on conflict do nothing`,
+};
+
+/** Holds keys at home of somebody whose guest is suspended in a tenant below; see {@link asGuestKey}. */
+export async function writeGuestKeys(tx: TenantTx, userId: UserId, hashes: readonly KeyHash[]): Promise<void> {
+  await tx.run(HOLD_AS_GUEST, [tx.tenantId, userId, hashes]);
+}
 
 /** Every key that is held of a person. Reads all that are held in the tenant, so for an administrator's acts alone. */
 export async function readHeldKeys(tx: TenantTx, userId: UserId): Promise<readonly KeyHash[]> {

@@ -4,6 +4,7 @@ import type { Statement, TenantTx } from '../context.ts';
 import type { SuspendedOthers } from '../core/directory.ts';
 import type { ConnectionId, KeyHash, UserId } from '../core/ids.ts';
 import { userNameKey } from '../core/profile.ts';
+import { asGuestKey } from './held-keys.ts';
 
 const OF_TENANT =
   'select * from suspensions s where s.tenant_id = $1 and s.subject_id = b.subject_id and s.lifted_at is null offset 0';
@@ -12,8 +13,12 @@ const OF_GUESTS = `
     select * from suspensions s where s.tenant_id = p.target_tenant_id and s.subject_id = p.guest_id and s.lifted_at is null offset 0) s
   where p.tenant_id = $1 and p.user_id = b.subject_id`;
 
-const namesakes = (keys: string, userNameKey: string) => `
-  select k.subject_id from (select decode(h, 'hex') as key_hash from unnest(${keys}::text[]) h) b cross join lateral (
+const plain = (keys: string) => `select decode(h, 'hex') as key_hash from unnest(${keys}::text[]) h`;
+const plainAndAsGuest = (keys: string) =>
+  `${plain(keys)} union all select ${asGuestKey("decode(h, 'hex')")} from unnest(${keys}::text[]) h`;
+
+const namesakes = (hashes: string, userNameKey: string) => `
+  select k.subject_id from (${hashes}) b cross join lateral (
     select k.subject_id from held_keys k where k.tenant_id = $1 and k.key_hash = b.key_hash offset 0) k
   union
   select d.user_id from directory_users d
@@ -26,11 +31,11 @@ const namesakes = (keys: string, userNameKey: string) => `
  * `offset 0` keeps that order, where the planner, while the tables are new to it, would rather read them whole.
  */
 export const suspendedNamesakes = (keys: string, userNameKey = '$3') =>
-  `from (${namesakes(keys, userNameKey)}) b cross join lateral (${OF_TENANT}) s`;
+  `from (${namesakes(plain(keys), userNameKey)}) b cross join lateral (${OF_TENANT}) s`;
 
 /** The same with suspensions of guests in tenants below, which keep nobody out here. */
 export const suspendedNamesakesBelowToo = (keys: string, userNameKey: string) =>
-  `from (${namesakes(keys, userNameKey)}) b cross join lateral ((${OF_TENANT}) union all ${OF_GUESTS}) s`;
+  `from (${namesakes(plainAndAsGuest(keys), userNameKey)}) b cross join lateral ((${OF_TENANT}) union all ${OF_GUESTS}) s`;
 
 const SUSPENDED_OTHERS: Statement = {
   name: null,

@@ -1,0 +1,74 @@
+// Whoever at home has by now a name that a guest was known by, whom a tenant below suspended.
+
+import { beforeAll, expect, test } from 'vitest';
+import type { Person } from '../../src/core/ids.ts';
+import { suspend } from '../../src/operations/suspend.ts';
+import { assertionOf, enter } from '../support/entering.ts';
+import { type LabsStage, labsStage, type Pushed } from '../support/labs-stage.ts';
+import { operator } from '../support/world.ts';
+
+let stage: LabsStage;
+beforeAll(async () => {
+  stage = await labsStage();
+  return stage.close;
+});
+
+let serial = 0;
+const fresh = () => `hand${++serial}`;
+const address = (name: string) => `${name}@acme.example`;
+const second = (name: string) => ({ op: 'add', path: 'emails', value: [{ type: 'other', value: address(name) }] });
+const rename = (value: string) => ({ op: 'replace', path: 'userName', value });
+const inLabs = (person: Person) => stage.stateIn(stage.tenants.labs, person);
+const newInLabs = async (name: string) =>
+  (await stage.pushed(stage.labs, name, { userName: fresh(), externalId: fresh() })).person;
+
+/** A guest whom the tenant below suspended; at home they are called so. */
+async function suspended(): Promise<Pushed & { readonly called: string }> {
+  const called = fresh();
+  const made = await stage.pushed(stage.okta, fresh(), { userName: called });
+  expect(await stage.map(made.person)).toMatchObject({ suspended: false });
+  await stage.suspendGuest(made.person);
+  return { ...made, called };
+}
+
+test('I3 T124 who is made anew under the name of a guest who was removed is taken for them below, too', async () => {
+  const { id, called } = await suspended();
+  await stage.okta.delete(`/Users/${id}`);
+  const name = fresh();
+  await stage.pushed(stage.okta, name, { userName: called });
+  expect(await inLabs(await newInLabs(name))).toBe('suspended');
+});
+
+test('R21 a guest who has the name by now is let in below once, whatever else they are given at home later', async () => {
+  const { id, called } = await suspended();
+  await stage.okta.patch(`/Users/${id}`, rename(fresh()));
+  const next = await stage.pushed(stage.okta, fresh());
+  expect(await stage.map(next.person)).toMatchObject({ suspended: false });
+  await stage.okta.patch(`/Users/${next.id}`, rename(called));
+  expect(await inLabs(next.person)).toBe('suspended');
+  await stage.letInGuest(next.person);
+  const own = fresh();
+  await stage.okta.patch(`/Users/${next.id}`, second(own));
+  expect(await inLabs(next.person)).toBe('active');
+  await stage.okta.patch(`/Users/${next.id}`, { op: 'remove', path: `emails[value eq "${address(own)}"]` });
+  await stage.okta.patch(`/Users/${next.id}`, second(own));
+  expect(await inLabs(next.person)).toBe('active');
+});
+
+test('the failing twin: a suspension below and a later one at home keep out nobody who had the name between', async () => {
+  const { id, called, person } = await suspended();
+  await stage.okta.patch(`/Users/${id}`, rename(fresh()));
+  const name = fresh();
+  const next = await stage.pushed(stage.okta, name, { userName: called });
+  expect(await stage.stateIn(null, next.person)).toBe('no_access');
+  const { kind } = await suspend(
+    stage.world.context(operator),
+    stage.tenants.acme,
+    { subjectId: person.userId, kind: 'user', person },
+    null,
+  );
+  expect(kind).toBe('suspended');
+  const at = { ...assertionOf(stage.tenants.okta, { subject: fresh(), email: null }), directoryIds: [`ext-${name}`] };
+  expect(await enter(stage.world, stage.tenants.acme.tenantId, at)).toMatchObject({ person: next.person });
+  expect(await stage.stateIn(null, next.person)).toBe('no_access');
+});
