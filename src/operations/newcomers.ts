@@ -5,7 +5,7 @@ import { refusePaused } from '../core/blast-guard.ts';
 import type { PushedUser } from '../core/change.ts';
 import { type Directory, knownBy } from '../core/directory.ts';
 import { decideCreate } from '../core/directory-create.ts';
-import type { Refusal } from '../core/errors.ts';
+import { BridgeError, type Refusal } from '../core/errors.ts';
 import { userNameKey } from '../core/profile.ts';
 import {
   type Newcomer,
@@ -58,7 +58,7 @@ const alone = { kind: 'alone' } as const;
 
 /**
  * Makes those who are plainly new, of one credential, whom as many requests push at the same moment: one statement that looks at all of
- * them, one that writes them, an answer and audit rows for each. Never waits for anybody's lock. Throws only for one who is alone.
+ * them, one that writes them, an answer and audit rows for each. Never waits for anybody's lock. For several it throws `unavailable` alone.
  */
 export async function makeArrivals(directory: Directory, arrivals: readonly Arrival[]): Promise<readonly Arrived[]> {
   const [first, ...others] = arrivals;
@@ -66,7 +66,9 @@ export async function makeArrivals(directory: Directory, arrivals: readonly Arri
   if (others.length === 0) return [await makeArrival(directory, first)];
   try {
     return await makeAll(directory, arrivals, first.ctx);
-  } catch {
+  } catch (error) {
+    // Each by itself would wait once more for what did not answer all of them.
+    if (error instanceof BridgeError) throw error;
     // Nothing of them was done, and each by itself says what was the matter.
     return arrivals.map(() => alone);
   }

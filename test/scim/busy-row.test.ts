@@ -39,3 +39,19 @@ test('FT6 each is told within five seconds that the server is busy, and goes thr
   expect(Math.max(...answers.map(({ seconds }) => seconds))).toBeLessThan(6);
   expect((await okta.patch(`/Users/${body.id}`, { op: 'replace', path: 'nickName', value: 'free' })).status).toBe(200);
 });
+
+test('FT6 new users whom nobody can write meanwhile are told so at once, and wait no second time one by one', async () => {
+  const other = new pg.Client({ connectionString: world.url });
+  await other.connect();
+  await other.query('begin');
+  await other.query('lock table subjects in share mode');
+  world.takeStatements();
+  const names = Array.from({ length: 20 }, (_, at) => `newcomer${at}`);
+  const push = () => Promise.all(names.map(async (name) => (await okta.post('/Users', userBody(name))).status));
+  expect(await push()).toEqual(names.map(() => 503));
+  const written = world.takeStatements().filter((statement) => /^directory_users?_create$/.test(statement));
+  expect(written.length).toBeLessThan(4);
+  await other.query('rollback');
+  await other.end();
+  expect(await push()).toEqual(names.map(() => 201));
+});
