@@ -64,14 +64,22 @@ export function answerBrokenRequests(http: Server, replyOf: BrokenReply): void {
     const refused = REFUSED[error.code ?? ''] ?? BROKEN;
     const { method, url } = askedFor(error, socket);
     hangUp(socket, refused, bodyOf(refused, url, replyOf), method);
-    setTimeout(() => socket.destroy(), LINGER_MS).unref();
   };
   http.on('clientError', answer);
   // Node would hang up without a word. Nobody else listens to this connection's errors any more, and one unheard would end the process.
   http.on('connect', (request, socket) => {
     socket.on('error', () => {});
-    hangUp(socket, ADDRESS, bodyOf(ADDRESS, '', replyOf), request.method);
+    // What nobody reads would hide that they are gone.
+    socket.resume();
+    afterOthers(socket, () => hangUp(socket, ADDRESS, bodyOf(ADDRESS, '', replyOf), request.method));
   });
+}
+
+/** Runs the act when every request before is answered. */
+function afterOthers(socket: Duplex, act: () => void): void {
+  const message = messageOf(socket) ?? null;
+  if (message === null) act();
+  else message.once('close', () => afterOthers(socket, act));
 }
 
 /**
@@ -118,6 +126,7 @@ function hangUp(socket: Duplex, { status, name }: Refused, { type, body }: Body,
     ...Object.entries(HEADERS).map((header) => header.join(': ')),
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : body}`);
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 /** `rawPacket`: the piece of what was sent in which the parser stopped; not there where nothing came. */

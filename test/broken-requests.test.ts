@@ -154,6 +154,28 @@ test('T61 so is CONNECT', async () => {
   expect([status, body]).toEqual([400, 'The address of a request should begin with one slash.\n']);
 });
 
+test('T61 RFC 9112 §9.3.2 CONNECT behind others is refused when those are answered', async () => {
+  const whole = `POST ${USERS}/slow ${HOST}Content-Length: 2\r\n\r\n{}`;
+  const text = await hearAll((socket) => void socket.write(`${whole}${whole}CONNECT x:443 ${HOST}\r\n`));
+  expect(statusesOf(text)).toEqual([200, 200, 400]);
+});
+
+test('whoever goes on sending behind CONNECT, or never hangs up, is hung up on', async () => {
+  const open = () => new Promise((resolve) => http.getConnections((_, count) => resolve(count)));
+  await expect.poll(open).toBe(0);
+  const sockets = [1, 2].map((which) => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => {});
+    socket.write(`CONNECT x:443 ${HOST}\r\n`, () => {
+      setTimeout(() => (which === 1 ? socket.end('more') : socket.write('more')), 50);
+    });
+    return socket.resume();
+  });
+  await expect.poll(open).toBe(2);
+  await expect.poll(open, { timeout: 4_000 }).toBe(0);
+  for (const socket of sockets) socket.destroy();
+});
+
 test.each(['', '/slow'])('whoever closes their side when they have asked (%s) is answered', async (path) => {
   const text = await hearAll((socket) => void socket.end(`POST ${USERS}${path} ${HOST}Content-Length: 2\r\n\r\n{}`));
   expect(statusesOf(text)).toEqual([200]);
