@@ -147,29 +147,36 @@ async function enterKnown(
 async function strangeKeys(
   ctx: Context,
   tx: TenantTx,
-  { assertion: { email, directoryUserName }, names }: Attempt,
+  attempt: Attempt,
   { person }: SubjectRead,
 ): Promise<readonly KeyHash[]> {
-  const address = directoryUserName === null ? null : parseEmail(directoryUserName);
-  const said = [...names, ...addressKeys(ctx, email), ...addressKeys(ctx, address)];
+  const said = saidKeys(ctx, attempt);
   const own = said.length === 0 ? [] : await keysOf(ctx, tx, person);
   return said.filter((key) => !own.includes(key));
+}
+
+/** Names and addresses, a NameID that is one among them. */
+function saidKeys(ctx: Context, { assertion: { email, directoryUserName }, names }: Attempt): readonly KeyHash[] {
+  const address = directoryUserName === null ? null : parseEmail(directoryUserName);
+  return [...names, ...addressKeys(ctx, email), ...addressKeys(ctx, address)];
 }
 
 async function enterNew(
   ctx: Context,
   tx: TenantTx,
-  { assertion, config, links, names }: Attempt,
+  attempt: Attempt,
   approval: 'approved' | 'pending',
 ): Promise<SignInOutcome> {
+  const { assertion, config, links } = attempt;
   const { displayName, email, subject } = assertion;
   const keys = [...links, ...addressKeys(ctx, email)];
-  const inherits = await findHeldSuspension(tx, [...keys, ...names], null);
+  const shown = [...links, ...saidKeys(ctx, attempt)];
+  const inherits = await findHeldSuspension(tx, shown, null);
   const decision = admitNew(ctx, tx.tenantId, assertion, config, approval, inherits, keys);
   const asker = { person: displayName, address: email ?? subject };
   const notices = approval === 'pending' ? await noticesOfRequest(tx, config, asker, null) : [];
   await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });
-  await carryKeysBelow(ctx, tx, [{ userId: decision.outcome.person.userId, hashes: [...keys, ...names], had: [] }]);
+  await carryKeysBelow(ctx, tx, [{ userId: decision.outcome.person.userId, hashes: shown, had: [] }]);
   return signedIn(tx, decision.outcome);
 }
 

@@ -149,6 +149,20 @@ describe('T121 I3 another one’s, whose externalId the directory makes what a s
   });
 });
 
+test('T119 I3 nor is anybody new whose NameID is an address that a suspended person had, whatever address comes with it', async () => {
+  const [held, free] = [fresh(), fresh()];
+  await leaver(held);
+  await leaver(free, false);
+  for (const [name, state] of [
+    [held, 'suspended'],
+    [free, 'no_access'],
+  ] as const) {
+    const person = await comesIn(`${name}@acme.example`, `private-${name}@acme.example`);
+    if (typeof person === 'string') throw new Error(person);
+    expect(await stateOf(person)).toBe(state);
+  }
+});
+
 test('the failing twin: by the names of somebody who is not suspended they come in as they are', async () => {
   const nameId = fresh();
   await leaver(nameId, false);
