@@ -86,7 +86,7 @@ async function signInOnce(ctx: Context, tx: TenantTx, proof: SignInProof): Promi
   const links = linkKeys(ctx, connectionKey, assertion);
   const names = nameKeys(ctx, config.slug, connectionKey, assertion);
   const attempt = { assertion, config, connectionKey, links, names };
-  const step = await keptApart(tx, [...links, ...names], decideSignIn(assertion, facts));
+  const step = decideSignIn(assertion, facts);
   switch (step.kind) {
     case 'refused':
       return refuse(ctx, tx, attempt, step.userId, step.reason);
@@ -127,10 +127,13 @@ async function enterKnown(
   { userId, link }: Extract<SignInStep, { kind: 'known' }>,
   reads: Reads,
 ): Promise<SignInOutcome> {
-  const { assertion, connectionKey, links } = attempt;
+  const { assertion, connectionKey, links, names } = attempt;
   const known = reads.get(userId);
   if (known === undefined) throw new Error('a candidate was decided on that was not read');
   const strange = link === null ? [] : await strangeKeys(ctx, tx, attempt, known);
+  // An address makes no account another one's way back in: whom somebody suspended signs in as is for an administrator (T121).
+  const apart = link === 'email' && (await findHeldSuspension(tx, [...links, ...names, ...strange], userId)) !== null;
+  if (apart) return refuse(ctx, tx, attempt, userId, 'add_sso');
   const read = link === 'directory' ? await inheritBySignIn(ctx, tx, { links, strange }, known) : known;
   if (read === 'last_owner') return refuse(ctx, tx, attempt, userId, 'add_sso');
   const decision = admitKnown(ctx, assertion, connectionKey, read, link);
@@ -189,14 +192,6 @@ async function signedIn(tx: TenantTx, admitted: Admitted): Promise<SignInOutcome
   const epoch = await lockSubject(tx, admitted.person.userId);
   if (epoch === undefined) throw new Error('a person who was just found or made is gone');
   return { kind: 'signed_in', ...admitted, epoch };
-}
-
-/** An address makes no account another one's way back in: whom somebody suspended signs in as is for an administrator (T121). */
-async function keptApart(tx: TenantTx, links: readonly KeyHash[], step: SignInStep): Promise<SignInStep> {
-  if (step.kind !== 'known' || step.link !== 'email') return step;
-  return (await findHeldSuspension(tx, links, step.userId)) === null
-    ? step
-    : { kind: 'refused', reason: 'add_sso', userId: step.userId };
 }
 
 type Reads = ReadonlyMap<UserId, SubjectRead>;

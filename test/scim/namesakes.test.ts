@@ -159,6 +159,21 @@ describe.each(orders)('T118 T122 I3 the userName of a suspended person who was %
   });
 });
 
+test('T121 nor is who signs in by an address that a suspended person had, into an account that has the other address', async () => {
+  for (const isSuspended of [true, false]) {
+    const made = await pushed(okta, fresh());
+    const [row] = await world.sql<{ email: string }>('select email from users where user_id = $1', [made.userId]);
+    const left = userBody(fresh(), { externalId: fresh() });
+    expect((await okta.put(`/Users/${made.id}`, left)).status).toBe(200);
+    if (isSuspended) await suspended(made.userId);
+    const victim = await pushed(entra, fresh());
+    const [own] = await world.sql<{ email: string }>('select email from users where user_id = $1', [victim.userId]);
+    const entered = await enter(world, tenants.acme.tenantId, byName(tenants.okta, row?.email ?? '', own?.email ?? ''));
+    if (isSuspended) expect(entered).toEqual({ kind: 'refused', reason: 'add_sso' });
+    else expect(entered).toMatchObject({ kind: 'signed_in', person: { userId: victim.userId } });
+  }
+});
+
 test('R21 an administrator who knows better lets them in, and is asked only once', async () => {
   const name = fresh();
   const made = await pushed(okta, name, { userName: name });
