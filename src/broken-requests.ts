@@ -30,12 +30,16 @@ const ADDRESS: Refused = { ...BROKEN, detail: 'The address of a request should b
 const HOST: Refused = { ...BROKEN, detail: 'The request should have one Host header, with the name of one host.' };
 /** How long whoever still sends is listened to, so that the answer reaches them. */
 const LINGER_MS = 2_000;
+/** How long a connection may be silent both ways while something is to be said: longer than any answer takes. */
+const SILENCE_MS = 120_000;
 
 /**
  * Answers what is no request. Node by itself would close at once, and a connection that is closed while the client still sends is
  * reset: the client loses the answer with it (RFC 9112 §9.6). Nothing of what was sent is repeated, nor what is wrong with it.
  */
-export function answerBrokenRequests(http: Server, replyOf: BrokenReply): void {
+export function answerBrokenRequests(http: Server, replyOf: BrokenReply, silenceMs = SILENCE_MS): void {
+  // Whoever asks and never reads would keep a connection for ever, and what it is to say.
+  http.timeout = silenceMs;
   // Whoever closes their side when they have asked is still answered.
   Object.assign(http, { httpAllowHalfOpen: true });
   const waiting = new WeakSet<Duplex>();

@@ -15,7 +15,7 @@ beforeAll(async () => {
     const answer = () => response.end('done');
     request.resume().on('end', () => (request.url?.includes('slow') ? setTimeout(answer, 100) : answer()));
   });
-  answerBrokenRequests(http, brokenRequest);
+  answerBrokenRequests(http, brokenRequest, 1_500);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   port = (http.address() as AddressInfo).port;
 });
@@ -173,6 +173,22 @@ test('whoever goes on sending behind CONNECT, or never hangs up, is hung up on',
   });
   await expect.poll(open).toBe(2);
   await expect.poll(open, { timeout: 4_000 }).toBe(0);
+  for (const socket of sockets) socket.destroy();
+});
+
+test('FT20 whoever asks and asks and never reads is hung up on, also where they closed their side', async () => {
+  const open = () => new Promise((resolve) => http.getConnections((_, count) => resolve(count)));
+  await expect.poll(open).toBe(0);
+  const asked = `GET ${USERS} ${HOST}\r\n`.repeat(50_000);
+  const sockets = [true, false].map((closes) => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => {});
+    if (closes) socket.end(asked);
+    else socket.write(asked);
+    return socket.pause();
+  });
+  await expect.poll(open).toBe(2);
+  await expect.poll(open, { timeout: 10_000 }).toBe(0);
   for (const socket of sockets) socket.destroy();
 });
 
