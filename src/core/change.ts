@@ -249,7 +249,8 @@ export type Change =
       readonly line: 'people' | 'percent';
       readonly people: number;
     }
-  | { readonly kind: 'unpause_directory'; readonly connectionId: ConnectionId }
+  /** `approved`: of what it asked for is kept what has to be sent again. */
+  | { readonly kind: 'unpause_directory'; readonly connectionId: ConnectionId; readonly approved: boolean }
   | { readonly kind: 'send_mail'; readonly mail: Mail };
 
 /** A message to be, by name and facts; it is worded where it is sent. Enqueued in the change's own transaction. */

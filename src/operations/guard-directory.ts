@@ -12,7 +12,6 @@ import {
   countActiveUsers,
   countTouched,
   type Harmed,
-  isSentAgain,
   lockGuard,
   type Restored,
   recordAsked,
@@ -62,12 +61,11 @@ export async function guarded(ctx: Context, tx: TenantTx, directory: Directory, 
   const { connectionId, settings } = directory;
   const { guard } = settings;
   if (guard === null) return null;
-  const again = isSentAgain(harm.asked);
-  const { harmed, people } = await countTouched(tx, connectionId, guard.minutes, harm.harmed, again);
+  const { harmed, people } = await countTouched(tx, connectionId, guard.minutes, harm.harmed, harm.asked);
   if (harmed === 0) return null;
   const line = await crossing(tx, directory, guard, people);
   if (line === null) {
-    await rememberTouched(tx, connectionId, harm.harmed, again);
+    await rememberTouched(tx, connectionId, guard.minutes, harm.harmed, harm.asked);
     return null;
   }
   const { connectionKey, tenant } = directory;

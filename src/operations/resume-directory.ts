@@ -92,7 +92,7 @@ export function resumeDirectory(
       done('directory.resumed', 'connection', connectionId, { ...by, ...outcome }),
     ];
     for (const chunk of chunks(events)) await recordEvents(ctx, tx, chunk);
-    await apply(ctx, tx, { changes: [{ kind: 'unpause_directory', connectionId }], events: [] });
+    await apply(ctx, tx, { changes: [{ kind: 'unpause_directory', connectionId, approved: true }], events: [] });
     // What has to be sent again would cross the line once more. What is done by now is not sent again: whoever lost no more than a group
     // by it is counted like anybody else.
     const again = harms.filter((harm) => harm.touched || harm.unmapped.length > 0).map((harm) => harm.userId);
@@ -113,7 +113,7 @@ export function discardPaused(
     const { connectionId } = state;
     const { counts: acts } = await readActs(tx, connectionId);
     await apply(ctx, tx, {
-      changes: [{ kind: 'unpause_directory', connectionId }],
+      changes: [{ kind: 'unpause_directory', connectionId, approved: false }],
       events: [done('directory.discarded', 'connection', connectionId, { connection, acts })],
     });
     return { kind: 'discarded', acts } as const;

@@ -72,24 +72,28 @@ export async function countLatelyTouched(tx: TenantTx, connectionId: ConnectionI
   return row?.people ?? 0;
 }
 
+// By the act `$4` on the object `$5`, which the plan had: it is kept when the directory is resumed.
+const APPROVED = `exists (select 1 from directory_guard_acts a
+    where a.tenant_id = $1 and a.connection_id = $2 and a.act = $4 and a.object_id = $5::uuid)`;
+
 /**
- * The same with the harmed among them. Whom an administrator approved within the minutes is none of the harmed where the request is
- * `again`, of the kind that has to be sent again: nothing else was approved. Forgets those before.
+ * The same with the harmed among them. Whom an administrator approved within the minutes is none of the harmed where `asked` is sent
+ * again, as it was approved: nothing else was. Forgets those before.
  */
 export async function countTouched(
   tx: TenantTx,
   connectionId: ConnectionId,
   minutes: number,
   harmed: Harmed,
-  again: boolean,
+  asked: Asked,
 ): Promise<{ readonly harmed: number; readonly people: number }> {
-  const part = harmedPart(harmed, 5);
+  const part = harmedPart(harmed, 6);
   const [row] = await tx.run<{ harmed: number; people: number }>(
     {
       name: null,
       text: `
 with harmed as (
-  select distinct h.user_id from (${part.text}) h where not ($4::boolean and exists (
+  select distinct h.user_id from (${part.text}) h where not (${APPROVED} and exists (
     select 1 from directory_guard_people p where p.tenant_id = $1 and p.connection_id = $2 and p.user_id = h.user_id
       and p.approved and p.touched_at >= ${SINCE}))
 ), forgotten as (delete from directory_guard_people where tenant_id = $1 and connection_id = $2 and touched_at < ${SINCE}),
@@ -97,7 +101,7 @@ before as (select user_id from ${BEFORE})
 select (select count(*) from harmed) as harmed,
   (select count(*) from (select user_id from harmed union select user_id from before) u) as people`,
     },
-    [tx.tenantId, connectionId, minutes, again, ...part.values],
+    [tx.tenantId, connectionId, minutes, ...approvalOf(asked), ...part.values],
   );
   return row ?? { harmed: 0, people: 0 };
 }
@@ -121,14 +125,15 @@ select (select count(*) from active) + (
   return row?.active ?? 0;
 }
 
-/** `again`: as {@link countTouched} has it. By any other request whoever was approved counts from now on as everybody does. */
+/** `asked`: as {@link countTouched} has it. By any other request whoever was approved counts from now on as everybody does. */
 export async function rememberTouched(
   tx: TenantTx,
   connectionId: ConnectionId,
+  minutes: number,
   harmed: Harmed,
-  again: boolean,
+  asked: Asked,
 ): Promise<void> {
-  const part = harmedPart(harmed, 4);
+  const part = harmedPart(harmed, 6);
   await tx.run(
     {
       name: null,
@@ -136,9 +141,9 @@ export async function rememberTouched(
 insert into directory_guard_people (tenant_id, connection_id, user_id)
 select distinct $1::uuid, $2::uuid, h.user_id from (${part.text}) h
 on conflict (tenant_id, connection_id, user_id) do update set touched_at = excluded.touched_at, approved = false
-  where not ($3::boolean and directory_guard_people.approved)`,
+  where not (${APPROVED} and directory_guard_people.approved and directory_guard_people.touched_at >= ${SINCE})`,
     },
-    [tx.tenantId, connectionId, again, ...part.values],
+    [tx.tenantId, connectionId, minutes, ...approvalOf(asked), ...part.values],
   );
 }
 
@@ -169,8 +174,13 @@ export type Asked =
   /** The same of a push that takes something from one person. */
   | { readonly kind: 'touch_user'; readonly userId: UserId };
 
-/** Whether what a request asks for is nothing that is done on resume, so that the directory sends it again. */
-export const isSentAgain = ({ kind }: Asked): boolean => kind === 'unmap_group' || kind === 'touch_user';
+/** What is not done on resume, so that the directory sends it again. */
+export const sentAgain = `('unmap_group', 'touch_user')`;
+
+function approvalOf(asked: Asked): readonly [act: string | null, objectId: string | null] {
+  if (asked.kind === 'unmap_group') return [asked.kind, asked.groupId];
+  return asked.kind === 'touch_user' ? [asked.kind, asked.userId] : [null, null];
+}
 
 /** So many acts are recorded of one directory; of more it is only known that there were more. */
 const MOST_ACTS = 100_000;

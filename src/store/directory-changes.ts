@@ -5,6 +5,7 @@ import type { Statement, TenantTx } from '../context.ts';
 import type { Change } from '../core/change.ts';
 import type { DirectoryUserId } from '../core/ids.ts';
 import { groupNameKey } from '../core/profile.ts';
+import { sentAgain } from './blast-guard.ts';
 import { LostRace } from './database.ts';
 import { changeUsers, makeUsers, pushedParams, pushedValues } from './directory-user-columns.ts';
 
@@ -164,11 +165,13 @@ export async function applyDirectoryChange(tx: TenantTx, change: DirectoryChange
       return;
     case 'unpause_directory':
       await run(
-        `with forgotten as (delete from directory_guard_acts where tenant_id = $1 and connection_id = $2),
+        `with forgotten as (
+             delete from directory_guard_acts where tenant_id = $1 and connection_id = $2 and not ($3 and act in ${sentAgain})
+           ),
            anew as (delete from directory_guard_people where tenant_id = $1 and connection_id = $2)
          update directory_guards set paused_at = null, crossed = null, people = null, overflowed = false
          where tenant_id = $1 and connection_id = $2`,
-        [t, change.connectionId],
+        [t, change.connectionId, change.approved],
       );
       return;
   }

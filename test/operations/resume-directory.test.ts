@@ -200,6 +200,28 @@ describe('resuming', () => {
     expect(statuses).toEqual([200, 503, 503]);
   });
 
+  test('T50 the failing twin: nor is it approved that they are suspended by names, or that another group of theirs leaves its rule', async () => {
+    const { id, externalId, members } = await externally();
+    const { id: other, externalId: otherName } = await externally();
+    const [first] = members;
+    const add = { op: 'add', path: 'members', value: members.map((one) => ({ value: one.id })) };
+    expect((await okta.patch(`/Groups/${other}`, add)).status).toBe(204);
+    const suspended = await editor();
+    expect(await suspend(world.context(), tenants.acme, subjectOf(suspended.userId), null)).toMatchObject({
+      kind: 'suspended',
+    });
+    const unmapped = called(`${externalId}-other`);
+    const named = { op: 'add', path: 'emails', value: [{ type: 'other', value: suspended.name }] };
+    expect((await okta.patch(`/Groups/${id}`, unmapped)).status).toBe(503);
+    expect(await resume((await planned()).digest)).toMatchObject({ kind: 'resumed' });
+    expect((await okta.patch(`/Groups/${other}`, called(`${otherName}-other`))).status).toBe(503);
+    expect(await resume((await planned()).digest)).toMatchObject({ kind: 'resumed' });
+    const statuses: number[] = [];
+    for (const one of members) statuses.push((await okta.patch(`/Users/${one.id}`, named)).status);
+    expect(statuses).toEqual([200, 503, 503]);
+    expect(first && (await stateOf(first))).toBe('suspended');
+  });
+
   test('T50 T58 the failing twin: whom resuming took out of a group is counted when they are to be deactivated next', async () => {
     const made = [await editor(), await editor(), await editor()];
     expect((await leave(...made)).status).toBe(503);
