@@ -15,7 +15,7 @@ const LOCK: Statement = {
   name: 'subjects_lock',
   text: `
 select s.subject_id from (select distinct x as subject_id from unnest($2::uuid[]) x order by x) a
-cross join lateral (select s.subject_id from subjects s where s.tenant_id = $1 and s.subject_id = a.subject_id offset 0 for update) s`,
+cross join lateral (select s.subject_id from subjects s where s.tenant_id = $1 and s.subject_id = a.subject_id offset 0 for no key update) s`,
 };
 
 /** Takes the rows of people for the rest of the transaction; see {@link lockSubject}. */
@@ -53,7 +53,7 @@ select s.subject_id from (
   cross join lateral (select d.user_id from directory_users d where d.tenant_id = $1 and d.directory_user_id = a.id offset 0) d
   order by d.user_id
 ) a
-cross join lateral (select s.subject_id from subjects s where s.tenant_id = $1 and s.subject_id = a.subject_id offset 0 for update) s`,
+cross join lateral (select s.subject_id from subjects s where s.tenant_id = $1 and s.subject_id = a.subject_id offset 0 for no key update) s`,
 };
 
 /** The same of the people behind directory users, who stay theirs for ever. */

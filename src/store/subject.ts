@@ -214,12 +214,13 @@ function guestTarget(guest: Row['guest']): SubjectRead['target'] {
 
 const LOCK: Statement = {
   name: 'subject_lock',
-  text: 'select access_epoch as epoch from subjects where tenant_id = $1 and subject_id = $2 for update',
+  text: 'select access_epoch as epoch from subjects where tenant_id = $1 and subject_id = $2 for no key update',
 };
 
 /**
  * Takes the subject's row for the rest of the transaction. Every act that bars or lifts takes it first; whoever issues something
- * takes it `for share`. Undefined where there is no such subject.
+ * takes it `for share`. Not `for update`: whoever only writes what refers to the row, such as keys of somebody else, would wait for it, and
+ * two who do that for each other without end. Undefined where there is no such subject.
  */
 export async function lockSubject(tx: TenantTx, subjectId: SubjectId): Promise<number | undefined> {
   const [row] = await tx.run<{ epoch: number }>(LOCK, [tx.tenantId, subjectId]);

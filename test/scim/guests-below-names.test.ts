@@ -3,8 +3,10 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { Person } from '../../src/core/ids.ts';
 import { suspend } from '../../src/operations/suspend.ts';
+import { lockSubject } from '../../src/store/subject.ts';
 import { assertionOf, enter } from '../support/entering.ts';
 import { type LabsStage, labsStage, type Pushed } from '../support/labs-stage.ts';
+import { userBody } from '../support/scim.ts';
 import { operator } from '../support/world.ts';
 
 let stage: LabsStage;
@@ -36,6 +38,17 @@ test('I3 T124 who is made anew under the name of a guest who was removed is take
   await stage.okta.delete(`/Users/${id}`);
   const name = fresh();
   await stage.pushed(stage.okta, name, { userName: called });
+  expect(await inLabs(await newInLabs(name))).toBe('suspended');
+});
+
+test('T130 a push about somebody else waits for nobody whose name it gives, so that two such pushes never wait for each other', async () => {
+  const { id, called, person } = await suspended();
+  await stage.okta.patch(`/Users/${id}`, rename(fresh()));
+  const name = fresh();
+  await stage.world.database.transaction(person.tenantId, async (tx) => {
+    await lockSubject(tx, person.userId);
+    expect((await stage.okta.post('/Users', userBody(name, { userName: called }))).status).toBe(201);
+  });
   expect(await inLabs(await newInLabs(name))).toBe('suspended');
 });
 
