@@ -37,10 +37,10 @@ export async function carryKeysBelow(ctx: Context, tx: TenantTx, gifts: readonly
     // What they gave up before is held below since they were suspended there.
     const heldBelow = userId === knownAs && inheritedFrom === null;
     const hashes = await keysOf(ctx, heldBelow ? tx : below, { tenantId: tx.tenantId, userId });
-    await apply(ctx, below, { changes: [{ kind: 'hold_keys', subjectId: guestId, hashes }], events: [] });
     // Whom an administrator there let in, or never kept out, is not asked for what is their own.
-    if (ownGuestId !== null)
-      await apply(ctx, below, { changes: [{ kind: 'hold_keys', subjectId: ownGuestId, hashes }], events: [] });
+    const bearers = ownGuestId === null ? [guestId] : [guestId, ownGuestId];
+    const changes = bearers.map((subjectId) => ({ kind: 'hold_keys', subjectId, hashes }) as const);
+    await apply(ctx, below, { changes, events: [] });
     await writeGuestKeys(tx, knownAs, hashes);
   }
 }
