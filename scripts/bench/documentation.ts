@@ -1,7 +1,9 @@
 // The last full run as a page of the documentation.
 
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import type { Load } from './load.ts';
+import { spoiledShots } from './measure.ts';
 import type { Options } from './options.ts';
 import { PEER_USERS, PEER_VERSION } from './peer.ts';
 import type { Pgbench } from './pgbench.ts';
@@ -12,11 +14,36 @@ export type Machine = Readonly<Record<string, string>>;
 
 // Read before the bench adds to it.
 const [loadBefore = 0] = loadavg();
+const coresBefore = coreTime();
+
+/** Ticks of all cores since the machine began, and those that its host gave to other machines; null where nobody counts them. */
+function coreTime(): { readonly all: number; readonly stolen: number } | null {
+  if (!existsSync('/proc/stat')) return null;
+  // user, nice, system, idle, iowait, irq, softirq, steal
+  const ticks = (/^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '').split(' ').slice(0, 8).map(Number);
+  return { all: ticks.reduce((sum, one) => sum + one, 0), stolen: ticks[7] ?? 0 };
+}
+
+/** Percent of the cores that the host gave to other machines since the bench began. */
+function stolenPercent(): number {
+  const now = coreTime();
+  if (now === null || coresBefore === null || now.all === coresBefore.all) return 0;
+  return (100 * (now.stolen - coresBefore.stolen)) / (now.all - coresBefore.all);
+}
 
 /** A sentence where other work shares the machine; null where it is quiet. The server is one process, the limit eight: they lose unlike shares. */
 export function disturbance(): string | null {
   if (loadBefore < availableParallelism() / 2) return null;
   return `the machine was busy before (load ${loadBefore.toFixed(1)} on ${availableParallelism()} cores): ratios come out too low`;
+}
+
+function disturbances(): readonly string[] {
+  const [before, stolen, spoiled] = [disturbance(), stolenPercent(), spoiledShots()];
+  return [
+    ...(before === null ? [] : [before]),
+    ...(stolen < 1 ? [] : [`other machines of its host took ${stolen.toFixed(0)} % of its cores meanwhile`]),
+    ...(spoiled === 0 ? [] : [`repeated, since more than one request of a thousand was refused: ${spoiled}`]),
+  ];
 }
 
 export function machineOf({ postgres }: Place, load: Load, pgbench: Pgbench): Machine {
@@ -28,7 +55,7 @@ export function machineOf({ postgres }: Place, load: Load, pgbench: Pgbench): Ma
     load: load.name,
     limit: pgbench.version,
     peer: `Ory Polis ${PEER_VERSION}`,
-    quiet: disturbance() ?? 'yes, nothing else ran',
+    quiet: disturbances().join('; ') || 'yes, nothing else ran',
   };
 }
 

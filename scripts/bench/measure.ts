@@ -64,7 +64,7 @@ export async function measure(bench: Bench, job: Job, all: readonly Site[]): Pro
   const sites = all.map((site) => ({ site, rounds: [] as Round[] }));
   for (const { site } of sites) await warmUp(bench, job, site);
   for (let round = 0; round < bench.options.rounds; round += 1)
-    for (const { site, rounds } of sites) rounds.push(await measureOnce(bench, job, site));
+    for (const { site, rounds } of sites) rounds.push(await unspoiled(job, site, () => measureOnce(bench, job, site)));
   return sites.map(({ site, rounds }) => {
     const of = (value: (round: Round) => number) => median(rounds.map(value));
     const perRequest = job.perRequest(site);
@@ -106,7 +106,7 @@ export async function rateOf(
   site: Site,
   seconds = secondsOf(job, site, bench.options),
 ): Promise<number> {
-  const { requests, seconds: taken } = await shoot(bench, job, site, seconds);
+  const { requests, seconds: taken } = await unspoiled(job, site, () => shoot(bench, job, site, seconds));
   const done = requests * job.perRequest(site);
   await reset(job, site, done);
   return done / taken;
@@ -133,10 +133,32 @@ async function shoot({ load }: Bench, job: Job, site: Site, seconds: number): Pr
   const { baseUrl, token } = site.target;
   const result = await load.send(baseUrl, token, job.traffic(site, fresh()), seconds);
   if (result.refused + result.broken > result.requests / 1000)
-    throw new Error(
+    throw new SpoiledShot(
       `${job.name}: ${result.refused} of ${result.requests} requests were refused, ${result.broken} broken`,
     );
   return result;
+}
+
+/** A shot with refusals, which a server sends that was kept from its disk or its core for seconds: it says nothing of its speed. */
+class SpoiledShot extends Error {}
+
+const MOST_TRIES = 3;
+let spoiled = 0;
+
+/** Shots that were spoiled and shot again. */
+export const spoiledShots = (): number => spoiled;
+
+async function unspoiled<T>(job: Job, site: Site, shot: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await shot();
+    } catch (error) {
+      if (!(error instanceof SpoiledShot) || tries === MOST_TRIES) throw error;
+      spoiled += 1;
+      say(`${error.message}; once more`);
+      await reset(job, site, 0);
+    }
+  }
 }
 
 /** Puts the tables back to what they were. Throws where less is in them than was acknowledged. */
