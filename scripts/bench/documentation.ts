@@ -3,12 +3,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import type { Load } from './load.ts';
-import { spoiledShots } from './measure.ts';
 import type { Options } from './options.ts';
 import { PEER_USERS, PEER_VERSION } from './peer.ts';
 import type { Pgbench } from './pgbench.ts';
 import type { Place } from './place.ts';
 import { asMarkdown, type Row } from './report.ts';
+import { spoiledShots } from './spoiled-shot.ts';
 
 export type Machine = Readonly<Record<string, string>>;
 
@@ -42,7 +42,7 @@ function disturbances(): readonly string[] {
   return [
     ...(before === null ? [] : [before]),
     ...(stolen < 1 ? [] : [`other machines of its host took ${stolen.toFixed(0)} % of its cores meanwhile`]),
-    ...(spoiled === 0 ? [] : [`repeated, since more than one request of a thousand was refused: ${spoiled}`]),
+    ...(spoiled === 0 ? [] : [`shots repeated, since it stood still meanwhile and requests were refused: ${spoiled}`]),
   ];
 }
 

@@ -12,6 +12,7 @@ import type { Pgbench } from './pgbench.ts';
 import { hottest } from './profile.ts';
 import { count, say } from './progress.ts';
 import type { Seed } from './seed.ts';
+import { SpoiledShot, unspoiled } from './spoiled-shot.ts';
 import { type Traffic, writer } from './traffic.ts';
 
 export type Measured = {
@@ -64,7 +65,13 @@ export async function measure(bench: Bench, job: Job, all: readonly Site[]): Pro
   const sites = all.map((site) => ({ site, rounds: [] as Round[] }));
   for (const { site } of sites) await warmUp(bench, job, site);
   for (let round = 0; round < bench.options.rounds; round += 1)
-    for (const { site, rounds } of sites) rounds.push(await unspoiled(job, site, () => measureOnce(bench, job, site)));
+    for (const { site, rounds } of sites)
+      rounds.push(
+        await unspoiled(
+          () => measureOnce(bench, job, site),
+          () => reset(job, site, 0),
+        ),
+      );
   return sites.map(({ site, rounds }) => {
     const of = (value: (round: Round) => number) => median(rounds.map(value));
     const perRequest = job.perRequest(site);
@@ -106,7 +113,10 @@ export async function rateOf(
   site: Site,
   seconds = secondsOf(job, site, bench.options),
 ): Promise<number> {
-  const { requests, seconds: taken } = await unspoiled(job, site, () => shoot(bench, job, site, seconds));
+  const { requests, seconds: taken } = await unspoiled(
+    () => shoot(bench, job, site, seconds),
+    () => reset(job, site, 0),
+  );
   const done = requests * job.perRequest(site);
   await reset(job, site, done);
   return done / taken;
@@ -137,28 +147,6 @@ async function shoot({ load }: Bench, job: Job, site: Site, seconds: number): Pr
       `${job.name}: ${result.refused} of ${result.requests} requests were refused, ${result.broken} broken`,
     );
   return result;
-}
-
-/** A shot with refusals, which a server sends that was kept from its disk or its core for seconds: it says nothing of its speed. */
-class SpoiledShot extends Error {}
-
-const MOST_TRIES = 3;
-let spoiled = 0;
-
-/** Shots that were spoiled and shot again. */
-export const spoiledShots = (): number => spoiled;
-
-async function unspoiled<T>(job: Job, site: Site, shot: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await shot();
-    } catch (error) {
-      if (!(error instanceof SpoiledShot) || tries === MOST_TRIES) throw error;
-      spoiled += 1;
-      say(`${error.message}; once more`);
-      await reset(job, site, 0);
-    }
-  }
 }
 
 /** Puts the tables back to what they were. Throws where less is in them than was acknowledged. */

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { runIsOver } from './ending.ts';
 import { say } from './progress.ts';
+import { SpoiledShot } from './spoiled-shot.ts';
 
 const run = promisify(execFile);
 
@@ -50,6 +51,8 @@ export function openPgbench(): Pgbench {
       ];
       const env = { ...process.env, PGOPTIONS: '-c role=drawbridge_app' };
       const { stdout, stderr } = await run(program, args, { env, timeout: (seconds + 120) * 1000, signal: runIsOver });
+      if (/^number of transactions actually processed: 0\b/m.test(stdout))
+        throw new SpoiledShot(`pgbench did nothing in ${seconds} s of ${script}.sql`);
       const tps = /^tps = ([\d.]+)/m.exec(stdout)?.[1];
       if (tps === undefined || /^number of failed transactions: [1-9]/m.test(stdout))
         throw new Error(`pgbench failed on ${script}.sql:\n${stdout}${stderr}`);
