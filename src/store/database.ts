@@ -122,17 +122,15 @@ export function openDatabase(options: DatabaseOptions): Database {
   // would else take longer than anybody waits for it.
   const inTransaction = (tenantId: TenantId, client: pg.PoolClient, since: number): TenantTx => {
     // The first statement goes as it is: nothing may come before one that sets what the transaction sees.
-    let limited = false;
-    let first = true;
+    let locks: 'not yet' | 'limited' | 'unlimited' = 'not yet';
     const run = async <Row>(statement: Statement, values: readonly unknown[]): Promise<Row[]> => {
       const age = performance.now() - since;
-      if (limited && age > YOUNG_MS) {
+      if (locks === 'not yet') locks = 'limited';
+      else if (locks === 'limited' && age > YOUNG_MS) {
         const left = Math.max(LEAST_LOCK_MS, Math.ceil(lockMs - age));
         const { rowCount } = await client.query({ ...WAIT_SHORTER, values: [`${left}ms`] }).catch(failed);
-        limited = rowCount === 1;
+        if (rowCount === 0) locks = 'unlimited';
       }
-      if (first) limited = true;
-      first = false;
       return send(client, statement, values);
     };
     return { tenantId, run } as unknown as TenantTx;
