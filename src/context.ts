@@ -52,10 +52,16 @@ export type Line = {
 };
 
 export type Context = {
-  /** Runs the act in one transaction; retried as a whole on a serialization failure or a deadlock, so it must have no other effect. */
-  transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T>;
-  /** Single statements, each its own transaction: for hot acts, whose write is guarded by the version that the load read. */
-  hot(tenantId: TenantId): TenantTx;
+  /**
+   * Runs the act in one transaction; retried as a whole on a serialization failure or a deadlock, so it must have no other effect.
+   * `until`, as `performance.now` tells it: how long to wait for a connection at the longest; then it fails as `unavailable`.
+   */
+  transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>, until?: number): Promise<T>;
+  /**
+   * Single statements, each its own transaction: for hot acts, whose write is guarded by the version that the load read. `until` as of
+   * `transaction`.
+   */
+  hot(tenantId: TenantId, until?: number): TenantTx;
   /**
    * Runs acts on one row of a tenant one after the other, so that none of those who wait for it holds a connection. Waits some seconds
    * at the longest, and not beyond `until`, as `performance.now` tells it; then fails as `unavailable`. An act must not wait for another

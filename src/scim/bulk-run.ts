@@ -67,9 +67,7 @@ export async function runBulk(
 ): Promise<readonly BulkResult[]> {
   const order = await inTurns(orderBulk(request.operations), pace);
   const until = since + DEADLINE_MS;
-  // Whoever waits for their turn has not begun.
-  const inTurn: Context['inTurn'] = (tenantId, rowId, act) => asked.ctx.inTurn(tenantId, rowId, act, until);
-  const exchange = { ...asked, ctx: { ...asked.ctx, inTurn } };
+  const exchange = { ...asked, ctx: notBegunAfter(asked.ctx, until) };
   const run: Run = {
     exchange,
     order,
@@ -103,6 +101,16 @@ export async function runBulk(
     await pace();
   }
   return conclude(run);
+}
+
+/** Whoever waits for their turn, or for a connection, has not begun. */
+function notBegunAfter(ctx: Context, until: number): Context {
+  return {
+    ...ctx,
+    inTurn: (tenantId, rowId, act) => ctx.inTurn(tenantId, rowId, act, until),
+    transaction: (tenantId, act) => ctx.transaction(tenantId, act, until),
+    hot: (tenantId) => ctx.hot(tenantId, until),
+  };
 }
 
 /** With `failOnErrors` an operation is only begun when it is known how those before it ended. */

@@ -11,11 +11,10 @@ import { shares } from './shares.ts';
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 export type Database = {
-  hot(tenantId: TenantId): TenantTx;
-  transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>): Promise<T>;
-  /** See `Context.inTurn`. */
+  /** See `Context.hot`, and so on. */
+  hot(tenantId: TenantId, until?: number): TenantTx;
+  transaction<T>(tenantId: TenantId, act: (tx: TenantTx) => Promise<T>, until?: number): Promise<T>;
   inTurn<T>(tenantId: TenantId, rowId: string, act: () => Promise<T>, until?: number): Promise<T>;
-  /** See `Context.together`. */
   together<Item, Result>(
     tenantId: TenantId,
     line: Line,
@@ -160,18 +159,18 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 
   return {
-    hot: (tenantId) => {
-      const run: TenantTx['run'] = (statement, values) => share(tenantId, () => send(pool, statement, values));
+    hot: (tenantId, until) => {
+      const run: TenantTx['run'] = (statement, values) => share(tenantId, () => send(pool, statement, values), until);
       return { tenantId, run } as unknown as TenantTx;
     },
     inTurn: (tenantId, rowId, act, until) => turn(`${tenantId} ${rowId}`, act, until),
     together: (tenantId, { rowId, like, atOnce }, item, act) => gather[atOnce](`${tenantId} ${rowId}`, like, item, act),
     global: { run: (statement, values) => send(pool, statement, values) },
-    async transaction(tenantId, act) {
+    async transaction(tenantId, act, until) {
       const since = performance.now();
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await share(tenantId, () => once(tenantId, act, since));
+          return await share(tenantId, () => once(tenantId, act, since), until);
         } catch (error) {
           if (!(error instanceof LostRace) || attempt === MAX_TRIES)
             throw error instanceof LostRace ? busy(error) : error;

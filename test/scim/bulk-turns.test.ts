@@ -18,11 +18,12 @@ afterAll(() => here?.close());
 
 const idAt = (n: number) => `01900000-0000-7002-8000-${n.toString(16).padStart(12, '0')}`;
 
-test('T48 T50 a bulk that adds tens of thousands of members gives turns while they are read, not only between its operations', async () => {
+/** What a request comes to beyond its edge. */
+async function exchanged(): Promise<Exchange> {
   const ctx = here.world.context();
   const directory = await authenticateDirectory(ctx, { tenant: 'acme', connection: 'okta' }, here.okta.token);
   if (directory === null) throw new Error('nobody');
-  const exchange: Exchange = {
+  return {
     ctx,
     directory,
     schemas: directorySchemas([]),
@@ -32,6 +33,10 @@ test('T48 T50 a bulk that adds tens of thousands of members gives turns while th
     baseUrl: here.okta.base,
     notes: [],
   };
+}
+
+test('T48 T50 a bulk that adds tens of thousands of members gives turns while they are read, not only between its operations', async () => {
+  const exchange = await exchanged();
   const turnsFor = async (members: number): Promise<number> => {
     const value = Array.from({ length: members }, (_, index) => ({ value: idAt(index) }));
     const data = { schemas: [patchUrn], Operations: [{ op: 'add', path: 'members', value }] };
@@ -67,4 +72,27 @@ test('T48 FT6 whoever waits for their turn has not begun when the time of the bu
   await first;
   expect((await okta.get(`/Users/${user.id}`)).body.nickName).toBeUndefined();
   expect(await push()).toEqual(['200']);
+});
+
+test('T48 FT6 nor has whoever waits for a connection, where their tenant has all that it may have', async () => {
+  const { world, tenants, okta } = here;
+  const { body: user } = await okta.post('/Users', userBody('unconnected'));
+  const data = { schemas: [patchUrn], Operations: [{ op: 'replace', path: 'nickName', value: 'Late' }] };
+  const message = {
+    schemas: ['urn:ietf:params:scim:api:messages:2.0:BulkRequest'],
+    Operations: [{ method: 'PATCH', path: `/Users/${user.id}`, data }],
+  };
+  const pace = () => undefined;
+  const request = await readBulk(Buffer.from(JSON.stringify(message)), [], pace);
+  const exchange = await exchanged();
+  const sleep = { name: null, text: 'select pg_sleep(1.5)' };
+  const hot = world.context().hot(tenants.acme.tenantId);
+  const taken = Array.from({ length: 6 }, () => hot.run(sleep, []));
+  // Its three seconds end in less than one.
+  const [result] = await runBulk(exchange, request, pace, performance.now() - 2_300);
+  await Promise.all(taken);
+  expect(result?.status).toBe(503);
+  expect((await okta.get(`/Users/${user.id}`)).body.nickName).toBeUndefined();
+  const [again] = await runBulk(exchange, request, pace, performance.now());
+  expect(again?.status).toBe(200);
 });

@@ -26,8 +26,8 @@ export async function watchedServer(
     const ctx = world.context(actor);
     return {
       ...ctx,
-      hot: (tenantId) => watched(ctx.hot(tenantId)),
-      transaction: (tenantId, act) => ctx.transaction(tenantId, (tx) => act(watched(tx))),
+      hot: (tenantId, until) => watched(ctx.hot(tenantId, until)),
+      transaction: (tenantId, act, until) => ctx.transaction(tenantId, (tx) => act(watched(tx)), until),
       together: (...asked) => {
         const answered = ctx.together(...asked);
         joined();
