@@ -16,14 +16,15 @@ import { type Email, foldPlusTag, parseEmail } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
 import { type ConfigInForce, currentConfig } from '../store/config-in-force.ts';
 import { UniqueViolation } from '../store/database.ts';
-import { findHeldSuspension } from '../store/held-keys.ts';
+import { isAddressFree } from '../store/directory-person.ts';
+import { findHeldSuspension, findSuspensionBehind } from '../store/held-keys.ts';
 import { type CandidateIds, consumeAssertion, findSignInCandidates } from '../store/sign-in-facts.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
 import { type Admitted, admitKnown, admitNew, linkKeys, nameKeys } from './admit.ts';
 import { carryKeysBelow } from './carry-keys-below.ts';
 import { inheritBySignIn } from './inherit-by-sign-in.ts';
 import { noticesOfRequest } from './request-access.ts';
-import { keysOf } from './standing.ts';
+import { presentKeysOf } from './standing.ts';
 
 export type SignInOutcome =
   /** `epoch`: the person's when this was proven. What ends their sessions afterwards ends this sign-in too. */
@@ -132,7 +133,7 @@ async function enterKnown(
   if (known === undefined) throw new Error('a candidate was decided on that was not read');
   const strange = link === null ? [] : await strangeKeys(ctx, tx, attempt, known);
   // An address makes no account another one's way back in: whom somebody suspended signs in as is for an administrator (T121).
-  const apart = link === 'email' && (await findHeldSuspension(tx, [...links, ...names, ...strange], userId)) !== null;
+  const apart = link === 'email' && (await findSuspensionBehind(tx, [...links, ...names, ...strange], userId)) !== null;
   if (apart) return refuse(ctx, tx, attempt, userId, 'add_sso');
   const read = link === 'directory' ? await inheritBySignIn(ctx, tx, { links, strange }, known) : known;
   if (read === 'last_owner') return refuse(ctx, tx, attempt, userId, 'add_sso');
@@ -145,23 +146,28 @@ async function enterKnown(
 
 /**
  * Names and addresses that the sign-in says and the account does not have: a directory may name an account by what somebody else signs
- * in by. Those that it has were looked at when it came to them.
+ * in by. Those that it has were looked at when it came to them. What it had once is anybody's by now, and the address of another
+ * account is that one's, though a directory lists it here, too: who has it may have been suspended since.
  */
 async function strangeKeys(
   ctx: Context,
   tx: TenantTx,
   attempt: Attempt,
-  { person }: SubjectRead,
+  { person: { userId } }: SubjectRead,
 ): Promise<readonly KeyHash[]> {
-  const said = saidKeys(ctx, attempt);
-  const own = said.length === 0 ? [] : await keysOf(ctx, tx, person);
-  return said.filter((key) => !own.includes(key));
+  const addresses = saidAddresses(attempt);
+  const said = [...attempt.names, ...addresses.flatMap((address) => addressKeys(ctx, address))];
+  if (said.length === 0) return [];
+  const own = new Set(await presentKeysOf(ctx, tx, userId));
+  for (const address of new Set(addresses.flatMap((one) => [one, foldPlusTag(one)])))
+    if (!(await isAddressFree(tx, address, userId))) for (const key of addressKeys(ctx, address)) own.delete(key);
+  return said.filter((key) => !own.has(key));
 }
 
-/** Names and addresses, a NameID that is one among them. */
-function saidKeys(ctx: Context, { assertion: { email, directoryUserName }, names }: Attempt): readonly KeyHash[] {
+/** A NameID that is one among them. */
+function saidAddresses({ assertion: { email, directoryUserName } }: Attempt): readonly Email[] {
   const address = directoryUserName === null ? null : parseEmail(directoryUserName);
-  return [...names, ...addressKeys(ctx, email), ...addressKeys(ctx, address)];
+  return [email, address].filter((one) => one !== null);
 }
 
 async function enterNew(
@@ -170,12 +176,11 @@ async function enterNew(
   attempt: Attempt,
   approval: 'approved' | 'pending',
 ): Promise<SignInOutcome> {
-  const { assertion, config, links } = attempt;
+  const { assertion, config, links, names } = attempt;
   const { displayName, email, subject } = assertion;
-  const keys = [...links, ...addressKeys(ctx, email)];
-  const shown = [...links, ...saidKeys(ctx, attempt)];
+  const shown = [...links, ...names, ...saidAddresses(attempt).flatMap((address) => addressKeys(ctx, address))];
   const inherits = await findHeldSuspension(tx, shown, null);
-  const decision = admitNew(ctx, tx.tenantId, assertion, config, approval, inherits, keys);
+  const decision = admitNew(ctx, tx.tenantId, assertion, config, approval, inherits, shown);
   const asker = { person: displayName, address: email ?? subject };
   const notices = approval === 'pending' ? await noticesOfRequest(tx, config, asker, null) : [];
   await apply(ctx, tx, { ...decision, changes: [...decision.changes, ...notices] });

@@ -14,7 +14,10 @@ where ${AMONG} and k.subject_id is distinct from $3`;
 const FIND: Statement = { name: 'held_keys_suspended', text: `${OF_OTHERS} order by s.suspended_at limit 1` };
 const FIND_BEHIND: Statement = {
   name: 'held_keys_behind',
-  text: `${OF_OTHERS} and not exists (select 1 from held_keys k where ${AMONG} and k.subject_id = $3) order by s.suspended_at limit 1`,
+  text: `${OF_OTHERS} and not exists (
+  select 1 from held_keys h join suspensions l on l.tenant_id = h.tenant_id and l.subject_id = h.subject_id
+  where h.tenant_id = $1 and h.key_hash = k.key_hash and h.subject_id = $3 and l.inherited_from is not null and l.lifted_at is not null
+    and l.suspended_at > s.suspended_at and l.suspended_at >= h.created_at) order by s.suspended_at limit 1`,
 };
 
 /**
@@ -31,7 +34,10 @@ export async function findHeldSuspension(
   return row?.suspension_id ?? null;
 }
 
-/** The same, unless `bearer` has one of the keys: who inherited the suspension and was let in since is not asked again. */
+/**
+ * The same, but for keys with which `bearer` inherited a suspension later, and was let in: that is not asked again. To have had a key,
+ * or to have been let in for another reason, is not enough: a directory may give a key to anybody for a moment.
+ */
 export async function findSuspensionBehind(
   tx: TenantTx,
   hashes: readonly KeyHash[],

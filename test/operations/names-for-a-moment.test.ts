@@ -1,0 +1,163 @@
+// What an account was given for a moment, or lists beside its own, when a suspended person comes to sign in to it.
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Person } from '../../src/core/ids.ts';
+import { assignRole } from '../../src/operations/assign-role.ts';
+import { changeSettings } from '../support/acme.ts';
+import { assertionOf, enter } from '../support/entering.ts';
+import { type HeirsStage, heirsStage } from '../support/heirs-stage.ts';
+import { userBody } from '../support/scim.ts';
+import { operator } from '../support/world.ts';
+
+let stage: HeirsStage;
+beforeAll(async () => {
+  stage = await heirsStage('moment');
+  await changeSettings(stage.world, stage.tenants.acme, { provisioningMode: 'jit' });
+  return stage.close;
+});
+
+const address = (name: string) => `${name}@acme.example`;
+const set = (path: string, value: string) => ({ op: 'replace', path, value });
+const second = (name: string) => ({ op: 'add', path: 'emails', value: [{ type: 'other', value: address(name) }] });
+const notSecond = (name: string) => ({ op: 'remove', path: `emails[value eq "${address(name)}"]` });
+async function patch(id: string, ...changes: readonly object[]): Promise<void> {
+  for (const change of changes) expect((await stage.entra.patch(`/Users/${id}`, change)).status).toBe(200);
+}
+const letIn = (person: Person) =>
+  assignRole(
+    stage.world.context(),
+    stage.tenants.acme,
+    { subjectId: person.userId, kind: 'user', person },
+    'Analytics: Viewer',
+    operator,
+  );
+/** Somebody of entra who has access. */
+async function active(more: object = {}) {
+  const made = await stage.pushed(stage.entra, stage.fresh(), more);
+  await letIn(made.person);
+  expect(await stage.stateOf(made.person)).toBe('active');
+  return made;
+}
+/** By SAML, through entra. */
+async function comesIn(nameId: string, email: string | null): Promise<Person | string> {
+  const entered = await enter(stage.world, stage.tenants.acme.tenantId, {
+    ...assertionOf(stage.tenants.entra, { subject: nameId, email }),
+    method: 'saml',
+    directoryUserName: nameId,
+  });
+  return entered.kind === 'signed_in' ? entered.person : entered.reason;
+}
+
+describe('T121 I3 a suspended person does not come in by an account', () => {
+  test.each([
+    ['a name', (name: string) => name],
+    ['an address', address],
+  ])('that was called so for a moment, by %s, and then has it as its id', async (_, form) => {
+    const [name, nameId] = [stage.fresh(), form(stage.fresh())];
+    await stage.suspended((await stage.pushed(stage.okta, name)).person);
+    const other = await active();
+    await patch(other.id, set('userName', nameId), set('userName', stage.fresh()), set('externalId', nameId));
+    expect(await stage.stateOf(other.person)).toBe('active');
+    expect(await comesIn(nameId, address(name))).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+  });
+
+  test('that has the one of two ids, and had it before', async () => {
+    const [sub, oid] = [stage.fresh(), stage.fresh()];
+    const left = await stage.pushed(stage.entra, stage.fresh(), { externalId: oid });
+    await stage.suspended(left.person);
+    await stage.entra.delete(`/Users/${left.id}`);
+    const other = await active({ externalId: sub });
+    await patch(other.id, set('externalId', stage.fresh()), set('externalId', sub));
+    const at = { ...assertionOf(stage.tenants.entra, { subject: sub, email: null }), directoryIds: [sub, oid] };
+    expect(await enter(stage.world, stage.tenants.acme.tenantId, at)).toMatchObject({ person: other.person });
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+  });
+
+  test('that had their id before them, and is called so now', async () => {
+    const id = stage.fresh();
+    const other = await active({ externalId: id });
+    await patch(other.id, set('externalId', stage.fresh()));
+    const left = await stage.pushed(stage.entra, stage.fresh(), { externalId: id });
+    await stage.suspended(left.person);
+    await stage.entra.delete(`/Users/${left.id}`);
+    await patch(other.id, set('userName', id));
+    expect(await stage.stateOf(other.person)).toBe('active');
+    expect(await comesIn(id, null)).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+  });
+
+  test('that had their address while it was suspended for something else, and was let in of that', async () => {
+    const [name, nameId] = [stage.fresh(), stage.fresh()];
+    await stage.suspended((await stage.pushed(stage.okta, name)).person);
+    const other = await active({ externalId: nameId });
+    await stage.suspended(other.person);
+    await patch(other.id, second(name), notSecond(name));
+    await letIn(other.person);
+    expect(await comesIn(nameId, address(name))).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+    // Let in of this as well, it is not asked again, where the links went.
+    await letIn(other.person);
+    await stage.world.sql('update identities set ended_at = now() where user_id = $1', [other.person.userId]);
+    expect(await comesIn(nameId, address(name))).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('active');
+  });
+
+  test.each([
+    ['a second address', (name: string) => second(name)],
+    ['its userName', (name: string) => set('userName', address(name))],
+  ])('that listed the address of theirs before, as %s', async (_, listed) => {
+    const [name, nameId] = [stage.fresh(), stage.fresh()];
+    const { person } = await stage.pushed(stage.okta, name);
+    const other = await active({ externalId: nameId });
+    await patch(other.id, listed(name));
+    await stage.suspended(person);
+    expect(await stage.stateOf(other.person)).toBe('active');
+    expect(await comesIn(nameId, `${name}+tag@acme.example`)).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+  });
+
+  test('that was called so before them, until its directory removed it', async () => {
+    const [name, externalId] = [stage.fresh(), stage.fresh()];
+    const other = await active({ userName: name, externalId });
+    await stage.entra.delete(`/Users/${other.id}`);
+    expect((await stage.pushed(stage.entra, stage.fresh(), { externalId })).person).toEqual(other.person);
+    const left = await stage.pushed(stage.entra, stage.fresh(), { userName: name });
+    await stage.suspended(left.person);
+    await patch(left.id, set('userName', stage.fresh()));
+    expect(await stage.stateOf(other.person)).toBe('active');
+    expect(await comesIn(name, null)).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+  });
+});
+
+test('the failing twin: by a second address of somebody who is not suspended, they come in as they are', async () => {
+  const [name, nameId] = [stage.fresh(), stage.fresh()];
+  await stage.pushed(stage.okta, name);
+  const other = await active({ externalId: nameId });
+  await patch(other.id, second(name));
+  expect(await comesIn(nameId, address(name))).toEqual(other.person);
+  expect(await stage.stateOf(other.person)).toBe('active');
+});
+
+test('R21 who was let in with a NameID that a suspended person had is led by their own address through another connection, too', async () => {
+  const name = stage.fresh();
+  const left = await stage.pushed(stage.okta, name);
+  const others = userBody(stage.fresh(), { externalId: stage.fresh() });
+  expect((await stage.okta.put(`/Users/${left.id}`, others)).status).toBe(200);
+  await stage.suspended(left.person);
+  const own = address(stage.fresh());
+  const person = await comesIn(address(name), own);
+  if (typeof person === 'string') throw new Error(person);
+  expect(await stage.stateOf(person)).toBe('suspended');
+  const byOkta = () =>
+    enter(stage.world, stage.tenants.acme.tenantId, {
+      ...assertionOf(stage.tenants.okta, { subject: address(name), email: own }),
+      method: 'saml',
+      directoryUserName: address(name),
+    });
+  expect(await byOkta()).toEqual({ kind: 'refused', reason: 'add_sso' });
+  await letIn(person);
+  expect(await byOkta()).toMatchObject({ kind: 'signed_in', person });
+  expect(await stage.stateOf(person)).toBe('active');
+});
