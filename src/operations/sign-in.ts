@@ -16,9 +16,13 @@ import { type Email, foldPlusTag, parseEmail } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
 import { type ConfigInForce, currentConfig } from '../store/config-in-force.ts';
 import { UniqueViolation } from '../store/database.ts';
-import { isAddressFree } from '../store/directory-person.ts';
 import { findHeldSuspension, findSuspensionBehind } from '../store/held-keys.ts';
-import { type CandidateIds, consumeAssertion, findSignInCandidates } from '../store/sign-in-facts.ts';
+import {
+  addressesOfOthers,
+  type CandidateIds,
+  consumeAssertion,
+  findSignInCandidates,
+} from '../store/sign-in-facts.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
 import { type Admitted, admitKnown, admitNew, linkKeys, nameKeys } from './admit.ts';
 import { carryKeysBelow } from './carry-keys-below.ts';
@@ -159,8 +163,8 @@ async function strangeKeys(
   const said = [...attempt.names, ...addresses.flatMap((address) => addressKeys(ctx, address))];
   if (said.length === 0) return [];
   const own = new Set(await presentKeysOf(ctx, tx, userId));
-  for (const address of new Set(addresses.flatMap((one) => [one, foldPlusTag(one)])))
-    if (!(await isAddressFree(tx, address, userId))) for (const key of addressKeys(ctx, address)) own.delete(key);
+  const others = await addressesOfOthers(tx, [...addresses, ...addresses.map(foldPlusTag)], userId);
+  for (const address of others) for (const key of addressKeys(ctx, address)) own.delete(key);
   return said.filter((key) => !own.has(key));
 }
 

@@ -2,7 +2,7 @@
 
 import type { Statement, TenantTx } from '../context.ts';
 import type { GuestId, KeyHash, SuspensionId, TenantId, UserId } from '../core/ids.ts';
-import { asGuestKey } from './held-keys.ts';
+import { asGuestKey, letInWith } from './held-keys.ts';
 
 const GIVEN = `
 with given as materialized (
@@ -18,7 +18,7 @@ const suspended = (tenant: string, subject: string) => `
   select s.suspension_id, s.suspended_at from suspensions s
   where s.tenant_id = ${tenant} and s.subject_id = ${subject} and s.lifted_at is null offset 0`;
 
-// A guest who has the key there already began suspended by it, and was let in since.
+// A guest who had the key there first, or began suspended with it and was let in since, is not asked again.
 const BELOW: Statement = {
   name: 'guests_below',
   text: `${GIVEN}
@@ -35,12 +35,13 @@ select * from (
   from given g
   cross join lateral (select p.* from mapping_pointers p
     where g.brought and p.tenant_id = $1 and p.user_id = g.of and p.ended_at is null offset 0) p
-  cross join lateral (select k.subject_id from held_keys k
+  cross join lateral (select k.subject_id, k.created_at from held_keys k
     where k.tenant_id = p.target_tenant_id and k.key_hash = g.key_hash and k.subject_id <> p.guest_id offset 0) k
   cross join lateral (${suspended('p.target_tenant_id', 'k.subject_id')}) s
   where not exists (${suspended('p.target_tenant_id', 'p.guest_id')})
     and not exists (select 1 from held_keys h
-      where h.tenant_id = p.target_tenant_id and h.key_hash = g.key_hash and h.subject_id = p.guest_id offset 0)
+      where h.tenant_id = p.target_tenant_id and h.key_hash = g.key_hash and h.subject_id = p.guest_id
+        and (h.created_at <= k.created_at or ${letInWith('h', 's')}) offset 0)
   order by p.target_tenant_id, p.guest_id, s.suspended_at
 ) inheriting
 order by 3, 4`,

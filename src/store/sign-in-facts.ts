@@ -3,7 +3,7 @@
 import type { Context, Statement, TenantTx } from '../context.ts';
 import type { UpstreamAssertion } from '../core/identity.ts';
 import type { ConnectionId, Instant, UserId } from '../core/ids.ts';
-import { emailDomain, userNameKey } from '../core/profile.ts';
+import { type Email, emailDomain, userNameKey } from '../core/profile.ts';
 import { madeBy } from './directory-person.ts';
 import { FROM_ELSEWHERE } from './from-elsewhere.ts';
 
@@ -68,6 +68,26 @@ export async function findSignInCandidates(tx: TenantTx, assertion: UpstreamAsse
     byEmail: row.by_email,
     domainOwnedElsewhere: row.domain_owned_elsewhere,
   };
+}
+
+const OF_OTHERS: Statement = {
+  name: 'addresses_of_others',
+  text: `
+select a.email from unnest($2::text[]) a (email)
+where exists (select 1 from users u where u.tenant_id = $1 and u.email = a.email and u.user_id <> $3 and u.ended_at is null)
+  or exists (select 1 from email_directory e join mapping_pointers p on p.tenant_id = e.tenant_id and p.user_id = e.user_id
+    where e.email = a.email and p.target_tenant_id = $1)`,
+};
+
+/** Those of the addresses that are another account's in the tenant, or of somebody who is or was a guest of it. */
+export async function addressesOfOthers(
+  tx: TenantTx,
+  addresses: readonly Email[],
+  userId: UserId,
+): Promise<readonly Email[]> {
+  if (addresses.length === 0) return [];
+  const rows = await tx.run<{ email: Email }>(OF_OTHERS, [tx.tenantId, addresses, userId]);
+  return rows.map(({ email }) => email);
 }
 
 const CONSUME: Statement = {

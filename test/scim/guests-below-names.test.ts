@@ -2,6 +2,7 @@
 
 import { beforeAll, expect, test } from 'vitest';
 import type { Person } from '../../src/core/ids.ts';
+import { assignRole } from '../../src/operations/assign-role.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { lockSubject } from '../../src/store/subject.ts';
 import { assertionOf, enter } from '../support/entering.ts';
@@ -23,6 +24,13 @@ const rename = (value: string) => ({ op: 'replace', path: 'userName', value });
 const inLabs = (person: Person) => stage.stateIn(stage.tenants.labs, person);
 const newInLabs = async (name: string) =>
   (await stage.pushed(stage.labs, name, { userName: fresh(), externalId: fresh() })).person;
+
+async function guest(): Promise<Pushed & { readonly name: string }> {
+  const name = fresh();
+  const made = await stage.pushed(stage.okta, name);
+  expect(await stage.map(made.person)).toMatchObject({ suspended: false });
+  return { ...made, name };
+}
 
 /** A guest whom the tenant below suspended; at home they are called so. */
 async function suspended(): Promise<Pushed & { readonly called: string }> {
@@ -85,3 +93,36 @@ test('the failing twin: a suspension below and a later one at home keep out nobo
   expect(await enter(stage.world, stage.tenants.acme.tenantId, at)).toMatchObject({ person: next.person });
   expect(await stage.stateIn(null, next.person)).toBe('no_access');
 });
+
+test('I3 T121 a guest who had the address while they were suspended for something else is suspended when its bearer signs in as them', async () => {
+  const [left, other] = [await guest(), await guest()];
+  await stage.suspendGuest(left.person);
+  await stage.suspendGuest(other.person);
+  const given = [second(left.name), { op: 'remove', path: `emails[value eq "${address(left.name)}"]` }];
+  for (const change of given) expect((await stage.okta.patch(`/Users/${other.id}`, change)).status).toBe(200);
+  await stage.letInGuest(other.person);
+  expect(await inLabs(other.person)).toBe('active');
+  const at = assertionOf(stage.tenants.okta, { subject: `ext-${other.name}`, email: address(left.name) });
+  expect(await enter(stage.world, stage.tenants.acme.tenantId, at)).toMatchObject({ person: other.person });
+  expect(await inLabs(other.person)).toBe('suspended');
+});
+
+test.each([
+  ['a guest', 'suspended', async (person: Person) => stage.suspendGuest(person)],
+  ['the failing twin: a guest who is not suspended', 'active', async () => undefined],
+])(
+  'I3 T121 an account of the tenant below, which lists the address of %s, is %s by their sign-in',
+  async (_, state, act) => {
+    const left = await guest();
+    const made = await stage.pushed(stage.labs, fresh(), { externalId: fresh() });
+    expect((await stage.labs.patch(`/Users/${made.id}`, second(left.name))).status).toBe(200);
+    const subject = { subjectId: made.person.userId, kind: 'user', person: made.person } as const;
+    await assignRole(stage.world.context(), stage.tenants.labs, subject, 'Analytics: Viewer', operator);
+    await act(left.person);
+    expect(await inLabs(made.person)).toBe('active');
+    const { body } = await stage.labs.get(`/Users/${made.id}`);
+    const at = assertionOf(stage.labsOkta, { subject: body.externalId, email: address(left.name) });
+    expect(await enter(stage.world, stage.tenants.labs.tenantId, at)).toMatchObject({ person: made.person });
+    expect(await inLabs(made.person)).toBe(state);
+  },
+);
