@@ -20,7 +20,7 @@ import {
 } from './directory.ts';
 import type { Refusal } from './errors.ts';
 import type { TenantSlug } from './ids.ts';
-import { userNameKey } from './profile.ts';
+import { parseEmail, userNameKey } from './profile.ts';
 
 export type UpdateFacts = {
   readonly directory: DirectoryFacts;
@@ -97,7 +97,11 @@ export function changesKeys(stored: StoredUser, next: PushedUser): boolean {
   return before.length !== after.length || before.some((key) => !after.includes(key));
 }
 
-/** What a push makes a person known by that they were not before, and their userName where it is another. */
+/**
+ * What a push makes a person known by that they were not before, and their userName where it is another. An address that they had
+ * beside others and are called by from now on, by userName or as the first one, is looked at once more: whoever else had it may have
+ * been suspended since.
+ */
 export function keysBrought(
   stored: StoredUser,
   next: PushedUser,
@@ -105,10 +109,16 @@ export function keysBrought(
 ): { readonly keys: readonly string[]; readonly userName: string | null } {
   const before = knownBy(stored, directory);
   const renamed = userNameKey(stored.userName) !== userNameKey(next.userName);
+  const anew = addressesOf(next).filter((key) => !addressesOf(stored).includes(key));
   return {
-    keys: knownBy(next, directory).filter((key) => !before.includes(key)),
+    keys: knownBy(next, directory).filter((key) => !before.includes(key) || anew.includes(key)),
     userName: renamed ? next.userName : null,
   };
+}
+
+/** Keys of the addresses that somebody is called by. */
+function addressesOf({ userName, email }: Pick<StoredUser, 'userName' | 'email'>): readonly string[] {
+  return [email, parseEmail(userName)].filter((one) => one !== null).map(emailKey);
 }
 
 /**

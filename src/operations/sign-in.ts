@@ -22,13 +22,14 @@ import {
   type CandidateIds,
   consumeAssertion,
   findSignInCandidates,
+  readCalled,
 } from '../store/sign-in-facts.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
 import { type Admitted, admitKnown, admitNew, linkKeys, nameKeys } from './admit.ts';
 import { carryKeysBelow } from './carry-keys-below.ts';
 import { inheritBySignIn } from './inherit-by-sign-in.ts';
 import { noticesOfRequest } from './request-access.ts';
-import { presentKeysOf } from './standing.ts';
+import { nameKeyTexts } from './standing.ts';
 
 export type SignInOutcome =
   /** `epoch`: the person's when this was proven. What ends their sessions afterwards ends this sign-in too. */
@@ -149,9 +150,9 @@ async function enterKnown(
 }
 
 /**
- * Names and addresses that the sign-in says and the account does not have: a directory may name an account by what somebody else signs
- * in by. Those that it has were looked at when it came to them. What it had once is anybody's by now, and the address of another
- * account is that one's, though a directory lists it here, too: who has it may have been suspended since.
+ * Names and addresses that the sign-in says and the account is not called by: a directory may name an account by what somebody else
+ * signs in by. Those that it is called by were looked at when it came to them. What it was called once, or lists besides, may be by now
+ * of somebody who was suspended since, and so may the address of another account, though this one is called by it, too.
  */
 async function strangeKeys(
   ctx: Context,
@@ -159,10 +160,15 @@ async function strangeKeys(
   attempt: Attempt,
   { person: { userId } }: SubjectRead,
 ): Promise<readonly KeyHash[]> {
+  const { config, connectionKey } = attempt;
   const addresses = saidAddresses(attempt);
   const said = [...attempt.names, ...addresses.flatMap((address) => addressKeys(ctx, address))];
   if (said.length === 0) return [];
-  const own = new Set(await presentKeysOf(ctx, tx, userId));
+  const { emails, userNames } = await readCalled(tx, userId, attempt.assertion.connectionId);
+  const own = new Set([
+    ...emails.flatMap((email) => addressKeys(ctx, parseEmail(email))),
+    ...userNames.flatMap((name) => nameKeyTexts(config.slug, connectionKey, name)).map((text) => ctx.keyHash(text)),
+  ]);
   const others = await addressesOfOthers(tx, [...addresses, ...addresses.map(foldPlusTag)], userId);
   for (const address of others) for (const key of addressKeys(ctx, address)) own.delete(key);
   return said.filter((key) => !own.has(key));

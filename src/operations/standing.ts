@@ -54,12 +54,6 @@ export async function keysOf(ctx: Context, tx: TenantTx, person: Person): Promis
   return [...new Set([...hashKeys(ctx, known), ...givenUp])];
 }
 
-/** Keyed hashes of what a person of the tenant is known by now, as far as nothing of it has ended. */
-export async function presentKeysOf(ctx: Context, tx: TenantTx, userId: UserId): Promise<readonly KeyHash[]> {
-  const known = await readKnownBy(tx, userId, true);
-  return known === undefined ? [] : hashKeys(ctx, known);
-}
-
 /**
  * Whom a directory suspends by the keys of somebody suspended is known by others, too: of the connections beside, and of times before.
  * All of them hold from then on, as where an administrator suspends. Under the lock of the person's row.

@@ -92,32 +92,31 @@ export type KnownBy = {
   readonly tenant: TenantSlug;
 };
 
-/** `present`: only what they have now, in directories that did not remove them. Undefined where there is no such tenant. */
-export async function readKnownBy(tx: TenantTx, userId: UserId, present = false): Promise<KnownBy | undefined> {
+/** Undefined where there is no such tenant. */
+export async function readKnownBy(tx: TenantTx, userId: UserId): Promise<KnownBy | undefined> {
   const [row] = await tx.run<KnownBy>(
     {
       name: null,
       text: `
-with theirs as (
-  select * from directory_users where tenant_id = $1 and user_id = $2 and (ended_at is null or not $3::boolean)
-)
 select
   array(select email from users where tenant_id = $1 and user_id = $2 and email is not null
-        union select email from theirs where email is not null
-        union select user_name from theirs
-        union select e ->> 'value' from theirs d, jsonb_path_query(d.attributes, '$.emails[*]') e where e ->> 'value' is not null) as emails,
+        union select email from directory_users where tenant_id = $1 and user_id = $2 and email is not null
+        union select user_name from directory_users where tenant_id = $1 and user_id = $2
+        union select e ->> 'value' from directory_users d, jsonb_path_query(d.attributes, '$.emails[*]') e
+        where d.tenant_id = $1 and d.user_id = $2 and e ->> 'value' is not null) as emails,
   coalesce((select json_agg(json_build_object('connectionKey', c.key, 'issuer', i.issuer, 'subject', i.subject))
     from identities i join connections c on c.tenant_id = i.tenant_id and c.connection_id = i.connection_id
-    where i.tenant_id = $1 and i.user_id = $2 and (i.ended_at is null or not $3::boolean)), '[]'::json) as identities,
+    where i.tenant_id = $1 and i.user_id = $2), '[]'::json) as identities,
   coalesce((select json_agg(json_build_object('connectionKey', c.key, 'externalId', d.external_id))
-    from theirs d join connections c on c.tenant_id = d.tenant_id and c.connection_id = d.connection_id
-    where d.external_id is not null), '[]'::json) as "externalIds",
+    from directory_users d join connections c on c.tenant_id = d.tenant_id and c.connection_id = d.connection_id
+    where d.tenant_id = $1 and d.user_id = $2 and d.external_id is not null), '[]'::json) as "externalIds",
   coalesce((select json_agg(json_build_object('connectionKey', c.key, 'userName', d.user_name))
-    from theirs d join connections c on c.tenant_id = d.tenant_id and c.connection_id = d.connection_id), '[]'::json) as "userNames",
+    from directory_users d join connections c on c.tenant_id = d.tenant_id and c.connection_id = d.connection_id
+    where d.tenant_id = $1 and d.user_id = $2), '[]'::json) as "userNames",
   t.slug as tenant
 from tenants t where t.tenant_id = $1`,
     },
-    [tx.tenantId, userId, present],
+    [tx.tenantId, userId],
   );
   return row;
 }

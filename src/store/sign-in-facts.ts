@@ -70,6 +70,28 @@ export async function findSignInCandidates(tx: TenantTx, assertion: UpstreamAsse
   };
 }
 
+const CALLED: Statement = {
+  name: 'account_called',
+  text: `
+with theirs as (
+  select d.connection_id, d.email, d.user_name from directory_users d where d.tenant_id = $1 and d.user_id = $2 and d.ended_at is null
+)
+select
+  array(select u.email from users u where u.tenant_id = $1 and u.user_id = $2 and u.email is not null
+        union select email from theirs where email is not null union select user_name from theirs) as emails,
+  array(select user_name from theirs where connection_id = $3) as "userNames"`,
+};
+
+/** `emails` as they were written, and userNames among them: not each is an address. `userNames` of the one directory. */
+export type Called = { readonly emails: readonly string[]; readonly userNames: readonly string[] };
+
+/** What an account is called now: its address, and the first address and userName that directories have for it. */
+export async function readCalled(tx: TenantTx, userId: UserId, connectionId: ConnectionId): Promise<Called> {
+  const [row] = await tx.run<Called>(CALLED, [tx.tenantId, userId, connectionId]);
+  if (row === undefined) throw new Error('a select without a from always answers');
+  return row;
+}
+
 const OF_OTHERS: Statement = {
   name: 'addresses_of_others',
   text: `

@@ -17,12 +17,17 @@ beforeAll(async () => {
 });
 
 const address = (name: string) => `${name}@acme.example`;
-const set = (path: string, value: string) => ({ op: 'replace', path, value });
+const set = (path: string, value: unknown) => ({ op: 'replace', path, value });
 const second = (name: string) => ({ op: 'add', path: 'emails', value: [{ type: 'other', value: address(name) }] });
 const notSecond = (name: string) => ({ op: 'remove', path: `emails[value eq "${address(name)}"]` });
 async function patch(id: string, ...changes: readonly object[]): Promise<void> {
   for (const change of changes) expect((await stage.entra.patch(`/Users/${id}`, change)).status).toBe(200);
 }
+/** By okta, to names that nobody has. */
+const renamed = async (id: string) => {
+  const names = userBody(stage.fresh(), { externalId: stage.fresh() });
+  expect((await stage.okta.put(`/Users/${id}`, names)).status).toBe(200);
+};
 const letIn = (person: Person) =>
   assignRole(
     stage.world.context(),
@@ -117,6 +122,37 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     expect(await stage.stateOf(other.person)).toBe('suspended');
   });
 
+  test('that listed the address of theirs before, though they are renamed since', async () => {
+    const [name, nameId] = [stage.fresh(), stage.fresh()];
+    const left = await stage.pushed(stage.okta, name);
+    const other = await active({ externalId: nameId });
+    await patch(other.id, second(name));
+    await stage.suspended(left.person);
+    await renamed(left.id);
+    expect(await stage.stateOf(other.person)).toBe('active');
+    expect(await comesIn(nameId, address(name))).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+  });
+
+  test.each([
+    ['first address', (name: string) => set('emails', [{ value: address(name), primary: true }])],
+    ['userName', (name: string) => set('userName', address(name))],
+  ])('that listed the address of theirs before, and has it as its %s from then on', async (_, called) => {
+    const name = stage.fresh();
+    const left = await stage.pushed(stage.okta, name);
+    const other = await active();
+    await patch(other.id, second(name));
+    await stage.suspended(left.person);
+    await renamed(left.id);
+    expect(await stage.stateOf(other.person)).toBe('active');
+    await patch(other.id, called(name));
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+    // Let in, they keep it whatever else is said of them.
+    await letIn(other.person);
+    await patch(other.id, set('title', 'still here'), second(stage.fresh()));
+    expect(await stage.stateOf(other.person)).toBe('active');
+  });
+
   test('that was called so before them, until its directory removed it', async () => {
     const [name, externalId] = [stage.fresh(), stage.fresh()];
     const other = await active({ userName: name, externalId });
@@ -143,8 +179,7 @@ test('the failing twin: by a second address of somebody who is not suspended, th
 test('R21 who was let in with a NameID that a suspended person had is led by their own address through another connection, too', async () => {
   const name = stage.fresh();
   const left = await stage.pushed(stage.okta, name);
-  const others = userBody(stage.fresh(), { externalId: stage.fresh() });
-  expect((await stage.okta.put(`/Users/${left.id}`, others)).status).toBe(200);
+  await renamed(left.id);
   await stage.suspended(left.person);
   const own = address(stage.fresh());
   const person = await comesIn(address(name), own);
