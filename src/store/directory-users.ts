@@ -97,7 +97,7 @@ export function loadedUser(row: LoadedRow, directory: Directory): LoadedUser {
 // bars, the epoch is raised, and what was issued under it goes.
 const writeUpdate = (bars: boolean) => `
 with subject as (
-  select subject_id from subjects where tenant_id = $1 and subject_id = $4 and access_epoch = $5 for ${bars ? 'update' : 'share'}
+  select subject_id from subjects where tenant_id = $1 and subject_id = $4 and access_epoch = $5 for ${bars ? 'no key update' : 'share'}
 ), written as (
   ${changeUsers(pushedParams(6), '$17')}
   from subject where d.tenant_id = $1 and d.directory_user_id = $2 and d.version = $3 and d.ended_at is null

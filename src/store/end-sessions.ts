@@ -9,7 +9,7 @@ export async function endSessionsOfMany(
 ): Promise<void> {
   const run = (text: string, values: readonly unknown[]) => tx.run({ name: null, text }, values);
   await run(
-    `with locked as (select subject_id from subjects where tenant_id = $1 and subject_id = any ($2::uuid[]) order by subject_id for update)
+    `with locked as (select subject_id from subjects where tenant_id = $1 and subject_id = any ($2::uuid[]) order by subject_id for no key update)
      update subjects s set access_epoch = access_epoch + 1 from locked where s.tenant_id = $1 and s.subject_id = locked.subject_id`,
     [tx.tenantId, [...users, ...guests]],
   );

@@ -3,6 +3,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { acme } from '../support/acme.ts';
+import { accessState, personOf } from '../support/people.ts';
 import { type DirectoryClient, directory, type ScimServer, scimServer, userBody } from '../support/scim.ts';
 import { type TestWorld, testWorld } from '../support/world.ts';
 
@@ -54,4 +55,18 @@ test('FT6 new users whom nobody can write meanwhile are told so at once, and wai
   await other.query('rollback');
   await other.end();
   expect(await push()).toEqual(names.map(() => 201));
+});
+
+test('T130 whom a push deactivates, while somebody else writes what only refers to them, is out at once', async () => {
+  const { body } = await okta.post('/Users', userBody('referred'));
+  const person = await personOf(world, body.id);
+  const other = new pg.Client({ connectionString: world.url });
+  await other.connect();
+  await other.query('begin');
+  const key = `insert into held_keys (tenant_id, key_hash, subject_id) values ($1, '\\x00', $2)`;
+  await other.query(key, [person.tenantId, person.userId]);
+  const { status } = await okta.patch(`/Users/${body.id}`, { op: 'replace', path: 'active', value: false });
+  await other.query('rollback');
+  await other.end();
+  expect([status, await accessState(world, person)]).toEqual([200, 'deactivated']);
 });
