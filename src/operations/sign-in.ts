@@ -17,13 +17,7 @@ import { apply } from '../store/apply.ts';
 import { type ConfigInForce, currentConfig } from '../store/config-in-force.ts';
 import { UniqueViolation } from '../store/database.ts';
 import { findHeldSuspension, findSuspensionBehind } from '../store/held-keys.ts';
-import {
-  addressesOfOthers,
-  type CandidateIds,
-  consumeAssertion,
-  findSignInCandidates,
-  readCalled,
-} from '../store/sign-in-facts.ts';
+import { type CandidateIds, consumeAssertion, findSignInCandidates, readUserNames } from '../store/sign-in-facts.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
 import { type Admitted, admitKnown, admitNew, linkKeys, nameKeys } from './admit.ts';
 import { carryKeysBelow } from './carry-keys-below.ts';
@@ -150,34 +144,27 @@ async function enterKnown(
 }
 
 /**
- * Names and addresses that the sign-in says and the account is not called by: a directory may name an account by what somebody else
- * signs in by. Those that it is called by were looked at when it came to them. What it was called once, or lists besides, may be by now
- * of somebody who was suspended since, and so may the address of another account, though this one is called by it, too.
+ * Names and addresses that the sign-in says and are not the account's own, which are its address and its userName: a directory may name
+ * an account by what somebody else signs in by. Its own were looked at when it came to them. What it was called once, or what its
+ * directory lists besides, may be by now of somebody who was suspended since.
  */
 async function strangeKeys(
   ctx: Context,
   tx: TenantTx,
   attempt: Attempt,
-  { person: { userId } }: SubjectRead,
+  { person: { userId }, profile }: SubjectRead,
 ): Promise<readonly KeyHash[]> {
-  const { config, connectionKey } = attempt;
-  const addresses = saidAddresses(attempt);
-  const said = [...attempt.names, ...addresses.flatMap((address) => addressKeys(ctx, address))];
-  if (said.length === 0) return [];
-  const { emails, userNames } = await readCalled(tx, userId, attempt.assertion.connectionId);
-  const own = new Set([
-    ...emails.flatMap((email) => addressKeys(ctx, parseEmail(email))),
-    ...userNames.flatMap((name) => nameKeyTexts(config.slug, connectionKey, name)).map((text) => ctx.keyHash(text)),
-  ]);
-  const others = await addressesOfOthers(tx, [...addresses, ...addresses.map(foldPlusTag)], userId);
-  for (const address of others) for (const key of addressKeys(ctx, address)) own.delete(key);
-  return said.filter((key) => !own.has(key));
+  const { assertion, config, connectionKey, names } = attempt;
+  const called = names.length === 0 ? [] : await readUserNames(tx, userId, assertion.connectionId);
+  const own = called.flatMap((name) => nameKeyTexts(config.slug, connectionKey, name)).map((text) => ctx.keyHash(text));
+  own.push(...addressKeys(ctx, profile.email as Email | null));
+  return saidKeys(ctx, attempt).filter((key) => !own.includes(key));
 }
 
-/** A NameID that is one among them. */
-function saidAddresses({ assertion: { email, directoryUserName } }: Attempt): readonly Email[] {
+/** Names and addresses, a NameID that is one among them. */
+function saidKeys(ctx: Context, { assertion: { email, directoryUserName }, names }: Attempt): readonly KeyHash[] {
   const address = directoryUserName === null ? null : parseEmail(directoryUserName);
-  return [email, address].filter((one) => one !== null);
+  return [...names, ...addressKeys(ctx, email), ...addressKeys(ctx, address)];
 }
 
 async function enterNew(
@@ -186,9 +173,9 @@ async function enterNew(
   attempt: Attempt,
   approval: 'approved' | 'pending',
 ): Promise<SignInOutcome> {
-  const { assertion, config, links, names } = attempt;
+  const { assertion, config, links } = attempt;
   const { displayName, email, subject } = assertion;
-  const shown = [...links, ...names, ...saidAddresses(attempt).flatMap((address) => addressKeys(ctx, address))];
+  const shown = [...links, ...saidKeys(ctx, attempt)];
   const inherits = await findHeldSuspension(tx, shown, null);
   const decision = admitNew(ctx, tx.tenantId, assertion, config, approval, inherits, shown);
   const asker = { person: displayName, address: email ?? subject };

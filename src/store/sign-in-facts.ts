@@ -3,7 +3,7 @@
 import type { Context, Statement, TenantTx } from '../context.ts';
 import type { UpstreamAssertion } from '../core/identity.ts';
 import type { ConnectionId, Instant, UserId } from '../core/ids.ts';
-import { type Email, emailDomain, userNameKey } from '../core/profile.ts';
+import { emailDomain, userNameKey } from '../core/profile.ts';
 import { madeBy } from './directory-person.ts';
 import { FROM_ELSEWHERE } from './from-elsewhere.ts';
 
@@ -73,43 +73,18 @@ export async function findSignInCandidates(tx: TenantTx, assertion: UpstreamAsse
 const CALLED: Statement = {
   name: 'account_called',
   text: `
-with theirs as (
-  select d.connection_id, d.email, d.user_name from directory_users d where d.tenant_id = $1 and d.user_id = $2 and d.ended_at is null
-)
-select
-  array(select u.email from users u where u.tenant_id = $1 and u.user_id = $2 and u.email is not null
-        union select email from theirs where email is not null union select user_name from theirs) as emails,
-  array(select user_name from theirs where connection_id = $3) as "userNames"`,
+select d.user_name as name from directory_users d
+where d.tenant_id = $1 and d.user_id = $2 and d.connection_id = $3 and d.ended_at is null`,
 };
 
-/** `emails` as they were written, and userNames among them: not each is an address. `userNames` of the one directory. */
-export type Called = { readonly emails: readonly string[]; readonly userNames: readonly string[] };
-
-/** What an account is called now: its address, and the first address and userName that directories have for it. */
-export async function readCalled(tx: TenantTx, userId: UserId, connectionId: ConnectionId): Promise<Called> {
-  const [row] = await tx.run<Called>(CALLED, [tx.tenantId, userId, connectionId]);
-  if (row === undefined) throw new Error('a select without a from always answers');
-  return row;
-}
-
-const OF_OTHERS: Statement = {
-  name: 'addresses_of_others',
-  text: `
-select a.email from unnest($2::text[]) a (email)
-where exists (select 1 from users u where u.tenant_id = $1 and u.email = a.email and u.user_id <> $3 and u.ended_at is null)
-  or exists (select 1 from email_directory e join mapping_pointers p on p.tenant_id = e.tenant_id and p.user_id = e.user_id
-    where e.email = a.email and p.target_tenant_id = $1)`,
-};
-
-/** Those of the addresses that are another account's in the tenant, or of somebody who is or was a guest of it. */
-export async function addressesOfOthers(
+/** The userNames by which a connection's directory has an account now. */
+export async function readUserNames(
   tx: TenantTx,
-  addresses: readonly Email[],
   userId: UserId,
-): Promise<readonly Email[]> {
-  if (addresses.length === 0) return [];
-  const rows = await tx.run<{ email: Email }>(OF_OTHERS, [tx.tenantId, addresses, userId]);
-  return rows.map(({ email }) => email);
+  connectionId: ConnectionId,
+): Promise<readonly string[]> {
+  const rows = await tx.run<{ name: string }>(CALLED, [tx.tenantId, userId, connectionId]);
+  return rows.map(({ name }) => name);
 }
 
 const CONSUME: Statement = {

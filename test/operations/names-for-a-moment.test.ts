@@ -19,6 +19,7 @@ beforeAll(async () => {
 const address = (name: string) => `${name}@acme.example`;
 const set = (path: string, value: unknown) => ({ op: 'replace', path, value });
 const second = (name: string) => ({ op: 'add', path: 'emails', value: [{ type: 'other', value: address(name) }] });
+const first = (name: string) => set('emails', [{ value: address(name), primary: true }]);
 const notSecond = (name: string) => ({ op: 'remove', path: `emails[value eq "${address(name)}"]` });
 async function patch(id: string, ...changes: readonly object[]): Promise<void> {
   for (const change of changes) expect((await stage.entra.patch(`/Users/${id}`, change)).status).toBe(200);
@@ -122,11 +123,15 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     expect(await stage.stateOf(other.person)).toBe('suspended');
   });
 
-  test('that listed the address of theirs before, though they are renamed since', async () => {
+  test.each([
+    ['a second address', (name: string) => second(name)],
+    ['its first address, that was not free then', (name: string) => first(name)],
+    ['its userName', (name: string) => set('userName', address(name))],
+  ])('that had the address of theirs before, as %s, though they are renamed since', async (_, listed) => {
     const [name, nameId] = [stage.fresh(), stage.fresh()];
     const left = await stage.pushed(stage.okta, name);
     const other = await active({ externalId: nameId });
-    await patch(other.id, second(name));
+    await patch(other.id, listed(name));
     await stage.suspended(left.person);
     await renamed(left.id);
     expect(await stage.stateOf(other.person)).toBe('active');
@@ -135,7 +140,7 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
   });
 
   test.each([
-    ['first address', (name: string) => set('emails', [{ value: address(name), primary: true }])],
+    ['first address', first],
     ['userName', (name: string) => set('userName', address(name))],
   ])('that listed the address of theirs before, and has it as its %s from then on', async (_, called) => {
     const name = stage.fresh();
