@@ -15,7 +15,7 @@ with given as materialized (
 )`;
 
 const suspended = (tenant: string, subject: string) => `
-  select s.suspension_id, s.suspended_at from suspensions s
+  select s.suspension_id, s.suspended_at, s.inherited_from from suspensions s
   where s.tenant_id = ${tenant} and s.subject_id = ${subject} and s.lifted_at is null offset 0`;
 
 // A guest who had the key there first, or began suspended with it and was let in since, is not asked again.

@@ -12,10 +12,14 @@ join suspensions s on s.tenant_id = k.tenant_id and s.subject_id = k.subject_id 
 where ${AMONG} and k.subject_id is distinct from $3`;
 
 const FIND: Statement = { name: 'held_keys_suspended', text: `${OF_OTHERS} order by s.suspended_at limit 1` };
-/** Whether the held key `h` is one with which its bearer inherited a suspension after `s` began, and was let in. */
+/**
+ * Whether the held key `h` is one with which its bearer inherited a suspension, and was let in: after `s` began, or from whom `s` is
+ * inherited as well.
+ */
 export const letInWith = (h: string, s: string): string => `exists (
-  select 1 from suspensions l where l.tenant_id = ${h}.tenant_id and l.subject_id = ${h}.subject_id and l.inherited_from is not null
-    and l.lifted_at is not null and l.suspended_at > ${s}.suspended_at and l.suspended_at >= ${h}.created_at)`;
+  select 1 from suspensions l where l.tenant_id = ${h}.tenant_id and l.subject_id = ${h}.subject_id and l.lifted_at is not null
+    and l.inherited_from is not null and (l.suspended_at > ${s}.suspended_at or l.inherited_from = ${s}.inherited_from)
+    and l.suspended_at >= ${h}.created_at)`;
 const FIND_BEHIND: Statement = {
   name: 'held_keys_behind',
   text: `${OF_OTHERS} and not exists (

@@ -201,3 +201,18 @@ test('R21 who was let in with a NameID that a suspended person had is led by the
   expect(await byOkta()).toMatchObject({ kind: 'signed_in', person });
   expect(await stage.stateOf(person)).toBe('active');
 });
+
+test('R21 who was let in is not asked again for whomever their directory gives the address next', async () => {
+  const [name, nameId] = [stage.fresh(), stage.fresh()];
+  await stage.suspended((await stage.pushed(stage.okta, name)).person);
+  const other = await active({ externalId: nameId });
+  expect(await comesIn(nameId, address(name))).toEqual(other.person);
+  expect(await stage.stateOf(other.person)).toBe('suspended');
+  await letIn(other.person);
+  const next = await stage.pushed(stage.entra, stage.fresh());
+  await patch(next.id, second(name));
+  expect(await stage.stateOf(next.person)).toBe('suspended');
+  await stage.world.sql('update identities set ended_at = now() where user_id = $1', [other.person.userId]);
+  expect(await comesIn(nameId, address(name))).toEqual(other.person);
+  expect(await stage.stateOf(other.person)).toBe('active');
+});
