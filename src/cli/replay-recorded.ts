@@ -3,6 +3,8 @@
 import { doctorAgent } from '../core/directory-doctor.ts';
 import { CUT, LOGGED_PARAMETERS, MAX_LOGGED_PATH, MAX_LOGGED_QUERY, REDACTED, TOO_LONG } from '../core/scim-request.ts';
 import type { RecordedRequest } from '../operations/replay-source.ts';
+import { jsonOf } from './replay-survey.ts';
+import { member } from './scim-http.ts';
 
 export type Sendable = {
   readonly kind: 'send';
@@ -15,7 +17,7 @@ export type Sendable = {
 };
 
 export type NotSendable = {
-  /** `left_out`: nothing of it was done then, and its sender sent it again. */
+  /** `left_out`: nothing of it was done then, and to do it now would lead away from what came after it. */
   readonly kind: 'not_kept' | 'left_out';
   readonly why: string;
 };
@@ -30,17 +32,20 @@ export function sendable(request: RecordedRequest): Sendable | NotSendable {
   if (status === 401) return { kind: 'left_out', why: 'refused for its token then; nothing of it was done' };
   if (status === 429) return { kind: 'left_out', why: 'over the limit then; nothing of it was done' };
   if (status === 503) return { kind: 'left_out', why: 'answered "later" then; nothing of it was done' };
+  if (status === 304 || status === 412)
+    return { kind: 'left_out', why: 'its If-Match or If-None-Match, which is not kept, ended it then' };
   const missing = (why: string): NotSendable => ({ kind: 'not_kept', why });
   // What has the length of the longest may have been longer.
   if (path.length >= MAX_LOGGED_PATH || [CUT, REDACTED, REPLACED].some((mark) => path.includes(mark)))
     return missing('its address was not kept whole');
   const query = queryOf(request.query);
   if (query === null) return missing('its query was not kept whole');
-  if (query.some(([name]) => name === 'cursor')) return missing('cursors are not kept');
+  if (query.some(([name, value]) => name === 'cursor' && value !== '')) return missing('cursors are not kept');
   if (kept?.omitted === 'cut') return missing('its body was not read to its end, or too large to be kept');
   if (kept?.omitted === 'not_json') return missing('its body was no JSON and was not kept');
   const body = kept?.body ?? null;
   if (bytesIn > 0 && body === null) return missing('its body was not kept');
+  if (path.endsWith('/.search') && asksForNextPage(body)) return missing('a cursor is for its own directory');
   const type = kept?.contentType ?? null;
   return {
     kind: 'send',
@@ -54,6 +59,11 @@ export function sendable(request: RecordedRequest): Sendable | NotSendable {
       ...(type === null ? {} : { 'Content-Type': type }),
     },
   };
+}
+
+function asksForNextPage(body: string | null): boolean {
+  const cursor = member(jsonOf(body), 'cursor');
+  return typeof cursor === 'string' && cursor !== '';
 }
 
 /**

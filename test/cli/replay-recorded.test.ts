@@ -33,6 +33,7 @@ describe('a recorded query', () => {
     `filter=${encodeURIComponent('userName eq "a&count=7\\"b"')}&startIndex=1`,
     `excludedAttributes=members&filter=${encodeURIComponent('displayName eq "R&D"')}`,
     'aadOptscim062020&attributes=id%2Cname.givenName',
+    'cursor&count=2',
     `filter=${encodeURIComponent('active eq true')}`,
     `attributes=${'a'.repeat(200)}`,
   ])('%s goes out as it came', (query) => {
@@ -64,6 +65,12 @@ describe('a recorded request', () => {
     [{ status: 401 }, 'left_out'],
     [{ status: 429 }, 'left_out'],
     [{ status: 503 }, 'left_out'],
+    // What its condition kept from being done then must not be done now, where no condition is sent.
+    [{ status: 304 }, 'left_out'],
+    [{ status: 412, method: 'DELETE', path: '/Users/a' }, 'left_out'],
+    [{ path: '/Users/.search', bytesIn: 9, kept: { ...body, body: '{"cursor":"eA"}' } }, 'not_kept'],
+    [{ path: '/Users/.search', bytesIn: 9, kept: { ...body, body: '{"cursor":""}' } }, 'send'],
+    [{ path: '/Users', bytesIn: 9, kept: { ...body, body: '{"cursor":"eA"}' } }, 'send'],
     [{ bytesIn: 10 }, 'not_kept'],
     [{ bytesIn: 10, kept: { ...body, body: null, omitted: 'cut' } }, 'not_kept'],
     [{ bytesIn: 10, kept: { ...body, body: null, omitted: 'not_json' } }, 'not_kept'],
