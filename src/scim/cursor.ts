@@ -56,9 +56,12 @@ const FORM = /^[A-Za-z0-9_-]+$/;
 
 function unseal(ctx: Context, owner: string, cursor: string): Sealed {
   if (cursor.length > MAX_LENGTH || !FORM.test(cursor)) throw invalid();
+  const sealed = Buffer.from(cursor, 'base64url');
+  // The last character may have bits to spare, which stand for nothing.
+  if (sealed.toString('base64url') !== cursor) throw invalid();
   let plain: Uint8Array;
   try {
-    plain = ctx.vault.open('scim_cursor', owner, Buffer.from(cursor, 'base64url'));
+    plain = ctx.vault.open('scim_cursor', owner, sealed);
   } catch {
     throw invalid();
   }

@@ -125,6 +125,19 @@ describe('RFC 9865 §2', () => {
     expect((await get('/Users', { ...parameters, cursor })).status).toBe(200);
   });
 
+  test('§2.1 so is one whose last character was changed, where it has bits that stand for nothing', async () => {
+    const alphabet = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'];
+    // Of different lengths.
+    for (const asked of [{}, { sortBy: 'active' }, { sortBy: 'userName' }, { sortBy: 'displayName' }]) {
+      const cursor = await cursorOf(asked);
+      const answers = await Promise.all(
+        alphabet.map((last) => get('/Users', { count: '2', cursor: cursor.slice(0, -1) + last, ...asked })),
+      );
+      expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+      expect(answers.filter(({ body }) => body.scimType === 'invalidCursor')).toHaveLength(63);
+    }
+  });
+
   test('§2.1 T37 a cursor opens only for its own directory, filter and order', async () => {
     const cursor = await cursorOf({ filter: 'userName pr', sortBy: 'userName' });
     const same = { filter: 'userName pr', sortBy: 'userName', count: '2', cursor };
