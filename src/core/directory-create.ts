@@ -43,6 +43,8 @@ export type CreateFacts = {
   /** That holder was made by connections none of which owns the address's domain. */
   readonly holderFromElsewhere: boolean;
   readonly suspended: SuspendedOthers;
+  /** Of these, those who stand against linking the holder of the address: not by keys with which that one was let in. */
+  readonly suspendedBehind: SuspendedOthers;
 };
 
 export type CreateOutcome =
@@ -129,10 +131,12 @@ function adopt(pushed: PushedUser, person: PersonFacts, facts: CreateFacts, mean
     return refuse(refusal, denied('user.adopt', 'user', person.userId, 'from_elsewhere'));
   }
   if (person.mappedAcrossTenants)
-    return taken('A person with access to other tenants has this address. An administrator has to link them.');
+    return taken(
+      'A person with access to other tenants has this address. Let an administrator take that back; then send the user again.',
+    );
   // Linking a person to somebody else's suspended keys would let that somebody in under another name (T121).
-  if (facts.suspended.some((one) => one.subjectId !== person.userId))
-    return taken('An administrator has to link the person with this address.');
+  if (facts.suspendedBehind.some((one) => one.subjectId !== person.userId))
+    return taken('A person of the tenant has this address, and other names are not theirs. Let an administrator look.');
   // Adopted as inactive: the directory's word bars from now on.
   const bars = !pushed.active && barsByAdopting(person, directory);
   if (bars && person.lastOwner) return refuseLastOwner('user.adopt', person);

@@ -28,8 +28,8 @@ export type Meeting = { readonly met: readonly Newcomer[]; readonly people: Read
 
 /**
  * The first of them, as many as {@link createMet} can take: they touch different people, and what becomes of one of them hangs on
- * nothing that another one does. Those alone have to be: who meets an administrator, whom the guard may count, and who comes back
- * under a suspended person's keys, since then whatever they were ever known by is a suspended person's.
+ * nothing that another one does. Those alone have to be: who meets an administrator, whom the guard may count, and who comes back or
+ * is linked under a suspended person's keys: then whatever they were ever known by is a suspended person's, or they were let in with these.
  */
 export async function meetingOf(tx: TenantTx, directory: Directory, met: readonly Newcomer[]): Promise<Meeting> {
   const people = new Set<SubjectId>();
@@ -50,10 +50,12 @@ function isAlone(
   facts: ReadCreateFacts,
   silenced: ReadonlySet<UserId>,
 ): boolean {
-  const { byExternalId, suspended } = facts;
+  const { byExternalId, byEmail, suspended } = facts;
   if (peopleOf(facts).some(({ administers, userId }) => administers || silenced.has(userId))) return true;
   if (facts.paused || (settings.guard !== null && !pushed.active)) return true;
-  return byExternalId !== null && suspended.some(({ subjectId }) => subjectId !== byExternalId.userId);
+  return [byExternalId, byEmail].some(
+    (person) => person !== null && suspended.some(({ subjectId }) => subjectId !== person.userId),
+  );
 }
 
 /**

@@ -18,7 +18,7 @@ import { readCreateFacts } from '../store/directory-newcomers.ts';
 import { type DirectoryUserRow, isAddressFree, readWritten, type WrittenRow } from '../store/directory-person.ts';
 import { type LoadedUser, plainUpdate, readUserFacts, writeUserUpdate } from '../store/directory-users.ts';
 import { lockSubject } from '../store/subject.ts';
-import { readSuspendedOthers } from '../store/suspended-namesakes.ts';
+import { readSuspendedBehind, readSuspendedOthers } from '../store/suspended-namesakes.ts';
 import { carryKeysBelow } from './carry-keys-below.ts';
 import { enterGuard, guarded, type Harm, refuseWhilePaused } from './guard-directory.ts';
 import { type CurrentUser, nameTaken, storedOf, touched, withOwner, withOwners } from './known-user.ts';
@@ -94,7 +94,12 @@ function createTogether(
     if (touched(facts).some((subjectId) => !locked.includes(subjectId))) {
       throw new LostRace('somebody else came to have the keys of a pushed user');
     }
-    const decision = decideCreate(pushed, await withOwners(tx, facts), ctx);
+    const { byEmail, suspended } = facts;
+    const suspendedBehind =
+      byEmail === null || suspended.length === 0
+        ? suspended
+        : await readSuspendedBehind(tx, directory.connectionId, byEmail.userId, { hashes, userName: pushed.userName });
+    const decision = decideCreate(pushed, await withOwners(tx, { ...facts, suspendedBehind }), ctx);
     const harm = harmOfMeeting(pushed, facts, decision, await silencedBy(tx, directory, [facts]));
     if (harm !== null && !mayTake) throw new LostRace('somebody came to have groups by a sign-in meanwhile');
     // Of one that was paused meanwhile the guard may not be locked any more: it is sent again.

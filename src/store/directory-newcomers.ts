@@ -90,7 +90,13 @@ const createParams = (tx: TenantTx, directory: Directory, pushed: PushedUser, ha
   hashes,
 ];
 
-export const meetsNobody = { byExternalId: null, byEmail: null, holderFromElsewhere: false, suspended: [] } as const;
+export const meetsNobody = {
+  byExternalId: null,
+  byEmail: null,
+  holderFromElsewhere: false,
+  suspended: [],
+  suspendedBehind: [],
+} as const;
 
 /**
  * What {@link decideCreate} needs where a pushed user meets nobody, and whether they do: then only {@link readCreateFacts} knows whom.
@@ -119,7 +125,7 @@ function factsOf(
   };
 }
 
-/** What {@link decideCreate} needs, without `lastOwner` of anybody. Undefined: the credential may not be used. One statement. */
+/** What {@link decideCreate} needs, without `lastOwner` of anybody, and with all who are suspended in `suspendedBehind`. Undefined: the credential may not be used. One statement. */
 export async function readCreateFacts(
   tx: TenantTx,
   directory: Directory,
@@ -144,6 +150,7 @@ export function createFactsOf(row: CreateFactsRow, directory: Directory): ReadCr
     byEmail: row.by_email && { ...row.by_email, lastOwner: false },
     holderFromElsewhere: row.holder_from_elsewhere,
     suspended: row.suspended,
+    suspendedBehind: row.suspended,
   };
 }
 

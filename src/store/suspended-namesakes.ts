@@ -4,7 +4,7 @@ import type { Statement, TenantTx } from '../context.ts';
 import type { SuspendedOthers } from '../core/directory.ts';
 import type { ConnectionId, KeyHash, UserId } from '../core/ids.ts';
 import { userNameKey } from '../core/profile.ts';
-import { asGuestKey } from './held-keys.ts';
+import { asGuestKey, letInWith } from './held-keys.ts';
 
 const OF_TENANT =
   'select * from suspensions s where s.tenant_id = $1 and s.subject_id = b.subject_id and s.lifted_at is null offset 0';
@@ -17,13 +17,15 @@ const plain = (keys: string) => `select decode(h, 'hex') as key_hash from unnest
 const plainAndAsGuest = (keys: string) =>
   `${plain(keys)} union all select ${asGuestKey("decode(h, 'hex')")} from unnest(${keys}::text[]) h`;
 
+const namesakesByUserName = (userNameKey: string) => `
+  select d.user_id as subject_id from directory_users d
+  where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = ${userNameKey} and d.ended_by = 'directory'
+    and d.ended_at is not null`;
 const namesakes = (hashes: string, userNameKey: string) => `
   select k.subject_id from (${hashes}) b cross join lateral (
     select k.subject_id from held_keys k where k.tenant_id = $1 and k.key_hash = b.key_hash offset 0) k
   union
-  select d.user_id from directory_users d
-  where d.tenant_id = $1 and d.connection_id = l.connection_id and d.user_name_key = ${userNameKey} and d.ended_by = 'directory'
-    and d.ended_at is not null`;
+  ${namesakesByUserName(userNameKey)}`;
 
 /**
  * Open suspensions (`s`) of people who were ever known by one of the keys, or who were removed from the directory of `l` under the
@@ -61,4 +63,30 @@ export async function readSuspendedOthers(
     hashes,
     userId,
   ]);
+}
+
+const SUSPENDED_BEHIND: Statement = {
+  name: null,
+  text: `
+with l as (select $2::uuid as connection_id), b as (
+  select k.subject_id, k.key_hash from (${plain('$4')}) b cross join lateral (
+    select k.subject_id, k.key_hash from held_keys k where k.tenant_id = $1 and k.key_hash = b.key_hash offset 0) k
+  union
+  select n.subject_id, null from l cross join lateral (${namesakesByUserName('$3')}) n
+)
+select distinct s.subject_id as "subjectId", s.suspension_id as "suspensionId"
+from b cross join lateral (${OF_TENANT}) s
+where s.subject_id <> $5 and not exists (
+  select 1 from held_keys h where h.tenant_id = $1 and h.key_hash = b.key_hash and h.subject_id = $5 and ${letInWith('h', 's')})`,
+};
+
+/** The same for somebody whom a directory links to another of its users, but for keys with which they inherited and were let in. */
+export async function readSuspendedBehind(
+  tx: TenantTx,
+  connectionId: ConnectionId,
+  userId: UserId,
+  brought: { readonly hashes: readonly KeyHash[]; readonly userName: string },
+): Promise<SuspendedOthers> {
+  const { hashes, userName } = brought;
+  return tx.run(SUSPENDED_BEHIND, [tx.tenantId, connectionId, userNameKey(userName), hashes, userId]);
 }

@@ -66,15 +66,17 @@ describe('whatever is pushed, about whomever', () => {
     .map((facts) => person('ann', facts));
   const left = people.map((one) => ({ ...one, userId: 'u-left' as UserId }));
   const met = fc.array(fc.constant({ subjectId: 'u-gone' as UserId, suspensionId: suspension }), { maxLength: 1 });
-  const creations = fc.record({
-    directory: fc.constant(directory),
-    userNameTaken: fc.constant(false),
-    externalIdTaken: fc.constant(false),
-    byExternalId: fc.option(left),
-    byEmail: fc.option(people),
-    holderFromElsewhere: fc.boolean(),
-    suspended: met,
-  });
+  const creations = fc
+    .record({
+      directory: fc.constant(directory),
+      userNameTaken: fc.constant(false),
+      externalIdTaken: fc.constant(false),
+      byExternalId: fc.option(left),
+      byEmail: fc.option(people),
+      holderFromElsewhere: fc.boolean(),
+      suspended: met,
+    })
+    .map((facts) => ({ ...facts, suspendedBehind: facts.suspended }));
   /** A person whose user here is the stored one. */
   const updates = fc.record({ was: push, next: push, who: people, addressFree: fc.boolean(), met }).map((one) => {
     const others = one.who.directoryUsers.filter((user) => user.directoryUserId !== 'd-1');

@@ -196,7 +196,7 @@ describe('a POST of a user whose address somebody has is answered with what to d
     expect(await detailOf(okta, userBody(name))).toEqual([
       409,
       'uniqueness',
-      'A person with access to other tenants has this address. An administrator has to link them.',
+      'A person with access to other tenants has this address. Let an administrator take that back; then send the user again.',
     ]);
   });
 
@@ -210,7 +210,11 @@ describe('a POST of a user whose address somebody has is answered with what to d
         okta,
         userBody(name, { emails: [{ value: addressOf(name), primary: true }, { value: addressOf(out) }] }),
       ),
-    ).toEqual([409, 'uniqueness', 'An administrator has to link the person with this address.']);
+    ).toEqual([
+      409,
+      'uniqueness',
+      'A person of the tenant has this address, and other names are not theirs. Let an administrator look.',
+    ]);
   });
 });
 

@@ -82,6 +82,7 @@ export function createFacts(more: Partial<CreateFacts> = {}): CreateFacts {
     byEmail: null,
     holderFromElsewhere: false,
     suspended: [],
+    suspendedBehind: more.suspended ?? [],
     ...more,
   };
 }
