@@ -117,10 +117,11 @@ const value = (one: string | boolean | null) => (one === null ? 'none' : String(
 const rightsText = (rights: readonly string[]) => (rights.length === 0 ? '' : ` (${rights.join(', ')})`);
 
 function differenceText(difference: AccessDifference): string {
-  const { tenant, subject, gains, loses, keeps, endsSessions } = difference;
+  const { tenant, subject, gains, loses, keeps, endsSessions, letIn, after } = difference;
   const because = (role: AccessDifference['keeps'][number]) =>
     `${role.role} (${role.because.map(reasonText).join('; ')})`;
   const lines = [
+    ...(letIn ? [`is deactivated no more: ${after}`] : []),
     ...gains.map((role) => `gains ${because(role)}`),
     ...loses.map((role) => `loses ${role.role}`),
     ...keeps.map((role) => `keeps ${because(role)}`),

@@ -145,9 +145,14 @@ export const asItIs: Surroundings = {
   closedTenants: new Set(),
 };
 
+/** Whether nobody gets into the subject's tenant, or comes from their home. */
+export function isClosed(subject: SubjectRecord, view: AccessView, around: Surroundings): boolean {
+  return !view.active || around.closedTenants.has(subject.homeTenantId);
+}
+
 /** Effective access of a subject under one view of its tenant. The same function as for a token, over the same facts. */
 export function accessUnder(subject: SubjectRecord, view: AccessView, around: Surroundings): EffectiveAccess {
-  if (!view.active || around.closedTenants.has(subject.homeTenantId)) return { state: 'no_access', roles: [] };
+  if (isClosed(subject, view, around)) return { state: 'no_access', roles: [] };
   const said = (entries: AccessFacts['directory']) =>
     entries
       // Whom a directory removed before it went stays removed: with it end only those whom it still has.
@@ -187,16 +192,23 @@ export type AccessDifference = {
   readonly keeps: readonly EffectiveRole[];
   /** They had access and have none: what they are signed in to ends with the plan. */
   readonly endsSessions: boolean;
+  /** They were deactivated and are no more, also where nothing gives them a role yet. */
+  readonly letIn: boolean;
 };
 
-/** Null where a plan changes neither a role of the subject nor why they hold it. */
+/**
+ * Null where a plan changes neither a role of the subject nor why they hold it, nor lets in whom a directory had put out. `closed`: nobody
+ * gets in afterwards.
+ */
 export function accessDifference(
   tenant: TenantSlug,
   subject: SubjectRecord,
   before: EffectiveAccess,
   after: EffectiveAccess,
+  closed: boolean,
 ): AccessDifference | null {
-  if (sameValue(before.roles.map(holding), after.roles.map(holding))) return null;
+  const letIn = before.state === 'deactivated' && after.state !== 'deactivated' && !closed;
+  if (!letIn && sameValue(before.roles.map(holding), after.roles.map(holding))) return null;
   const has = (access: EffectiveAccess, role: EffectiveRole) => access.roles.some((one) => one.role === role.role);
   return {
     tenant,
@@ -207,6 +219,7 @@ export function accessDifference(
     loses: before.roles.filter((role) => !has(after, role)),
     keeps: after.roles.filter((role) => has(before, role)),
     endsSessions: before.state === 'active' && after.state !== 'active',
+    letIn,
   };
 }
 

@@ -223,9 +223,15 @@ const grantEvent =
 
 const effectEvent =
   (digest: string) =>
-  ({ tenantId, subjectId, kind, gains, loses, endsSessions }: SubjectEffect): AuditEvent => {
+  ({ tenantId, subjectId, kind, gains, loses, endsSessions, letIn }: SubjectEffect): AuditEvent => {
     return {
-      ...done('access.changed', kind, subjectId, { gains, loses, sessionsEnded: endsSessions, digest }),
+      ...done('access.changed', kind, subjectId, {
+        gains,
+        loses,
+        sessionsEnded: endsSessions,
+        ...(letIn ? { letIn } : {}),
+        digest,
+      }),
       inTenant: tenantId,
     };
   };

@@ -13,6 +13,7 @@ import {
   concernedBy,
   concernsNobody,
   differenceText,
+  isClosed,
   type Surroundings,
   unboundRules,
 } from '../core/plan-access.ts';
@@ -74,6 +75,7 @@ export type SubjectEffect = {
   readonly gains: readonly string[];
   readonly loses: readonly string[];
   readonly endsSessions: boolean;
+  readonly letIn: boolean;
 };
 
 export type DerivedPlan =
@@ -135,7 +137,7 @@ export async function deriveEffects(
       for (const subject of subjects) {
         const had = accessUnder(subject, tenant.before, before);
         const has = accessUnder(subject, tenant.after, after);
-        const difference = accessDifference(tenant.slug, subject, had, has);
+        const difference = accessDifference(tenant.slug, subject, had, has, isClosed(subject, tenant.after, after));
         if (difference === null) continue;
         digest = ctx.keyHash(`${digest}\n${differenceText(difference)}`);
         if (differences.length < MOST_DIFFERENCES) differences.push(difference);
@@ -164,7 +166,7 @@ export async function deriveEffects(
 
 function effectOf(tenantId: TenantId, difference: AccessDifference): SubjectEffect {
   const labels = (roles: AccessDifference['gains']) => roles.map((role) => role.role);
-  const { subject, gains, loses, endsSessions } = difference;
+  const { subject, gains, loses, endsSessions, letIn } = difference;
   return {
     tenantId,
     subjectId: subject.id,
@@ -172,6 +174,7 @@ function effectOf(tenantId: TenantId, difference: AccessDifference): SubjectEffe
     gains: labels(gains),
     loses: labels(loses),
     endsSessions,
+    letIn,
   };
 }
 

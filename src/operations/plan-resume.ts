@@ -209,7 +209,7 @@ function personAfter(
 } {
   const before = accessUnder(subject, view, asItIs);
   const after = accessUnder(subjectAfter(subject, connectionId, harm), view, asItIs);
-  const difference = accessDifference(tenant.slug, subject, before, after);
+  const difference = accessDifference(tenant.slug, subject, before, after, false);
   const loses = difference?.loses ?? [];
   const text = difference === null ? `${before.state} ${after.state}` : differenceText(difference);
   return { access: { before: before.state, after: after.state, loses }, loses, text };

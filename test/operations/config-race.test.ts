@@ -5,7 +5,7 @@ import type { Directory } from '../../src/core/directory.ts';
 import { defaultDirectorySettings } from '../../src/core/directory-settings.ts';
 import type { CredentialId, Person, TenantId, TenantSlug } from '../../src/core/ids.ts';
 import { viewInForce } from '../../src/core/plan.ts';
-import { type AccessDifference, accessDifference, accessUnder } from '../../src/core/plan-access.ts';
+import { type AccessDifference, accessDifference, accessUnder, isClosed } from '../../src/core/plan-access.ts';
 import { applyConfig } from '../../src/operations/apply-config.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
@@ -257,18 +257,16 @@ test('a plan looks at nobody in vain and misses nobody: what it tells is what a 
     );
     const closed = new Set(wanted.some((one) => one.slug === 'acme' && !one.active) ? [tenantId] : []);
     const nothing = { goneConnections: new Set<never>(), heldConnections: new Map(), closedTenants: new Set<never>() };
+    const around = { goneConnections: gone, heldConnections: held, closedTenants: closed };
     const all = [];
     for (const one of derived.tenants) {
       if (one.tenantId === null || one.before === null) continue;
       for await (const subjects of readPlanSubjects(world.database.hot(one.tenantId), null)) {
         for (const subject of subjects) {
           const before = accessUnder(subject, one.before, nothing);
-          const after = accessUnder(subject, one.after, {
-            goneConnections: gone,
-            heldConnections: held,
-            closedTenants: closed,
-          });
-          const difference = accessDifference(one.slug, subject, before, after);
+          const after = accessUnder(subject, one.after, around);
+          const closes = isClosed(subject, one.after, around);
+          const difference = accessDifference(one.slug, subject, before, after, closes);
           if (difference !== null) all.push(difference);
         }
       }

@@ -301,6 +301,26 @@ describe('nobody waits', () => {
 });
 
 describe('activating the directory', () => {
+  test('its plan names also whom it lets in without any role: they may sign in again', async () => {
+    const name = fresh();
+    const { id } = (await okta.post('/Users', userBody(name))).body;
+    const one = { id, name, userId: (await personOf(world, id)).userId };
+    await okta.patch(`/Users/${id}`, off);
+    await hold(true);
+    await okta.patch(`/Users/${id}`, on);
+    expect(await stateOf(one)).toBe('deactivated');
+    const plan = await hold(false);
+    expect(plan.differences.filter(({ subject }) => subject.name === `${name}@acme.example`)).toMatchObject([
+      { before: 'deactivated', after: 'no_access', letIn: true, gains: [], loses: [], endsSessions: false },
+    ]);
+    expect(await stateOf(one)).toBe('no_access');
+    const [row] = await world.sql(
+      `select detail - 'digest' as detail from audit_events where kind = 'access.changed' and object_id = $1`,
+      [one.userId],
+    );
+    expect(row).toEqual({ detail: { gains: [], loses: [], sessionsEnded: false, letIn: true } });
+  });
+
   test('lets in who waits, as its plan says by name and role, and nobody waits afterwards', async () => {
     const [one, two, other] = [await deactivated(), await removed(), await deactivated()];
     await hold(true);
