@@ -16,7 +16,7 @@ import { type Email, foldPlusTag, parseEmail } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
 import { type ConfigInForce, currentConfig } from '../store/config-in-force.ts';
 import { UniqueViolation } from '../store/database.ts';
-import { findHeldSuspension, findSuspensionBehind } from '../store/held-keys.ts';
+import { findHeldSuspension, findSuspensionBehind, readUnseenKeys } from '../store/held-keys.ts';
 import { type CandidateIds, consumeAssertion, findSignInCandidates, readUserNames } from '../store/sign-in-facts.ts';
 import { lockSubject, readSubject, type SubjectRead } from '../store/subject.ts';
 import { type Admitted, admitKnown, admitNew, linkKeys, nameKeys } from './admit.ts';
@@ -145,8 +145,8 @@ async function enterKnown(
 
 /**
  * Names and addresses that the sign-in says and are not the account's own, which are its address and its userName: a directory may name
- * an account by what somebody else signs in by. Its own were looked at when it came to them. What it was called once, or what its
- * directory lists besides, may be by now of somebody who was suspended since.
+ * an account by what somebody else signs in by. Its own were looked at when it came to them, unless it was suspended itself then. What
+ * it was called once, or what its directory lists besides, may be by now of somebody who was suspended since.
  */
 async function strangeKeys(
   ctx: Context,
@@ -158,7 +158,13 @@ async function strangeKeys(
   const called = names.length === 0 ? [] : await readUserNames(tx, userId, assertion.connectionId);
   const own = called.flatMap((name) => nameKeyTexts(config.slug, connectionKey, name)).map((text) => ctx.keyHash(text));
   own.push(...addressKeys(ctx, profile.email as Email | null));
-  return saidKeys(ctx, attempt).filter((key) => !own.includes(key));
+  const said = saidKeys(ctx, attempt);
+  const unseen = await readUnseenKeys(
+    tx,
+    said.filter((key) => own.includes(key)),
+    userId,
+  );
+  return said.filter((key) => !own.includes(key) || unseen.includes(key));
 }
 
 /** Names and addresses, a NameID that is one among them. */

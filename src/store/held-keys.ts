@@ -54,6 +54,29 @@ export async function findSuspensionBehind(
   return row?.suspension_id ?? null;
 }
 
+const UNSEEN: Statement = {
+  name: 'held_keys_unseen',
+  text: `
+select distinct encode(k.key_hash, 'hex') as hash from held_keys k
+join suspensions s on s.tenant_id = k.tenant_id and s.subject_id = k.subject_id and s.lifted_at is null
+join held_keys h on h.tenant_id = k.tenant_id and h.key_hash = k.key_hash and h.subject_id = $3
+where ${AMONG} and k.subject_id <> $3 and h.created_at > s.suspended_at and not ${letInWith('h', 's')}`,
+};
+
+/**
+ * Those of the keys that `bearer` was given, or was kept out with, while somebody else who has them was suspended: by them nobody
+ * inherits who is suspended already, and an administrator who let the bearer in was not asked about them.
+ */
+export async function readUnseenKeys(
+  tx: TenantTx,
+  hashes: readonly KeyHash[],
+  bearer: SubjectId,
+): Promise<readonly KeyHash[]> {
+  if (hashes.length === 0) return [];
+  const rows = await tx.run<{ hash: KeyHash }>(UNSEEN, [tx.tenantId, hashes, bearer]);
+  return rows.map(({ hash }) => hash);
+}
+
 const HELD: Statement = {
   name: null,
   text: `select encode(key_hash, 'hex') as hash from held_keys where tenant_id = $1 and subject_id = $2 and length(key_hash) = ${KEY_BYTES}`,

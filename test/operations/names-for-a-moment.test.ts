@@ -68,6 +68,23 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     expect(await stage.stateOf(other.person)).toBe('suspended');
   });
 
+  test('that was called so while it was kept out for another reason', async () => {
+    const name = stage.fresh();
+    const left = await stage.pushed(stage.entra, stage.fresh(), { userName: name });
+    await stage.suspended(left.person);
+    await stage.entra.delete(`/Users/${left.id}`);
+    const other = await stage.pushed(stage.entra, stage.fresh());
+    await stage.suspended(other.person);
+    await patch(other.id, set('userName', name));
+    await letIn(other.person);
+    expect(await comesIn(name, null)).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+    // Asked once: whoever comes by it from now on is whom an administrator let in.
+    await letIn(other.person);
+    expect(await comesIn(name, null)).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('active');
+  });
+
   test('that has the one of two ids, and had it before', async () => {
     const [sub, oid] = [stage.fresh(), stage.fresh()];
     const left = await stage.pushed(stage.entra, stage.fresh(), { externalId: oid });
