@@ -60,19 +60,25 @@ function secondsOf({ groupSize }: Job, { users }: Filled, { secondsPerRound }: O
   return Math.min(secondsPerRound, Math.max(1, Math.floor((users - groupSize) / MOST_ADDITIONS)));
 }
 
-/** The job on each of the directories. Throws where answers are not what it expects: a bench of errors would be quick. */
-export async function measure(bench: Bench, job: Job, all: readonly Site[]): Promise<readonly Measured[]> {
-  const sites = all.map((site) => ({ site, rounds: [] as Round[] }));
-  for (const { site } of sites) await warmUp(bench, job, site);
+/**
+ * The jobs on each of the directories that are given for them, in turns: what is compared was measured in the same minutes. Throws where
+ * answers are not what they expect: a bench of errors would be quick.
+ */
+export async function measure(
+  bench: Bench,
+  pairs: readonly { readonly job: Job; readonly site: Site }[],
+): Promise<readonly Measured[]> {
+  const all = pairs.map(({ job, site }) => ({ job, site, rounds: [] as Round[] }));
+  for (const { job, site } of all) await warmUp(bench, job, site);
   for (let round = 0; round < bench.options.rounds; round += 1)
-    for (const { site, rounds } of sites)
+    for (const { job, site, rounds } of all)
       rounds.push(
         await unspoiled(
           () => measureOnce(bench, job, site),
           () => reset(job, site, 0),
         ),
       );
-  return sites.map(({ site, rounds }) => {
+  return all.map(({ job, site, rounds }) => {
     const of = (value: (round: Round) => number) => median(rounds.map(value));
     const perRequest = job.perRequest(site);
     const measured = {

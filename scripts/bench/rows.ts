@@ -26,7 +26,7 @@ export function memberRow(measured: readonly Measured[]): readonly Row[] {
       times: null,
       cpu: null,
       limit: rate(smallest.ops),
-      ...judged(largest.ops / smallest.ops, { least: 0.9 }),
+      ...judged(median(growths(largest, smallest)), { least: 0.9 }),
     },
   ];
 }

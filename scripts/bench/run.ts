@@ -71,10 +71,12 @@ async function measureAll(bench: Bench, place: Place, sites: readonly Site[], te
   const [smallest, largest] = [sites[0], sites.at(-1)];
   if (smallest === undefined || largest === undefined) return;
   const measured: Measured[] = [];
-  for (const job of jobsFor(largest)) {
-    if (!options.wants(job.part)) continue;
-    const fitting = sites.filter((site) => jobsFor(site).some(({ name }) => name === job.name));
-    const done = await measure(bench, job, fitting);
+  for (const [part, jobs] of Map.groupBy(jobsFor(largest), (job) => job.part)) {
+    if (!options.wants(part)) continue;
+    const pairs = jobs.flatMap((job) =>
+      sites.flatMap((site) => (jobsFor(site).some(({ name }) => name === job.name) ? { job, site } : [])),
+    );
+    const done = await measure(bench, pairs);
     measured.push(...done);
     tell(done.map(jobRow));
   }
