@@ -13,13 +13,15 @@ where ${AMONG} and k.subject_id is distinct from $3`;
 
 const FIND: Statement = { name: 'held_keys_suspended', text: `${OF_OTHERS} order by s.suspended_at limit 1` };
 /**
- * Whether the held key `h` is one with which its bearer inherited a suspension, and was let in: after `s` began, or from whom `s` is
- * inherited as well.
+ * Whether the held key `h` is one with which its bearer inherited a suspension, from somebody who has the key as well, and was let in:
+ * after `s` began, or from whom `s` is inherited, too.
  */
 export const letInWith = (h: string, s: string): string => `exists (
-  select 1 from suspensions l where l.tenant_id = ${h}.tenant_id and l.subject_id = ${h}.subject_id and l.lifted_at is not null
-    and l.inherited_from is not null and (l.suspended_at > ${s}.suspended_at or l.inherited_from = ${s}.inherited_from)
-    and l.suspended_at >= ${h}.created_at)`;
+  select 1 from suspensions l
+  join suspensions o on o.tenant_id = l.tenant_id and o.suspension_id = l.inherited_from
+  join held_keys r on r.tenant_id = o.tenant_id and r.subject_id = o.subject_id and r.key_hash = ${h}.key_hash
+  where l.tenant_id = ${h}.tenant_id and l.subject_id = ${h}.subject_id and l.lifted_at is not null
+    and (l.suspended_at > ${s}.suspended_at or l.inherited_from = ${s}.inherited_from) and l.suspended_at >= ${h}.created_at)`;
 const FIND_BEHIND: Statement = {
   name: 'held_keys_behind',
   text: `${OF_OTHERS} and not exists (
@@ -60,12 +62,13 @@ const UNSEEN: Statement = {
 select distinct encode(k.key_hash, 'hex') as hash from held_keys k
 join suspensions s on s.tenant_id = k.tenant_id and s.subject_id = k.subject_id and s.lifted_at is null
 join held_keys h on h.tenant_id = k.tenant_id and h.key_hash = k.key_hash and h.subject_id = $3
-where ${AMONG} and k.subject_id <> $3 and h.created_at > s.suspended_at and not ${letInWith('h', 's')}`,
+where ${AMONG} and k.subject_id <> $3 and not ${letInWith('h', 's')}`,
 };
 
 /**
- * Those of the keys that `bearer` was given, or was kept out with, while somebody else who has them was suspended: by them nobody
- * inherits who is suspended already, and an administrator who let the bearer in was not asked about them.
+ * Those of the keys with which `bearer` was kept out once, and which somebody else has who is suspended: by them nobody inherits who is
+ * suspended already, and an administrator who let the bearer in was not asked about them. When they came to whom does not count: a
+ * directory may have given them to the bearer for a moment before.
  */
 export async function readUnseenKeys(
   tx: TenantTx,

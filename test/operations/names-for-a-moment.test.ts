@@ -85,6 +85,35 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     expect(await stage.stateOf(other.person)).toBe('active');
   });
 
+  test('that was let in of somebody else’s suspension since it listed their address for a moment', async () => {
+    const [name, nameId, another] = [stage.fresh(), stage.fresh(), stage.fresh()];
+    await stage.suspended((await stage.pushed(stage.okta, name)).person);
+    const other = await active({ externalId: nameId });
+    await stage.suspended(other.person);
+    await patch(other.id, second(name), notSecond(name));
+    await letIn(other.person);
+    await stage.suspended((await stage.pushed(stage.okta, another)).person);
+    await patch(other.id, second(another), notSecond(another));
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+    await letIn(other.person);
+    expect(await comesIn(nameId, address(name))).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+  });
+
+  test('that was called so for a moment before they were suspended, and again while it was kept out itself', async () => {
+    const name = stage.fresh();
+    const other = await active();
+    await patch(other.id, set('userName', name), set('userName', stage.fresh()));
+    const left = await stage.pushed(stage.entra, stage.fresh(), { userName: name });
+    await stage.suspended(left.person);
+    await stage.entra.delete(`/Users/${left.id}`);
+    await stage.suspended(other.person);
+    await patch(other.id, set('userName', name));
+    await letIn(other.person);
+    expect(await comesIn(name, null)).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+  });
+
   test('that has the one of two ids, and had it before', async () => {
     const [sub, oid] = [stage.fresh(), stage.fresh()];
     const left = await stage.pushed(stage.entra, stage.fresh(), { externalId: oid });
