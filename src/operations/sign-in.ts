@@ -134,7 +134,7 @@ async function enterKnown(
   // An address makes no account another one's way back in: whom somebody suspended signs in as is for an administrator (T121).
   const apart = link === 'email' && (await findSuspensionBehind(tx, [...links, ...names, ...strange], userId)) !== null;
   if (apart) return refuse(ctx, tx, attempt, userId, 'add_sso');
-  const read = link === 'directory' ? await inheritBySignIn(ctx, tx, { links, strange }, known) : known;
+  const read = link === 'directory' ? await inheritBySignIn(ctx, tx, [...links, ...strange], known) : known;
   if (read === 'last_owner') return refuse(ctx, tx, attempt, userId, 'add_sso');
   const decision = admitKnown(ctx, assertion, connectionKey, read, link);
   await apply(ctx, tx, decision);
