@@ -97,7 +97,7 @@ export async function writeGuestKeys(tx: TenantTx, userId: UserId, hashes: reado
   await tx.run(HOLD_AS_GUEST, [tx.tenantId, userId, hashes]);
 }
 
-/** Every key that is held of a person. Reads all that are held in the tenant, so for an administrator's acts alone. */
+/** Every key that is held of a person. Reads all that are held in the tenant: for acts that meet a suspension, and no others. */
 export async function readHeldKeys(tx: TenantTx, userId: UserId): Promise<readonly KeyHash[]> {
   const rows = await tx.run<{ hash: KeyHash }>(HELD, [tx.tenantId, userId]);
   return rows.map(({ hash }) => hash);
