@@ -5,7 +5,7 @@ import { assignRole } from '../../src/operations/assign-role.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { operator } from '../support/world.ts';
 import type { Ask } from './http.ts';
-import type { Lane, Violation } from './race.ts';
+import { type Lane, together, type Violation } from './race.ts';
 import { type Code, claimsOf, codeIn, codeRequest, refreshRequest, type Tokens } from './visitor.ts';
 
 const forLabs = { prompt: 'none', acr_values: 'tenant:acme-labs' };
@@ -40,6 +40,8 @@ export async function guestRound(lane: Lane, guestId: GuestId): Promise<readonly
   const begun = await authorize(forLabs);
   let labs = begun === null ? null : await redeem(codeRequest(app, begun));
   if (labs === null || claimsOf(labs.id_token).tenant_id !== 'acme-labs') throw new Error('no tokens for the guest');
+  const tenant = await flow.tenant('acme-labs');
+  const guest = { subjectId: guestId, kind: 'guest', person: lane.person } as const;
   const codes: Code[] = [];
   const acts = [
     keepOn(async (late) => {
@@ -64,13 +66,13 @@ export async function guestRound(lane: Lane, guestId: GuestId): Promise<readonly
       else lane.inside = { browser, tokens };
     }),
   ];
-  await new Promise((resolve) => setTimeout(resolve, random(40)));
-  const tenant = await flow.tenant('acme-labs');
-  const guest = { subjectId: guestId, kind: 'guest', person: lane.person } as const;
-  const outcome = await suspend(flow.world.context(), tenant, guest, null);
-  acknowledged = performance.now();
-  if (outcome.kind !== 'suspended') throw new Error(outcome.message);
-  await Promise.all(acts);
+  const suspendThem = async () => {
+    await new Promise((resolve) => setTimeout(resolve, random(40)));
+    const outcome = await suspend(flow.world.context(), tenant, guest, null);
+    acknowledged = performance.now();
+    if (outcome.kind !== 'suspended') throw new Error(outcome.message);
+  };
+  await together([...acts, suspendThem()]);
 
   const lives = async (kind: Violation['kind']) => {
     if ((await redeem(refreshRequest(app, labs?.refresh_token ?? ''))) !== null)

@@ -127,6 +127,8 @@ export async function round(lane: Lane): Promise<Round> {
   const proven = started !== null && lane.random(2) === 0;
   const next = proven ? pathOf(await second.ask(portOf(lane), started.next)) : started?.next;
 
+  const acme = await flow.tenant('acme');
+  const subject = { subjectId: lane.person.userId, kind: 'user', person: lane.person } as const;
   const acts = [
     keepOn(() => redeem('refresh', refreshRequest(app, held.refresh.get('first') ?? ''), 'first')),
     keepOn(() => authorize(inside.browser)),
@@ -138,14 +140,17 @@ export async function round(lane: Lane): Promise<Round> {
     keepOn(() => push(lane), 4),
     ...(started === null || next === undefined ? [] : [comeBack(next, started.verifier)]),
   ];
-  await underWay;
-  await sleep(lane.random(6));
-  const acme = await flow.tenant('acme');
-  const subject = { subjectId: lane.person.userId, kind: 'user', person: lane.person } as const;
-  const outcome = await suspend(flow.world.context(), acme, subject, null);
-  acknowledged = performance.now();
-  if (outcome.kind !== 'suspended') throw new Error(outcome.message);
-  await Promise.all(acts);
+  const suspendThem = async () => {
+    await underWay;
+    await sleep(lane.random(6));
+    const outcome = await suspend(flow.world.context(), acme, subject, null);
+    acknowledged = performance.now();
+    if (outcome.kind !== 'suspended') throw new Error(outcome.message);
+  };
+  const racing = together(acts);
+  // Acts that ended early, by an answer that was refused, leave nothing to wait for.
+  racing.then(reached, reached);
+  await together([racing, suspendThem()]);
 
   const violations: Violation[] = history
     .filter((entry) => entry.start > acknowledged && entry.issued)
@@ -153,9 +158,7 @@ export async function round(lane: Lane): Promise<Round> {
   const alive = [...(await stillGood(lane, held, flow.servers)), ...(await rowsInForce(lane))];
   violations.push(...alive.map((what): Violation => ({ kind: 'lived_on', what })));
 
-  await settle(lane);
-  const lifted = await assignRole(flow.world.context(), acme, subject, 'Analytics: Editor', operator);
-  if (lifted.kind !== 'assigned') throw new Error(lifted.message);
+  await letIn(lane);
   // What was dead stays dead when the person is let in again.
   const one = flow.servers.slice(lane.random(2)).slice(0, 1);
   for (const what of await stillGood(lane, held, one)) violations.push({ kind: 'lives_again', what });
@@ -168,6 +171,11 @@ export async function round(lane: Lane): Promise<Round> {
     after: history.filter(({ start }) => start > acknowledged).length,
     issued: history.filter(({ issued }) => issued).length,
   };
+}
+
+/** Waits for all, whatever becomes of them, and throws what the first that failed says: nothing of a round goes on when it is over. */
+export async function together(acts: readonly Promise<unknown>[]): Promise<void> {
+  for (const one of await Promise.allSettled(acts)) if (one.status === 'rejected') throw one.reason;
 }
 
 /** A whole sign-in at a new browser, up to tokens. Throws where there are none. */
@@ -236,6 +244,21 @@ async function push(lane: Lane): Promise<void> {
   ];
   const answer = await acts[lane.random(acts.length)]?.();
   if (answer !== undefined && answer.status >= 500) throw new Error(`a push: ${answer.status} ${answer.text}`);
+}
+
+/** The person is as a round expects them: pushed, a member, let in by an administrator. */
+async function letIn(lane: Lane): Promise<void> {
+  await settle(lane);
+  const subject = { subjectId: lane.person.userId, kind: 'user', person: lane.person } as const;
+  const acme = await lane.flow.tenant('acme');
+  const lifted = await assignRole(lane.flow.world.context(), acme, subject, 'Analytics: Editor', operator);
+  if (lifted.kind !== 'assigned') throw new Error(lifted.message);
+}
+
+/** Whatever a round that failed left behind, the next one begins with this. */
+export async function restore(lane: Lane): Promise<void> {
+  await letIn(lane);
+  lane.inside = await comeIn(lane);
 }
 
 /** The directory ends as it began: the person is there, active and a member. */
