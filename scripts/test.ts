@@ -9,6 +9,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type FileReport, REPORT_TO, type Report } from '../test/support/report.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -16,10 +17,16 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 type Result = { readonly code: number; readonly output: string };
 
 /** Runs a program of node_modules on this very Node; `show` lets its output through as it comes. */
-function run(file: string, args: readonly string[], show: boolean): Promise<Result> {
+function run(
+  file: string,
+  args: readonly string[],
+  show: boolean,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Result> {
   return new Promise((done) => {
     const child = spawn(process.execPath, [join(root, 'node_modules', file), ...args], {
       cwd: root,
+      env: { ...process.env, ...env },
       stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
     });
     let output = '';
@@ -30,53 +37,26 @@ function run(file: string, args: readonly string[], show: boolean): Promise<Resu
   });
 }
 
-type Report = {
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly assertionResults: readonly { readonly status: string }[];
-  }[];
-};
-type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };
+type Counts = Pick<FileReport, 'passed' | 'failed' | 'skipped'>;
 
-/** Of each test file, from vitest's own report. Null: there is none, for it crashed. */
-function countFiles(report: string): ReadonlyMap<string, Counts> | null {
+const folder = mkdtempSync(join(tmpdir(), 'drawbridge-report-'));
+
+/** Runs vitest, and gives what it reported. Null: it crashed before. */
+async function runTests(args: readonly string[]): Promise<Report | null> {
+  const report = join(folder, 'report.json');
+  rmSync(report, { force: true });
+  const config = ['--config', 'test/vitest.config.ts', '--allowOnly=false'];
+  const { code } = await run('vitest/vitest.mjs', ['run', ...config, ...args], true, { [REPORT_TO]: report });
   let read: Report;
   try {
     read = JSON.parse(readFileSync(report, 'utf8'));
   } catch {
     return null;
   }
-  return new Map(read.testResults.map((file) => [file.name, countTests(file)]));
+  // Vitest may have found fault with more than tests, as with having run none.
+  const told = read.homeless > 0 || read.files.some(({ failed }) => failed > 0);
+  return code === 0 || told ? read : { ...read, homeless: 1 };
 }
-
-function countTests({ status, assertionResults }: Report['testResults'][number]): Counts {
-  const counted = (...wanted: readonly string[]) =>
-    assertionResults.filter((result) => wanted.includes(result.status)).length;
-  const failed = counted('failed');
-  // A file that could not even be loaded failed once.
-  const unloaded = status === 'failed' && failed === 0 ? 1 : 0;
-  const [passed, skipped] = [counted('passed'), counted('pending', 'skipped', 'todo', 'disabled')];
-  return { passed, failed: failed + unloaded, skipped };
-}
-
-const folder = mkdtempSync(join(tmpdir(), 'drawbridge-report-'));
-
-/** Runs vitest; `code` tells of more than failed tests, as an error that no test caught. */
-async function runTests(args: readonly string[]) {
-  const report = join(folder, 'report.json');
-  rmSync(report, { force: true });
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const { code } = await run(
-    'vitest/vitest.mjs',
-    ['run', '--config', 'test/vitest.config.ts', '--allowOnly=false', ...reporters, ...args],
-    true,
-  );
-  return { code, files: countFiles(report) };
-}
-
-const failedFiles = (files: ReadonlyMap<string, Counts>) =>
-  [...files].filter(([, { failed }]) => failed > 0).map(([name]) => name);
 
 /** More are no matter of time. */
 const MOST_ONCE_MORE = 20;
@@ -87,19 +67,18 @@ const MOST_ONCE_MORE = 20;
  */
 async function playTests(args: readonly string[]): Promise<Counts> {
   const first = await runTests(args);
-  if (first.files === null) return { passed: 0, failed: 1, skipped: 0 };
-  const files = new Map(first.files);
-  let { code } = first;
-  const again = failedFiles(files);
+  if (first === null) return { passed: 0, failed: 1, skipped: 0 };
+  const files = new Map(first.files.map((file) => [file.name, file]));
+  let { homeless } = first;
+  const again = first.files.filter(({ failed }) => failed > 0).map(({ name }) => name);
   if (process.env.CI !== undefined && again.length > 0 && again.length <= MOST_ONCE_MORE) {
     say('\n== Once more, one file after the other: what failed');
     const second = await runTests([...again, '--maxWorkers=1', '--testTimeout=180000', '--hookTimeout=180000']);
-    for (const [name, counts] of second.files ?? []) files.set(name, counts);
-    if (second.files !== null) code = second.code;
+    for (const file of second?.files ?? []) files.set(file.name, file);
+    homeless += second?.homeless ?? 0;
   }
   const total = (of: keyof Counts) => [...files.values()].reduce((sum, counts) => sum + counts[of], 0);
-  const failed = total('failed');
-  return { passed: total('passed'), failed: failed === 0 && code !== 0 ? 1 : failed, skipped: total('skipped') };
+  return { passed: total('passed'), failed: total('failed') + homeless, skipped: total('skipped') };
 }
 
 const steps = [

@@ -1,10 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { REPORT_TO, reportTo } from './support/report.ts';
+
+const report = process.env[REPORT_TO];
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     include: ['test/**/*.test.ts'],
+    reporters: report === undefined ? ['default'] : ['default', reportTo(report)],
     globalSetup: ['test/support/global-setup.ts'],
     // Two cores are what a small CI machine has; more workers than cores make timing tests lie.
     maxWorkers: 2,
