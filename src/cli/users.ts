@@ -65,7 +65,7 @@ export const userShow: Command = {
     const request = await openRequest(world.context, subject.person, slug);
     const lines = [
       `${subject.name} (${subject.kind} ${subject.subjectId})`,
-      `  state            ${stateText(read)}${read.access.roles.length === 0 ? ' (NO_ACCESS)' : ''}`,
+      `  state            ${stateText(read)}${read.bars.length === 0 ? '' : ' (NO_ACCESS)'}`,
       `  allowed tenants  ${read.allowed.join(', ') || '-'}`,
       `  access requested ${request === null ? '-' : day(request.requestedAt)}`,
       ...read.access.roles.flatMap((role) => [

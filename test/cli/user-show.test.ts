@@ -65,7 +65,7 @@ test('C3 I1 all that keeps somebody out is said: whom their directory deleted an
     return [/^ {2}state +(.*)$/m.exec(text)?.[1], state, bars];
   };
   const { id } = (await okta.post('/Users', userBody('both'))).body;
-  expect(await stateOf(id)).toEqual(['no_access (NO_ACCESS)', 'no_access', []]);
+  expect(await stateOf(id)).toEqual(['no_access', 'no_access', []]);
   const { userId, tenantId } = await personOf(world, id);
   const subject = { subjectId: userId, kind: 'user', person: { tenantId, userId } } as const;
   await suspend(world.context(), tenants.acme, subject, null);
