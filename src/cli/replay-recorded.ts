@@ -44,6 +44,7 @@ export function sendable(request: RecordedRequest): Sendable | NotSendable {
   if (kept?.omitted === 'cut') return missing('its body was not read to its end, or too large to be kept');
   if (kept?.omitted === 'not_json') return missing('its body was no JSON and was not kept');
   const body = kept?.body ?? null;
+  if (status === 413 && body === null) return missing('its body was refused by its announced length, and never read');
   if (bytesIn > 0 && body === null) return missing('its body was not kept');
   if (path.endsWith('/.search') && asksForNextPage(body)) return missing('a cursor is for its own directory');
   const type = kept?.contentType ?? null;

@@ -126,7 +126,7 @@ function keptBody(request: IncomingMessage, refusal: string | null): KeptBody | 
   const { length, bytes } = bodySeen(request);
   const type = request.headers['content-type'];
   const contentType = type === undefined ? null : clean(type, MAX_CONTENT_TYPE);
-  if (length === 0) return refusal === null ? null : { contentType: null, body: null, omitted: null, refusal };
+  if (length === 0) return refusal === null ? null : { contentType, body: null, omitted: null, refusal };
   if (bytes === null) return { contentType, body: null, omitted: 'cut', refusal };
   return { contentType, ...redactedJson(bytes), refusal };
 }

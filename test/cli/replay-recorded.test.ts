@@ -74,6 +74,8 @@ describe('a recorded request', () => {
     [{ bytesIn: 10 }, 'not_kept'],
     [{ bytesIn: 10, kept: { ...body, body: null, omitted: 'cut' } }, 'not_kept'],
     [{ bytesIn: 10, kept: { ...body, body: null, omitted: 'not_json' } }, 'not_kept'],
+    [{ method: 'POST', status: 413 }, 'not_kept'],
+    [{ method: 'POST', status: 413, bytesIn: 9, kept: body }, 'send'],
     [{ path: '/…' }, 'not_kept'],
     [{ path: `/Users/${'x'.repeat(294)}` }, 'not_kept'],
     [{ path: `/${shownPath(['Users', 'x'.repeat(294)])}` }, 'not_kept'],

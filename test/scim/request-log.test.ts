@@ -228,6 +228,16 @@ describe('bodies', () => {
     expect(await row()).toMatchObject({ refusal: refused.body.detail, body: expect.stringContaining('"userName":""') });
   });
 
+  test('of a request without a body its media type, so that it is answered the same when it is sent again', async () => {
+    const refused = await okta.call('POST', '/Users', '');
+    expect(refused.status).toBe(400);
+    expect(await row()).toMatchObject({
+      content_type: expect.stringMatching(/^application\/scim\+json/),
+      body: null,
+      omitted: null,
+    });
+  });
+
   test('too large ones are marked as cut, others that are no JSON as such; neither is kept', async () => {
     await okta.post('/Users', userBody(fresh(), { title: 'x'.repeat(300_000) }));
     await okta.call('POST', '/Users', '{"userName":');
