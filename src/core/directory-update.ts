@@ -19,8 +19,9 @@ import {
   type SuspendedOthers,
 } from './directory.ts';
 import type { Refusal } from './errors.ts';
+import { emailKeyText } from './identity.ts';
 import type { TenantSlug } from './ids.ts';
-import { parseEmail, userNameKey } from './profile.ts';
+import { foldAddress, foldPlusTag, userNameKey } from './profile.ts';
 
 export type UpdateFacts = {
   readonly directory: DirectoryFacts;
@@ -118,7 +119,9 @@ export function keysBrought(
 
 /** Keys of the addresses that somebody is called by. */
 function addressesOf({ userName, email }: Pick<StoredUser, 'userName' | 'email'>): readonly string[] {
-  return [email, parseEmail(userName)].filter((one) => one !== null).map(emailKey);
+  return [email === null ? null : foldPlusTag(email), foldAddress(userName)]
+    .filter((one) => one !== null)
+    .map(emailKeyText);
 }
 
 /**

@@ -17,7 +17,15 @@ import type {
   TenantSlug,
   UserId,
 } from './ids.ts';
-import { domainMatches, type Email, emailDomain, foldPlusTag, type Profile, parseEmail } from './profile.ts';
+import {
+  domainMatches,
+  type Email,
+  emailDomain,
+  foldAddress,
+  foldPlusTag,
+  type Profile,
+  parseEmail,
+} from './profile.ts';
 
 /** The directory that a credential speaks for. */
 export type Directory = {
@@ -131,16 +139,16 @@ export function knownBy(
 ): readonly string[] {
   const listed = Array.isArray(user.attributes.emails) ? (user.attributes.emails as readonly unknown[]) : [];
   const others = listed.map((one) => (typeof one === 'object' && one !== null && 'value' in one ? one.value : null));
-  const emails = user.email === null ? [] : [user.email];
+  const addresses = user.email === null ? [] : [foldPlusTag(user.email)];
   let isAddress = user.userName === user.email;
   // Most people's names and addresses are one text, and reading an address takes its time.
   for (const text of new Set([user.userName, ...others])) {
-    const email = typeof text === 'string' && text !== user.email ? parseEmail(text) : null;
-    if (email === null) continue;
-    emails.push(email);
-    isAddress ||= text === user.userName;
+    const address = typeof text === 'string' && text !== user.email ? foldAddress(text) : null;
+    if (address === null) continue;
+    addresses.push(address);
+    isAddress ||= text === user.userName && parseEmail(text) !== null;
   }
-  const keys = emails.map(emailKey);
+  const keys = addresses.map(emailKeyText);
   if (user.externalId !== null) keys.push(externalIdKeyText(connectionKey, user.externalId));
   if (!isAddress) keys.push(userNameKeyText(tenant, connectionKey, user.userName));
   return [...new Set(keys)];

@@ -2,7 +2,7 @@
 
 import type { Bar } from './access.ts';
 import type { ConnectionId, Instant, TenantSlug, UserId } from './ids.ts';
-import { domainMatches, type Email, emailDomain, userNameKey } from './profile.ts';
+import { domainMatches, type Email, emailDomain, type FoldedAddress, userNameKey } from './profile.ts';
 import type { TenantSettings } from './tenant.ts';
 
 /** Groups named in an assertion. `overage`: the IdP had too many to name, so nothing is known, which is not "no groups". */
@@ -152,6 +152,6 @@ export function externalIdKeyText(connectionKey: string, externalId: string): st
 export function userNameKeyText(tenant: TenantSlug, connectionKey: string, userName: string): string {
   return JSON.stringify(['userName', tenant, connectionKey, userNameKey(userName)]);
 }
-export function emailKeyText(foldedEmail: Email): string {
-  return JSON.stringify(['email', foldedEmail]);
+export function emailKeyText(address: FoldedAddress): string {
+  return JSON.stringify(['email', address]);
 }

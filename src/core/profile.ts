@@ -47,12 +47,31 @@ export function emailDomain(email: Email): Domain {
   return email.slice(email.lastIndexOf('@') + 1) as Domain;
 }
 
-/** The address without its plus-tag: only for the keys that make a suspension stick, never for linking. */
-export function foldPlusTag(email: Email): Email {
+/** An address without its plus-tag: only for the keys that make a suspension stick, never for linking. */
+export type FoldedAddress = string & { readonly brand: 'FoldedAddress' };
+
+export function foldPlusTag(email: Email): FoldedAddress {
+  return withoutTag(email);
+}
+
+function withoutTag(email: string): FoldedAddress {
   const at = email.lastIndexOf('@');
   const local = email.slice(0, at);
   const plus = local.indexOf('+');
-  return (plus > 0 ? `${local.slice(0, plus)}${email.slice(at)}` : email) as Email;
+  return (plus > 0 ? `${local.slice(0, plus)}${email.slice(at)}` : email) as FoldedAddress;
+}
+
+/**
+ * Of a text that somebody wrote as an address. Unlike an {@link Email} it may have any local part, quoted or outside ASCII, compared as
+ * userNames are: nobody is linked by such a one, but a suspension follows it to another directory. Null: there is no domain in it.
+ */
+export function foldAddress(text: string): FoldedAddress | null {
+  const email = parseEmail(text);
+  if (email !== null) return foldPlusTag(email);
+  const folded = text.length > 320 ? '' : text.normalize('NFKC').trim().toLowerCase();
+  const at = folded.lastIndexOf('@');
+  const domain = at < 1 ? null : parseDomain(folded.slice(at + 1));
+  return domain === null ? null : withoutTag(`${folded.slice(0, at)}@${domain}`);
 }
 
 /** userName as compared within a directory (RFC 7643 §4.1.1: caseExact false): NFKC, lower case. */

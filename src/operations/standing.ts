@@ -6,7 +6,7 @@ import type { Change } from '../core/change.ts';
 import { type Refusal, refused } from '../core/errors.ts';
 import { emailKeyText, externalIdKeyText, identityKeyText, userNameKeyText } from '../core/identity.ts';
 import type { KeyHash, Person, SubjectId, TenantId, TenantSlug, UserId } from '../core/ids.ts';
-import { foldPlusTag, parseEmail } from '../core/profile.ts';
+import { foldAddress, parseEmail } from '../core/profile.ts';
 import { apply } from '../store/apply.ts';
 import { readHeldKeys } from '../store/held-keys.ts';
 import { type FoundSubject, findSubjects, isLastOwner, type KnownBy, readKnownBy } from '../store/people.ts';
@@ -69,7 +69,7 @@ export async function holdKeysOfInheritors(ctx: Context, tx: TenantTx, changes: 
 
 function hashKeys(ctx: Pick<Context, 'keyHash'>, known: KnownBy): readonly KeyHash[] {
   const texts = [
-    ...known.emails.map(parseEmail).flatMap((email) => (email === null ? [] : [emailKeyText(foldPlusTag(email))])),
+    ...known.emails.flatMap((text) => foldAddress(text) ?? []).map(emailKeyText),
     ...known.identities.flatMap((one) => [
       identityKeyText(one.connectionKey, one.issuer, one.subject),
       // A directory may yet push them, under the name that they sign in by.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { foldPlusTag, parseEmail } from '../../src/core/profile.ts';
+import { foldAddress, foldPlusTag, parseEmail } from '../../src/core/profile.ts';
 
 test.each([
   ['  Ann.Lee@ACME.Example\t', 'ann.lee@acme.example'],
@@ -30,4 +30,17 @@ test.each([
   'ann@127.0.0.1',
 ])('D3 T36 T95 what two programs could read as two addresses is none: %j', (text) => {
   expect(parseEmail(text)).toBeNull();
+});
+
+test.each([
+  ['Ann+News@ACME.example', 'ann@acme.example'],
+  ['ａnn@acme.example', 'ann@acme.example'],
+  ['JÖRG+x@Bücher.example ', 'jörg@xn--bcher-kva.example'],
+  ['"Ann Lee"@acme.example', '"ann lee"@acme.example'],
+  ['none', null],
+  ['ann@acme', null],
+  ['@acme.example', null],
+  [`${'ö'.repeat(320)}@acme.example`, null],
+])('I3 T36 a suspension follows also what is written as an address and is none to link by: %j', (text, folded) => {
+  expect(foldAddress(text)).toBe(folded);
 });

@@ -207,6 +207,22 @@ describe('whoever comes in a suspended person’s name', () => {
     await expectHeld(next.person);
   });
 
+  test('T120 I3 through another connection by an address that nobody is linked by, outside ASCII or quoted, is held', async () => {
+    for (const [own, again] of [
+      ['jörg-N@acme.example', 'JÖRG-N+x@Acme.example'],
+      ['"ann lee-N"@acme.example', '"Ann Lee-N"@acme.example'],
+    ] as const) {
+      const name = fresh();
+      const called = (text: string) => text.replace('N', name);
+      await suspended(userBody(name, { userName: called(own), emails: [] }));
+      const listed = userBody(`by-${name}`, { emails: [{ value: called(again) }] });
+      await expectHeld((await pushed(entra, listed)).person);
+      await expectHeld((await pushed(entra, userBody(`as-${name}`, { userName: called(again), emails: [] }))).person);
+      const other = userBody(`no-${name}`, { userName: called(own).replace('@', 'e@'), emails: [{ value: 'none' }] });
+      expect(await stateOf((await pushed(entra, other)).person)).toBe('no_access');
+    }
+  });
+
   test('T122 with an address that they gave up before, or after, the suspension begins suspended', async () => {
     for (const order of ['before', 'after']) {
       const name = fresh();
