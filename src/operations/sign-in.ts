@@ -136,11 +136,24 @@ async function enterKnown(
   if (apart) return refuse(ctx, tx, attempt, userId, 'add_sso');
   const read = link === 'directory' ? await inheritBySignIn(ctx, tx, [...links, ...strange], known) : known;
   if (read === 'last_owner') return refuse(ctx, tx, attempt, userId, 'add_sso');
-  const decision = admitKnown(ctx, assertion, connectionKey, read, link);
+  // Whoever lets in an account that is kept out already is not told of this one: they are asked about when they come again.
+  const unasked =
+    link === 'directory' && read === known && (await isSuspendedBehind(tx, [...links, ...strange], known));
+  const linked = unasked ? null : link;
+  const decision = admitKnown(ctx, assertion, connectionKey, read, linked);
   await apply(ctx, tx, decision);
   const had = addressKeys(ctx, read.profile.email as Email | null);
-  if (link !== null) await carryKeysBelow(ctx, tx, [{ userId, hashes: [...links, ...strange], had }]);
+  if (linked !== null) await carryKeysBelow(ctx, tx, [{ userId, hashes: [...links, ...strange], had }]);
   return signedIn(tx, decision.outcome);
+}
+
+/** Whether somebody else is suspended by whose keys a sign-in comes to an account that is suspended, too. */
+async function isSuspendedBehind(
+  tx: TenantTx,
+  keys: readonly KeyHash[],
+  { person, homeFacts }: SubjectRead,
+): Promise<boolean> {
+  return homeFacts.suspension !== null && (await findSuspensionBehind(tx, keys, person.userId)) !== null;
 }
 
 /**

@@ -1,0 +1,65 @@
+// Whoever was let in, when a suspended person comes to sign in to their account by what an administrator was never asked about.
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Person } from '../../src/core/ids.ts';
+import { assignRole } from '../../src/operations/assign-role.ts';
+import { assertionOf, enter } from '../support/entering.ts';
+import { type HeirsStage, heirsStage } from '../support/heirs-stage.ts';
+import { operator } from '../support/world.ts';
+
+let stage: HeirsStage;
+beforeAll(async () => {
+  stage = await heirsStage('asked');
+  return stage.close;
+});
+
+const set = (path: string, value: unknown) => ({ op: 'replace', path, value });
+async function patch(id: string, ...changes: readonly object[]): Promise<void> {
+  for (const change of changes) expect((await stage.entra.patch(`/Users/${id}`, change)).status).toBe(200);
+}
+const letIn = (person: Person) =>
+  assignRole(
+    stage.world.context(),
+    stage.tenants.acme,
+    { subjectId: person.userId, kind: 'user', person },
+    'Analytics: Viewer',
+    operator,
+  );
+async function comesIn(nameId: string, email: string | null): Promise<Person | string> {
+  const entered = await enter(stage.world, stage.tenants.acme.tenantId, {
+    ...assertionOf(stage.tenants.entra, { subject: nameId, email }),
+    method: 'saml',
+    directoryUserName: nameId,
+  });
+  return entered.kind === 'signed_in' ? entered.person : entered.reason;
+}
+
+describe('T121 I3 a suspended person does not come in by an account', () => {
+  test('that was kept out for another reason when they first tried', async () => {
+    const nameId = stage.fresh();
+    const left = await stage.pushed(stage.entra, stage.fresh(), { externalId: nameId });
+    await stage.suspended(left.person);
+    await stage.entra.delete(`/Users/${left.id}`);
+    const other = await stage.pushed(stage.entra, stage.fresh());
+    await stage.suspended(other.person);
+    await patch(other.id, set('externalId', nameId));
+    expect(await comesIn(nameId, null)).toEqual(other.person);
+    await letIn(other.person);
+    expect(await comesIn(nameId, null)).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+    // Asked once: whoever comes by it from now on is whom an administrator let in.
+    await letIn(other.person);
+    expect(await comesIn(nameId, null)).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('active');
+  });
+
+  test('the failing twin: its own bearer, who tries while it is kept out, comes in once it is let in', async () => {
+    const nameId = stage.fresh();
+    const { person } = await stage.pushed(stage.entra, stage.fresh(), { externalId: nameId });
+    await stage.suspended(person);
+    expect(await comesIn(nameId, null)).toEqual(person);
+    await letIn(person);
+    expect(await comesIn(nameId, null)).toEqual(person);
+    expect(await stage.stateOf(person)).toBe('active');
+  });
+});
