@@ -13,13 +13,14 @@ where ${AMONG} and k.subject_id is distinct from $3`;
 
 const FIND: Statement = { name: 'held_keys_suspended', text: `${OF_OTHERS} order by s.suspended_at limit 1` };
 /**
- * Whether the held key `h` is one with which its bearer inherited a suspension, from somebody who has the key as well, and was let in:
- * after `s` began, or from whom `s` is inherited, too.
+ * Whether the held key `h` is one with which its bearer inherited a suspension, from somebody who had the key as well by then, and was
+ * let in: after `s` began, or from whom `s` is inherited, too.
  */
 export const letInWith = (h: string, s: string): string => `exists (
   select 1 from suspensions l
   join suspensions o on o.tenant_id = l.tenant_id and o.suspension_id = l.inherited_from
   join held_keys r on r.tenant_id = o.tenant_id and r.subject_id = o.subject_id and r.key_hash = ${h}.key_hash
+    and r.created_at <= l.suspended_at
   where l.tenant_id = ${h}.tenant_id and l.subject_id = ${h}.subject_id and l.lifted_at is not null
     and (l.suspended_at > ${s}.suspended_at or l.inherited_from = ${s}.inherited_from) and l.suspended_at >= ${h}.created_at)`;
 const FIND_BEHIND: Statement = {

@@ -13,7 +13,9 @@ beforeAll(async () => {
   return stage.close;
 });
 
+const address = (name: string) => `${name}@acme.example`;
 const set = (path: string, value: unknown) => ({ op: 'replace', path, value });
+const second = (name: string) => ({ op: 'add', path: 'emails', value: [{ type: 'other', value: address(name) }] });
 async function patch(id: string, ...changes: readonly object[]): Promise<void> {
   for (const change of changes) expect((await stage.entra.patch(`/Users/${id}`, change)).status).toBe(200);
 }
@@ -61,5 +63,29 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     await letIn(person);
     expect(await comesIn(nameId, null)).toEqual(person);
     expect(await stage.stateOf(person)).toBe('active');
+  });
+
+  test('that inherited from somebody else, who came to have their name only afterwards', async () => {
+    const [name, alias] = [stage.fresh(), stage.fresh()];
+    const other = await stage.pushed(stage.entra, stage.fresh());
+    await letIn(other.person);
+    await patch(other.id, set('userName', name), set('userName', stage.fresh()));
+    const left = await stage.pushed(stage.entra, stage.fresh(), { userName: name });
+    await stage.suspended(left.person);
+    await stage.entra.delete(`/Users/${left.id}`);
+    const third = await stage.pushed(stage.entra, stage.fresh());
+    await patch(third.id, second(alias));
+    await stage.suspended(third.person);
+    await patch(other.id, second(alias));
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+    await patch(third.id, set('userName', name), set('userName', stage.fresh()));
+    await patch(other.id, set('userName', name));
+    await letIn(other.person);
+    expect(await stage.stateOf(other.person)).toBe('active');
+    expect(await comesIn(name, null)).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('suspended');
+    await letIn(other.person);
+    expect(await comesIn(name, null)).toEqual(other.person);
+    expect(await stage.stateOf(other.person)).toBe('active');
   });
 });
