@@ -18,7 +18,8 @@ const suspended = (tenant: string, subject: string) => `
   select s.suspension_id, s.suspended_at, s.inherited_from from suspensions s
   where s.tenant_id = ${tenant} and s.subject_id = ${subject} and s.lifted_at is null offset 0`;
 
-// A guest who had the key there first, or began suspended with it and was let in since, is not asked again.
+// A guest who had the key there before somebody suspended took it over with others, or began suspended with it and was let in since, is
+// not asked again. With what that somebody had when they were suspended it is not enough to have been called so for a moment.
 const BELOW: Statement = {
   name: 'guests_below',
   text: `${GIVEN}
@@ -41,7 +42,7 @@ select * from (
   where not exists (${suspended('p.target_tenant_id', 'p.guest_id')})
     and not exists (select 1 from held_keys h
       where h.tenant_id = p.target_tenant_id and h.key_hash = g.key_hash and h.subject_id = p.guest_id
-        and (h.created_at <= k.created_at or ${letInWith('h', 's')}) offset 0)
+        and (h.created_at <= k.created_at and k.created_at > s.suspended_at or ${letInWith('h', 's')}) offset 0)
   order by p.target_tenant_id, p.guest_id, s.suspended_at
 ) inheriting
 order by 3, 4`,

@@ -108,6 +108,35 @@ test('I3 T121 a guest who had the address while they were suspended for somethin
 });
 
 test.each([
+  ['a person of the tenant below', async (name: string) => stage.pushed(stage.labs, name)],
+  [
+    'another guest',
+    async (name: string) => {
+      const made = await stage.pushed(stage.okta, name);
+      await stage.map(made.person);
+      return made;
+    },
+  ],
+])(
+  'I3 T125 a guest who was called so for a moment is suspended by the address of %s, suspended since',
+  async (_, make) => {
+    const [name, other] = [fresh(), await guest()];
+    await stage.suspendGuest(other.person);
+    const given = [second(name), { op: 'remove', path: `emails[value eq "${address(name)}"]` }];
+    for (const change of given) expect((await stage.okta.patch(`/Users/${other.id}`, change)).status).toBe(200);
+    await stage.letInGuest(other.person);
+    const { person } = await make(name);
+    const { labs } = stage.tenants;
+    const subjectId = person.tenantId === labs.tenantId ? person.userId : await stage.guestOf(person);
+    const kind = person.tenantId === labs.tenantId ? 'user' : 'guest';
+    await suspend(stage.world.context(operator), labs, { subjectId, kind, person } as never, null);
+    expect(await inLabs(other.person)).toBe('active');
+    expect((await stage.okta.patch(`/Users/${other.id}`, second(name))).status).toBe(200);
+    expect(await inLabs(other.person)).toBe('suspended');
+  },
+);
+
+test.each([
   ['a guest', 'suspended', async (person: Person) => stage.suspendGuest(person)],
   ['the failing twin: a guest who is not suspended', 'active', async () => undefined],
 ])(
