@@ -21,7 +21,7 @@ import {
 import type { Refusal } from './errors.ts';
 import { emailKeyText } from './identity.ts';
 import type { TenantSlug } from './ids.ts';
-import { foldAddress, foldPlusTag, userNameKey } from './profile.ts';
+import { foldAddress, userNameKey } from './profile.ts';
 
 export type UpdateFacts = {
   readonly directory: DirectoryFacts;
@@ -100,8 +100,8 @@ export function changesKeys(stored: StoredUser, next: PushedUser): boolean {
 
 /**
  * What a push makes a person known by that they were not before, and their userName where it is another. An address that they had
- * beside others and are called by from now on, by userName or as the first one, is looked at once more: whoever else had it may have
- * been suspended since.
+ * already and are called by in another way from now on, by userName or as the first one, is looked at once more: whoever else had it
+ * may have been suspended since.
  */
 export function keysBrought(
   stored: StoredUser,
@@ -110,18 +110,18 @@ export function keysBrought(
 ): { readonly keys: readonly string[]; readonly userName: string | null } {
   const before = knownBy(stored, directory);
   const renamed = userNameKey(stored.userName) !== userNameKey(next.userName);
-  const anew = addressesOf(next).filter((key) => !addressesOf(stored).includes(key));
+  const anew = [firstAddress, addressOfName].filter((of) => of(next) !== of(stored)).map((of) => of(next));
   return {
     keys: knownBy(next, directory).filter((key) => !before.includes(key) || anew.includes(key)),
     userName: renamed ? next.userName : null,
   };
 }
 
-/** Keys of the addresses that somebody is called by. */
-function addressesOf({ userName, email }: Pick<StoredUser, 'userName' | 'email'>): readonly string[] {
-  return [email === null ? null : foldPlusTag(email), foldAddress(userName)]
-    .filter((one) => one !== null)
-    .map(emailKeyText);
+type Called = Pick<StoredUser, 'userName' | 'email'>;
+const firstAddress = ({ email }: Called) => (email === null ? null : emailKey(email));
+function addressOfName({ userName }: Called): string | null {
+  const address = foldAddress(userName);
+  return address === null ? null : emailKeyText(address);
 }
 
 /**

@@ -204,6 +204,24 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     expect(await stage.stateOf(other.person)).toBe('active');
   });
 
+  test.each([
+    ['userName', 'first address', (name: string) => set('userName', address(name)), first],
+    ['first address, that was not free then', 'userName', first, (name: string) => set('userName', address(name))],
+  ])(
+    'that had the address of theirs before as its %s, and has it as its %s from then on',
+    async (_, __, before, called) => {
+      const name = stage.fresh();
+      const left = await stage.pushed(stage.okta, name);
+      const other = await active();
+      await patch(other.id, before(name));
+      await stage.suspended(left.person);
+      await renamed(left.id);
+      expect(await stage.stateOf(other.person)).toBe('active');
+      await patch(other.id, called(name));
+      expect(await stage.stateOf(other.person)).toBe('suspended');
+    },
+  );
+
   test('that was called so before them, until its directory removed it', async () => {
     const [name, externalId] = [stage.fresh(), stage.fresh()];
     const other = await active({ userName: name, externalId });
