@@ -136,9 +136,8 @@ async function enterKnown(
   if (apart) return refuse(ctx, tx, attempt, userId, 'add_sso');
   const read = link === 'directory' ? await inheritBySignIn(ctx, tx, [...links, ...strange], known) : known;
   if (read === 'last_owner') return refuse(ctx, tx, attempt, userId, 'add_sso');
-  // Whoever lets in an account that is kept out already is not told of this one: they are asked about when they come again.
-  const unasked =
-    link === 'directory' && read === known && (await isSuspendedBehind(tx, [...links, ...strange], known));
+  // Whoever lets in an account that is kept out is told of one suspension: of all others they are asked when this one comes again.
+  const unasked = link === 'directory' && (await isSuspendedBehind(tx, [...links, ...strange], read));
   const linked = unasked ? null : link;
   const decision = admitKnown(ctx, assertion, connectionKey, read, linked);
   await apply(ctx, tx, decision);

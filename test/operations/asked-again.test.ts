@@ -55,6 +55,22 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     expect(await stage.stateOf(other.person)).toBe('active');
   });
 
+  test('that was let in of somebody else’s suspension, whose address they showed as well', async () => {
+    const [sub, oid, name] = [stage.fresh(), stage.fresh(), stage.fresh()];
+    await stage.suspended((await stage.pushed(stage.okta, name)).person);
+    const left = await stage.pushed(stage.entra, stage.fresh(), { externalId: oid });
+    await stage.suspended(left.person);
+    const other = await stage.pushed(stage.entra, stage.fresh(), { externalId: sub });
+    const at = assertionOf(stage.tenants.entra, { subject: sub, email: address(name) });
+    const both = () => enter(stage.world, stage.tenants.acme.tenantId, { ...at, directoryIds: [sub, oid] });
+    await stage.entra.delete(`/Users/${left.id}`);
+    for (const state of ['suspended', 'suspended', 'active']) {
+      expect(await both()).toMatchObject({ person: other.person });
+      expect(await stage.stateOf(other.person)).toBe(state);
+      await letIn(other.person);
+    }
+  });
+
   test('the failing twin: its own bearer, who tries while it is kept out, comes in once it is let in', async () => {
     const nameId = stage.fresh();
     const { person } = await stage.pushed(stage.entra, stage.fresh(), { externalId: nameId });
