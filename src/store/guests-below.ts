@@ -18,8 +18,14 @@ const suspended = (tenant: string, subject: string) => `
   select s.suspension_id, s.suspended_at, s.inherited_from from suspensions s
   where s.tenant_id = ${tenant} and s.subject_id = ${subject} and s.lifted_at is null offset 0`;
 
-// A guest who had the key there before somebody suspended took it over with others, or began suspended with it and was let in since, is
-// not asked again. With what that somebody had when they were suspended it is not enough to have been called so for a moment.
+// Whether the guest `k` was only taken to have the key since `s` began, because somebody else of this tenant who has it took over another
+// of theirs: it was never their own.
+const TAKEN_TO_HAVE = `k.created_at > s.suspended_at and exists (
+  select 1 from guests o where o.tenant_id = p.target_tenant_id and o.guest_id = k.subject_id and o.source_tenant_id = $1
+    and not exists (select 1 from held_keys w where w.tenant_id = $1 and w.key_hash = g.key_hash and w.subject_id = o.source_user_id))`;
+
+// A guest whose own the key was there before, or who began suspended with it and was let in since, is not asked again. To have been
+// called so for a moment is not enough.
 const BELOW: Statement = {
   name: 'guests_below',
   text: `${GIVEN}
@@ -42,7 +48,7 @@ select * from (
   where not exists (${suspended('p.target_tenant_id', 'p.guest_id')})
     and not exists (select 1 from held_keys h
       where h.tenant_id = p.target_tenant_id and h.key_hash = g.key_hash and h.subject_id = p.guest_id
-        and (h.created_at <= k.created_at and k.created_at > s.suspended_at or ${letInWith('h', 's')}) offset 0)
+        and (h.created_at <= k.created_at and ${TAKEN_TO_HAVE} or ${letInWith('h', 's')}) offset 0)
   order by p.target_tenant_id, p.guest_id, s.suspended_at
 ) inheriting
 order by 3, 4`,

@@ -7,7 +7,7 @@ import { suspend } from '../../src/operations/suspend.ts';
 import { lockSubject } from '../../src/store/subject.ts';
 import { assertionOf, enter } from '../support/entering.ts';
 import { type LabsStage, labsStage, type Pushed } from '../support/labs-stage.ts';
-import { userBody } from '../support/scim.ts';
+import { type DirectoryClient, userBody } from '../support/scim.ts';
 import { operator } from '../support/world.ts';
 
 let stage: LabsStage;
@@ -107,34 +107,56 @@ test('I3 T121 a guest who had the address while they were suspended for somethin
   expect(await inLabs(other.person)).toBe('suspended');
 });
 
+const inLabsToo = async (made: Pushed) => {
+  await stage.map(made.person);
+  return made;
+};
+const suspendInLabs = async ({ person }: Pushed) => {
+  const { labs } = stage.tenants;
+  const isGuest = person.tenantId !== labs.tenantId;
+  const subjectId = isGuest ? await stage.guestOf(person) : person.userId;
+  await suspend(stage.world.context(operator), labs, { subjectId, kind: isGuest ? 'guest' : 'user', person }, null);
+};
+const patch = async (client: DirectoryClient, { id }: Pushed, ...changes: readonly object[]) => {
+  for (const change of changes) expect((await client.patch(`/Users/${id}`, change)).status).toBe(200);
+};
+const notSecond = (name: string) => ({ op: 'remove', path: `emails[value eq "${address(name)}"]` });
+
 test.each([
-  ['a person of the tenant below', async (name: string) => stage.pushed(stage.labs, name)],
   [
-    'another guest',
+    'a person of the tenant below, suspended since',
+    async (name: string) => suspendInLabs(await stage.pushed(stage.labs, name)),
+  ],
+  [
+    'another guest, suspended since',
+    async (name: string) => suspendInLabs(await inLabsToo(await stage.pushed(stage.okta, name))),
+  ],
+  [
+    'a person of the tenant below, who came to have it since they were suspended',
     async (name: string) => {
-      const made = await stage.pushed(stage.okta, name);
-      await stage.map(made.person);
-      return made;
+      const made = await stage.pushed(stage.labs, fresh());
+      await suspendInLabs(made);
+      await patch(stage.labs, made, second(name));
     },
   ],
-])(
-  'I3 T125 a guest who was called so for a moment is suspended by the address of %s, suspended since',
-  async (_, make) => {
-    const [name, other] = [fresh(), await guest()];
-    await stage.suspendGuest(other.person);
-    const given = [second(name), { op: 'remove', path: `emails[value eq "${address(name)}"]` }];
-    for (const change of given) expect((await stage.okta.patch(`/Users/${other.id}`, change)).status).toBe(200);
-    await stage.letInGuest(other.person);
-    const { person } = await make(name);
-    const { labs } = stage.tenants;
-    const subjectId = person.tenantId === labs.tenantId ? person.userId : await stage.guestOf(person);
-    const kind = person.tenantId === labs.tenantId ? 'user' : 'guest';
-    await suspend(stage.world.context(operator), labs, { subjectId, kind, person } as never, null);
-    expect(await inLabs(other.person)).toBe('active');
-    expect((await stage.okta.patch(`/Users/${other.id}`, second(name))).status).toBe(200);
-    expect(await inLabs(other.person)).toBe('suspended');
-  },
-);
+  [
+    'another guest, who had it since they were suspended',
+    async (name: string) => {
+      const made = await inLabsToo(await stage.pushed(stage.okta, fresh()));
+      await suspendInLabs(made);
+      await patch(stage.okta, made, second(name), notSecond(name));
+    },
+  ],
+])('I3 T125 a guest who was called so for a moment is suspended by the address of %s', async (_, make) => {
+  const [name, other] = [fresh(), await guest()];
+  await stage.suspendGuest(other.person);
+  await patch(stage.okta, other, second(name), notSecond(name));
+  await stage.letInGuest(other.person);
+  await make(name);
+  expect(await inLabs(other.person)).toBe('active');
+  await patch(stage.okta, other, second(name));
+  expect(await inLabs(other.person)).toBe('suspended');
+});
 
 test.each([
   ['a guest', 'suspended', async (person: Person) => stage.suspendGuest(person)],
