@@ -1,5 +1,6 @@
 import * as client from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { begun } from '../support/begun.ts';
 import {
   type Application,
   application,
@@ -129,13 +130,13 @@ describe('logout', () => {
     const page = await askToSignOut(visitor, tokens);
     const late = browser();
     for (const [name, cookie] of visitor.cookies) late.cookies.set(name, cookie);
-    const during = Array.from({ length: 6 }, () => signInTo(second, null, late));
+    const during = begun(Promise.all(Array.from({ length: 6 }, () => signInTo(second, null, late))));
     const left = await press(visitor, page, { logout: 'yes' });
     expect(left.url.href).toBe(`${AFTER}?state=s1`);
-    await Promise.all(during);
+    const visits = await during;
     const sessions = `select 1 from oidc_artifacts where model = 'Session' and account_user_id = $1`;
     expect(await here.world.sql(sessions, [person.userId])).toEqual([]);
-    for (const { visit, checks } of await Promise.all(during)) {
+    for (const { visit, checks } of visits) {
       if (visit.status === 0) expect(await refusal(second.redeem(visit.url, checks))).toBe('invalid_grant');
     }
   });

@@ -5,6 +5,7 @@ import { readBulk } from '../../src/scim/bulk-message.ts';
 import { runBulk } from '../../src/scim/bulk-run.ts';
 import { directorySchemas } from '../../src/scim/directory-schemas.ts';
 import type { Exchange } from '../../src/scim/exchange.ts';
+import { begun } from '../support/begun.ts';
 import { bulk, statuses } from '../support/bulk.ts';
 import { userBody } from '../support/scim.ts';
 import { type ScimStage, scimStage } from '../support/scim-stage.ts';
@@ -63,7 +64,7 @@ test('T48 FT6 whoever waits for their turn has not begun when the time of the bu
   const data = { schemas: [patchUrn], Operations: [{ op: 'replace', path: 'nickName', value: 'Line' }] };
   const push = async () => statuses(await bulk(okta, [{ method: 'PATCH', path: `/Users/${user.id}`, data }]));
   const { promise, resolve } = Promise.withResolvers<void>();
-  const first = world.context().inTurn(tenants.acme.tenantId, user.id, () => promise);
+  const first = begun(world.context().inTurn(tenants.acme.tenantId, user.id, () => promise));
   const asked = performance.now();
   expect(await push()).toEqual(['503']);
   // Three, where alone they are given twenty here.
@@ -87,10 +88,10 @@ test('T48 FT6 nor has whoever waits for a connection, where their tenant has all
   const exchange = await exchanged();
   const sleep = { name: null, text: 'select pg_sleep(1.5)' };
   const hot = world.context().hot(tenants.acme.tenantId);
-  const taken = Array.from({ length: 6 }, () => hot.run(sleep, []));
+  const taken = begun(Promise.all(Array.from({ length: 6 }, () => hot.run(sleep, []))));
   // Its three seconds end in less than one.
   const [result] = await runBulk(exchange, request, pace, performance.now() - 2_300);
-  await Promise.all(taken);
+  await taken;
   expect(result?.status).toBe(503);
   expect((await okta.get(`/Users/${user.id}`)).body.nickName).toBeUndefined();
   const [again] = await runBulk(exchange, request, pace, performance.now());

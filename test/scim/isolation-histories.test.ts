@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, expect, test } from 'vitest';
 import { randomOf } from '../flow/random.ts';
+import { begun } from '../support/begun.ts';
 import type { Answer, Body, DirectoryClient } from '../support/scim.ts';
 import { enterpriseUrn } from '../support/urns.ts';
 import { bulkOf, closeCustomers, customers, person, UUID } from './customers.ts';
@@ -151,14 +152,15 @@ test.each(SEEDS)(
 test('I10 a tenant is answered alike whether another is there and at work, or not', async () => {
   const alone = await customers();
   const beside = await customers();
-  const quiet = history(alone.acme, 77, 'acme-word', STEPS, []);
+  const quiet = begun(history(alone.acme, 77, 'acme-word', STEPS, []));
   let over = false;
-  const noise = (async () => {
+  const noise = async () => {
     for (let turn = 0; !over; turn += 1) await history(beside.globex, turn, 'globex-word', 20, []);
-  })();
-  const disturbed = await history(beside.acme, 77, 'acme-word', STEPS, []);
-  over = true;
-  await noise;
+  };
+  const loud = history(beside.acme, 77, 'acme-word', STEPS, []).finally(() => {
+    over = true;
+  });
+  const [disturbed] = await Promise.all([loud, noise()]);
   expect(shapes(disturbed)).toEqual(shapes(await quiet));
 });
 

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { begun } from '../support/begun.ts';
 import { type Body, type DirectoryClient, directory, directoryClient, userBody } from '../support/scim.ts';
 import { type ScimStage, scimStage } from '../support/scim-stage.ts';
 import { watchedServer } from '../support/watched-server.ts';
@@ -89,9 +90,9 @@ describe('look-ups at the same moment', () => {
     const server = await watchedServer(world, watch, () => (joined += 1));
     try {
       const client = directoryClient(server, 'acme', 'okta', okta.token);
-      const before = foundBy(client, byName('nobody'));
+      const before = begun(foundBy(client, byName('nobody')));
       await asked?.promise;
-      const many = [1, 2].map(() => foundBy(client, byEmail(SHARED)));
+      const many = begun(Promise.all([1, 2].map(() => foundBy(client, byEmail(SHARED)))));
       await vi.waitFor(() => expect(joined).toBe(3), PATIENCE);
       opened?.resolve();
       await vi.waitFor(() => expect(statements).toBe(4), PATIENCE);
@@ -101,7 +102,7 @@ describe('look-ups at the same moment', () => {
       expect(await Promise.race([one, late])).toBe(user?.id);
       read?.resolve();
       expect(await before).toEqual([]);
-      for (const found of await Promise.all(many)) expect(found).toHaveLength(users.length);
+      for (const found of await many) expect(found).toHaveLength(users.length);
     } finally {
       for (const gate of [opened, read]) gate?.resolve();
       await server.close();

@@ -12,6 +12,7 @@ import { readOptions } from '../../scripts/bench/options.ts';
 import { hottest } from '../../scripts/bench/profile.ts';
 import { judged } from '../../scripts/bench/report.ts';
 import { writer } from '../../scripts/bench/traffic.ts';
+import { begun } from '../support/begun.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const scripts = join(root, 'scripts/bench/pgbench');
@@ -138,28 +139,24 @@ describe('what a run has started ends with it', () => {
     ['SIGHUP', 129, 'ended '],
     ['a crash', 1, 'ended '],
     ['SIGKILL', null, ''],
-  ] as const)(
-    'by %s, to its process alone',
-    async (how, code, said) => {
-      const args = ['--input-type=module', '-e', program, join(folder, 'wait.mjs'), join(folder, 'log')];
-      const run = spawn(process.execPath, args, { cwd: root, stdio: ['pipe', 'pipe', 'ignore'] });
-      const ended = once(run, 'close');
-      let output = '';
-      run.stdout.on('data', (chunk) => (output += chunk));
-      await expect.poll(() => output, { timeout: 20_000 }).toMatch(/^\d+ $/);
-      const pid = Number(output);
-      if (how === 'a crash') run.stdin.write('now');
-      else {
-        run.kill(how);
-        // Told twice, as by npm.
-        if (how !== 'SIGKILL') run.kill(how);
-      }
-      expect((await ended)[0]).toBe(code);
-      expect(output).toBe(`${pid} ${said}`);
-      await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
-    },
-    30_000,
-  );
+  ] as const)('by %s, to its process alone', async (how, code, said) => {
+    const args = ['--input-type=module', '-e', program, join(folder, 'wait.mjs'), join(folder, 'log')];
+    const run = spawn(process.execPath, args, { cwd: root, stdio: ['pipe', 'pipe', 'ignore'] });
+    const ended = begun(once(run, 'close'));
+    let output = '';
+    run.stdout.on('data', (chunk) => (output += chunk));
+    await expect.poll(() => output, { timeout: 20_000 }).toMatch(/^\d+ $/);
+    const pid = Number(output);
+    if (how === 'a crash') run.stdin.write('now');
+    else {
+      run.kill(how);
+      // Told twice, as by npm.
+      if (how !== 'SIGKILL') run.kill(how);
+    }
+    expect((await ended)[0]).toBe(code);
+    expect(output).toBe(`${pid} ${said}`);
+    await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
+  });
 });
 
 function isAlive(pid: number): boolean {

@@ -5,6 +5,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { begun } from '../support/begun.ts';
 
 const runner = fileURLToPath(new URL('../../scripts/run.mjs', import.meta.url));
 let root = '';
@@ -111,7 +112,7 @@ describe('npm scripts', () => {
 
   test('pass SIGTERM on, and wait until the program has drained', async () => {
     const child = start('wait');
-    const ended = result(child);
+    const ended = begun(result(child));
     await once(child.stdout as NodeJS.ReadableStream, 'data');
     child.kill('SIGTERM');
     expect(await ended).toMatchObject({ code: 7, stdout: 'ran wait\ndrained\n' });
@@ -119,7 +120,7 @@ describe('npm scripts', () => {
 
   test('killed outright, tell the program to end', async () => {
     const child = start('wait');
-    const ended = result(child);
+    const ended = begun(result(child));
     await once(child.stdout as NodeJS.ReadableStream, 'data');
     child.kill('SIGKILL');
     // Standard output closes when the program, too, has ended.
@@ -138,7 +139,7 @@ describe('npm scripts', () => {
       const env = { PATH: process.env.PATH, npm_execpath: join(root, 'npm-cli.cjs'), npm_lifecycle_event: 'start' };
       const npm = spawn(process.execPath, [join(root, 'npm.cjs'), command], { env });
       children.push(npm);
-      const ended = result(npm);
+      const ended = begun(result(npm));
       await once(npm.stdout, 'data');
       npm.kill(signal);
       expect((await ended).stdout).toBe('ran wait\ndrained\n');

@@ -3,6 +3,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startJobs } from '../../src/store/jobs.ts';
+import { begun } from '../support/begun.ts';
 import { testDatabase } from '../support/database.ts';
 import { silent } from '../support/world.ts';
 
@@ -53,10 +54,10 @@ test('FT2 a queue that is stopped while it starts again, after its database fail
   await client.query('begin');
   await client.query('lock table graphile_worker.migrations');
   await until('it starts again', async () => (await connections()).includes('Lock'));
-  const stopped = stop();
+  const stopped = begun(stop());
   await client.query('rollback');
   await stopped;
   await addJob();
   await until('its connections are gone', async () => (await connections()).length === 0);
   expect(done).toBe(1);
-}, 60_000);
+});

@@ -7,6 +7,7 @@ import { allowLongStatements, readSnapshot } from '../../src/store/config-lock.t
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { gathering } from '../../src/store/gathering.ts';
 import { shares } from '../../src/store/shares.ts';
+import { begun } from '../support/begun.ts';
 import { testDatabase } from '../support/database.ts';
 
 let fresh: Awaited<ReturnType<typeof testDatabase>>;
@@ -72,20 +73,19 @@ describe('whoever wants one row waits in line for it', () => {
   test('and holds no connection meanwhile: a row that a hundred want keeps nobody from the others of its tenant', async () => {
     const asks = tenant();
     let [inside, most] = [0, 0];
-    const crowd = Array.from({ length: 100 }, () =>
-      database.inTurn(asks, 'row', async () => {
-        most = Math.max(most, ++inside);
-        await database.hot(asks).run(sleep(0.01), []);
-        inside -= 1;
-      }),
-    );
+    const act = async () => {
+      most = Math.max(most, ++inside);
+      await database.hot(asks).run(sleep(0.01), []);
+      inside -= 1;
+    };
+    const crowd = begun(Promise.all(Array.from({ length: 100 }, () => database.inTurn(asks, 'row', act))));
     const others = await Promise.all(
       Array.from({ length: 10 }, (_, index) =>
         outcome(database.inTurn(asks, `row ${index}`, () => database.hot(asks).run(sleep(0.01), []))),
       ),
     );
     expect(others).toEqual(others.map(() => 'answered'));
-    await Promise.all(crowd);
+    await crowd;
     expect(most).toBe(1);
   });
 
@@ -114,7 +114,7 @@ describe('whoever wants one row waits in line for it', () => {
     const failed = database.inTurn(asks, 'row', async () => {
       throw new Error('failed');
     });
-    const next = database.inTurn(asks, 'row', async () => 'next');
+    const next = begun(database.inTurn(asks, 'row', async () => 'next'));
     await expect(failed).rejects.toThrow('failed');
     expect(await next).toBe('next');
   });
@@ -139,14 +139,14 @@ describe('FT6 locks that one transaction needs', () => {
 
   test('the first statement of one that waited for its connection may still say what the transaction sees', async () => {
     const asks = tenant();
-    const others = Array.from({ length: 3 }, () => database.hot(asks).run(sleep(0.6), []));
+    const others = begun(Promise.all(Array.from({ length: 3 }, () => database.hot(asks).run(sleep(0.6), []))));
     const seen = database.transaction(asks, async (tx) => {
       await readSnapshot(tx);
       const text = `select current_setting('transaction_isolation') as level`;
       return tx.run({ name: null, text }, []);
     });
     expect(await seen).toEqual([{ level: 'repeatable read' }]);
-    await Promise.all(others);
+    await others;
   });
 
   test('the failing twin: where long statements are allowed, each is waited for by itself', async () => {
@@ -169,7 +169,7 @@ describe('what many want of one row is asked once', () => {
     expect(await Promise.all(asked)).toEqual(asked.map((_, item) => item * 2));
     expect(sizes).toEqual([64, 36]);
     // Nobody joins those who are at work.
-    const first = database.together(asks, line('row', 'doubled'), 1, act);
+    const first = begun(database.together(asks, line('row', 'doubled'), 1, act));
     await database.hot(asks).run(sleep(0.005), []);
     expect(await Promise.all([first, database.together(asks, line('row', 'doubled'), 2, act)])).toEqual([2, 4]);
     expect(sizes).toEqual([64, 36, 1, 1]);
@@ -189,7 +189,7 @@ describe('what many want of one row is asked once', () => {
     const both: Line = { rowId: 'row', like: 'two', atOnce: 2 };
     const asked: Promise<number>[] = [];
     for (let item = 0; item < 4; item += 1) {
-      asked.push(database.together(asks, both, item, act));
+      asked.push(begun(database.together(asks, both, item, act)));
       await new Promise(setImmediate);
     }
     expect(await Promise.all(asked)).toEqual([0, 1, 2, 3]);
