@@ -115,21 +115,26 @@ export async function measureStalls(drawbridge: Drawbridge, target: Target, seco
   const probe = openClient(drawbridge.url, null, 64);
   const until = Date.now() + seconds * 1000;
   await drawbridge.process.ask('watchStalls');
-  const probing = (async () => {
+  const probing = async () => {
     const sent: Promise<unknown>[] = [];
     while (Date.now() < until) {
-      sent.push(probe.send('GET', '/livez').then(({ ms }) => probes.push(ms)));
+      const answered = probe.send('GET', '/livez').then(({ ms }) => probes.push(ms));
+      // It is told where all of them are waited for.
+      answered.catch(() => {});
+      sent.push(answered);
       await sleep(PROBE_EVERY_MS);
     }
     await Promise.all(sent);
-  })();
-  for (let turn = 0; Date.now() < until; turn += 1) {
-    // A PUT beside every hostile request.
-    const put = puts[turn % 2];
-    const attack = attacks[2 + (turn % (attacks.length - 2))];
-    await Promise.all([put, attack].map((one) => one && send(client, one)));
-  }
-  await probing;
+  };
+  const attacking = async () => {
+    for (let turn = 0; Date.now() < until; turn += 1) {
+      // A PUT beside every hostile request.
+      const put = puts[turn % 2];
+      const attack = attacks[2 + (turn % (attacks.length - 2))];
+      await Promise.all([put, attack].map((one) => one && send(client, one)));
+    }
+  };
+  await Promise.all([probing(), attacking()]);
   const inside = await drawbridge.process.ask('stalls');
   client.close();
   probe.close();

@@ -62,8 +62,11 @@ export async function startServer(
   }
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   for (let waited = 0; ; waited += 50) {
-    if (child.exitCode !== null) throw new Error(`The server did not start:\n${output}`);
-    if (waited > 30_000) throw new Error(`The server is not ready after 30 s:\n${output}`);
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`The server did not start:\n${output}`);
+    if (waited > 30_000) {
+      child.kill('SIGKILL');
+      throw new Error(`The server is not ready after 30 s:\n${output}`);
+    }
     const ready = await fetch(`${installation.publicUrl}/readyz`).then(
       (answer) => answer.ok,
       () => false,
