@@ -194,7 +194,7 @@ function adapt(
     if (ctx.status === 200 && (route === 'jwks' || route === 'discovery')) {
       ctx.set('cache-control', `public, max-age=${PUBLISHED_SECONDS}`);
     }
-    if (ctx.status >= 500) await takeBackRotation();
+    if (ctx.status >= 400) await takeBackRotation();
     if (ctx.status === 503) ctx.set('retry-after', '2');
     if (ctx.status === 404 && ctx.body === undefined && requestState().page === null) await nothingHere(ctx, showError);
     // "Stay signed in" after an application asked for the logout: that application is logged out all the same.

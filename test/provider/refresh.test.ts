@@ -115,6 +115,16 @@ describe('refresh', () => {
     expect(await refusal(refreshed(apiApp, tokens, { resource: OTHER_API }))).toBe('invalid_target');
   });
 
+  test('T66 one that is refused spends nothing: whoever asked wrongly asks again with the token that they have', async () => {
+    const tokens = await tokensFor(apiApp, await here.person(here.tenants.acme), browser(), { resource: API });
+    for (const resource of [OTHER_API, 'https://unknown.example'])
+      expect(await refusal(refreshed(apiApp, tokens, { resource }))).toBe('invalid_target');
+    const second = await refreshed(apiApp, tokens);
+    // I14: this one was answered, and whoever brings the old one back ends the family.
+    expect(await refusal(refreshed(apiApp, tokens, { resource: OTHER_API }))).toBe('invalid_grant');
+    expect(await refusal(refreshed(apiApp, second))).toBe('invalid_grant');
+  });
+
   test('is for clients that are registered for it', async () => {
     const one = await application(here.world, here.tenants.acme, here.server, { refreshTokens: false });
     const tokens = await tokensFor(one, await here.person(here.tenants.acme), browser(), {
