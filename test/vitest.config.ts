@@ -19,5 +19,7 @@ export default defineConfig({
     retry: process.env.CI === undefined ? 0 : 1,
     testTimeout: process.env.CI === undefined ? 60_000 : 120_000,
     hookTimeout: process.env.CI === undefined ? 90_000 : 180_000,
+    // What is waited for comes when it comes: a test that sets a time of its own says how soon.
+    expect: { poll: { timeout: 20_000, interval: 25 } },
   },
 });

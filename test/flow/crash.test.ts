@@ -66,13 +66,13 @@ beforeAll(async () => {
   const ann = await scim.post('/Users', userBody('ann'));
   const group = { schemas: [groupSchemaUrn], displayName: 'Acme Viewers', members: [{ value: ann.body.id }] };
   groupId = (await scim.post('/Groups', group)).body.id;
-}, 60_000);
+});
 afterAll(async () => {
   await server?.stop('SIGINT');
   await upstream?.stop();
   endDatabase(data);
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-}, 30_000);
+});
 
 /** The database's process. Never 0 or less, which would name a whole group of processes. */
 function postmaster(at: string): number {
@@ -118,6 +118,7 @@ async function writeOn(scim: DirectoryClient, worker: string): Promise<void> {
     ledger.doubtfulNames.add(`${name}@acme.example`);
     const made = await scim.post('/Users', userBody(name)).catch(() => null);
     if (made === null) return;
+    if (saysLater(made)) continue;
     acknowledged(made, 201);
     ledger.doubtfulNames.delete(`${name}@acme.example`);
     const id: string = made.body.id;
@@ -139,12 +140,17 @@ async function writeOn(scim: DirectoryClient, worker: string): Promise<void> {
       known.doubt = to;
       const answer = await act().catch(() => null);
       if (answer === null) return;
+      if (saysLater(answer)) break;
       acknowledged(answer, to === 'gone' ? 204 : 200);
       known.state = to;
       known.doubt = null;
     }
   }
 }
+
+/** As where the machine stands still for longer than the server waits. Whether it was done is as open as without an answer. */
+const saysLater = ({ status, headers }: Awaited<ReturnType<DirectoryClient['get']>>) =>
+  status === 503 && Number(headers.get('retry-after')) > 0;
 
 function acknowledged(answer: Awaited<ReturnType<DirectoryClient['get']>>, status: number): void {
   if (answer.status !== status && !(status === 200 && answer.status === 204))
@@ -182,12 +188,16 @@ const halves = {
     where c.sum <> (select count(*) from directory_users where ended_at is null)`,
 };
 
+let tries = 0;
 const kills = ['server', 'server and database', 'server'] as const;
 test('I20 FT1 FT2 kill -9 at any moment under SCIM writes loses nothing that was acknowledged, and leaves nothing half done', {
-  timeout: 90_000,
+  timeout: 120_000,
 }, async () => {
+  tries += 1;
   for (const [round, kill] of kills.entries()) {
-    const workers = Array.from({ length: 5 }, (_, index) => writeOn(directory.at(server.port), `w${round}-${index}`));
+    const workers = Array.from({ length: 5 }, (_, index) =>
+      writeOn(directory.at(server.port), `w${tries}-${round}-${index}`),
+    );
     const all = Promise.all(workers);
     all.catch(() => {});
     await Promise.race([all, new Promise((resolve) => setTimeout(resolve, 250 + Math.random() * 700))]);
@@ -240,9 +250,11 @@ test('and people sign in as before, with the roles of their groups', async () =>
 });
 
 test('I20 FT1 a first start that is killed again and again, wherever it was, is taken up by the next', {
-  timeout: 90_000,
+  timeout: 120_000,
 }, async () => {
-  const fresh = join(folder, 'fresh');
+  const place = mkdtempSync(join(folder, 'fresh-'));
+  chmodSync(place, 0o711);
+  const fresh = join(place, 'data');
   const [port] = await freePorts(1);
   const settings = { ...env, PORT: String(port), DRAWBRIDGE_DATA: fresh };
   for (const after of [200, 600, 1_100, 1_600]) {

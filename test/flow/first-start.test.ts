@@ -4,19 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { createDatabase } from '../../src/store/embedded-postgres.ts';
 import { freePorts, startServer } from './servers.ts';
 
-const name = `first_start_${randomBytes(4).toString('hex')}`;
-const folder = mkdtempSync(join(tmpdir(), 'drawbridge-first-start-'));
+let name: string;
+let folder: string;
 let url: string;
-beforeAll(async () => {
+beforeEach(async () => {
+  name = `first_start_${randomBytes(4).toString('hex')}`;
+  folder = mkdtempSync(join(tmpdir(), 'drawbridge-first-start-'));
   // Under the owner of the other databases: the role that the server works as is one for them all.
   const { url: server, templateUrl } = inject('testServer');
   url = await createDatabase(server, name, decodeURIComponent(new URL(templateUrl).username));
 });
-afterAll(async () => {
+afterEach(async () => {
   const client = new pg.Client({ connectionString: inject('testServer').url });
   await client.connect();
   await client.query(`drop database if exists ${name} with (force)`);

@@ -10,7 +10,7 @@ let link: string;
 beforeAll(async () => {
   stage = await startStage();
   link = /\/t\/system\/invitation\/[\w-]{43}/.exec(stage.flow.servers[0]?.output() ?? '')?.[0] ?? '';
-}, 60_000);
+});
 afterAll(() => stage?.flow.close());
 
 /** One request to each kind of address, good ones and refused ones, by what it is. */

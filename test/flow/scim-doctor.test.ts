@@ -1,14 +1,14 @@
 // The command line against a server that runs: no address is given, as an administrator would.
 
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runCommand } from '../support/command-line.ts';
 import { type Flow, startFlow } from './servers.ts';
 
 let flow: Flow;
-beforeAll(async () => {
+beforeEach(async () => {
   flow = await startFlow();
-}, 90_000);
-afterAll(() => flow?.close());
+});
+afterEach(() => flow?.close());
 
 const cli = async (...args: string[]) => runCommand(await flow.envOfAnother(), args);
 
@@ -63,4 +63,4 @@ test('the doctor finds nothing wrong; a replay leaves its calls out, and plays t
   expect(played.stdout).toMatch(/^(\d+) requests: \1 the same\.$/m);
   expect(played.stdout).toContain('There before: nothing.\n');
   expect(played.code).toBe(0);
-}, 60_000);
+});

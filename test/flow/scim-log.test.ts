@@ -1,15 +1,15 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { userBody } from '../support/scim.ts';
 import { type Directory, newDirectory } from './scim.ts';
 import { type Flow, startFlow } from './servers.ts';
 
 let flow: Flow;
 let directory: Directory;
-beforeAll(async () => {
+beforeEach(async () => {
   flow = await startFlow({ servers: 2 });
   directory = await newDirectory(flow, 'acme', 'okta');
-}, 90_000);
-afterAll(() => flow?.close());
+});
+afterEach(() => flow?.close());
 
 test('two servers note the requests of one directory, and what they have not written yet they write when they are told to stop', async () => {
   const answers = await Promise.all(

@@ -8,7 +8,7 @@ import { type Stage, startStage } from './stage.ts';
 let stage: Stage;
 beforeAll(async () => {
   stage = await startStage();
-}, 60_000);
+});
 afterAll(() => stage?.flow.close());
 
 test('T61 CONNECT is refused and not hung up on, whoever hangs up meanwhile; an expectation that nobody knows is passed over', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Answer, send, strangeAddress } from '../http.ts';
 import { randomOf } from '../random.ts';
 import { faultOf, leakIn, snapshot } from '../refusal.ts';
@@ -10,10 +10,10 @@ const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 2_000);
 const SEED = Number(process.env.FUZZ_SEED ?? 60);
 
 let stage: Stage;
-beforeAll(async () => {
+beforeEach(async () => {
   stage = await startStage();
-}, 60_000);
-afterAll(() => stage?.flow.close());
+});
+afterEach(() => stage?.flow.close());
 
 /** What is wrong with an answer to a request that may have been good by chance; null for nothing. */
 function judge({ path, ask }: Fuzzed, answer: Answer): string | null {

@@ -8,7 +8,7 @@ import { LONG, NUL, type Stage, startStage } from './stage.ts';
 let stage: Stage;
 beforeAll(async () => {
   stage = await startStage();
-}, 60_000);
+});
 afterAll(() => stage?.flow.close());
 
 describe('the OpenID provider', () => {

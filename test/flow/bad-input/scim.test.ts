@@ -8,7 +8,7 @@ import { LONG, NUL, type Stage, startStage, UNKNOWN } from './stage.ts';
 let stage: Stage;
 beforeAll(async () => {
   stage = await startStage();
-}, 60_000);
+});
 afterAll(() => stage?.flow.close());
 
 const names = (text: string | Uint8Array) => JSON.stringify(Buffer.from(text).toString('latin1').slice(0, 60));
