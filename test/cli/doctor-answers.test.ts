@@ -135,7 +135,7 @@ describe('a server that answers otherwise', () => {
     expect(out).toMatch(/^ok +- +204 +put away/m);
     expect(out).not.toContain('\u001b');
     expect(await open()).toEqual(before);
-  }, 30_000);
+  });
 
   test.each([
     [

@@ -1,7 +1,7 @@
 // The doctor at a directory that is held, guarded, paused or limited, and whom its end may end.
 
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { beginDoctorVisit, endDoctorVisit } from '../../src/operations/doctor-visit.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, touchConfig } from '../support/acme.ts';
@@ -16,7 +16,7 @@ let ann: string;
 let doctor: DoctorStage['doctor'];
 let open: DoctorStage['open'];
 let settings: DoctorStage['settings'];
-beforeAll(async () => {
+beforeEach(async () => {
   const stage = await doctorStage();
   ({ world, tenants, server, ann, doctor, open, settings } = stage);
   return stage.close;

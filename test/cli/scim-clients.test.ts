@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
 import { serve } from '../provider/support.ts';
 import { acme } from '../support/acme.ts';
@@ -9,13 +9,13 @@ import { type TestWorld, testWorld } from '../support/world.ts';
 let world: TestWorld;
 let folder: ConfigFolder;
 let server: Awaited<ReturnType<typeof serve>>;
-beforeAll(async () => {
+beforeEach(async () => {
   world = await testWorld();
   folder = configFolder();
   await acme(world);
   server = await serve(world);
 });
-afterAll(async () => {
+afterEach(async () => {
   await server?.close();
   await world?.close();
   folder?.remove();

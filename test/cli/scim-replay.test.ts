@@ -48,7 +48,7 @@ beforeAll(async () => {
       `update ${table} set occurred_at = occurred_at - interval '2 hours'
        where occurred_at <= (select max(occurred_at) from scim_requests where path = '/Groups' and method = 'POST')`,
     );
-}, 60_000);
+});
 afterAll(async () => {
   await server?.close();
   await world?.close();

@@ -1,6 +1,6 @@
 // What directories name people and groups is shown as it is, and begins no line of its own.
 
-import { beforeAll, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { CliWorld, CommandResult } from '../../src/cli/command.ts';
 import { userActivate, userDeactivate, userList, userShow } from '../../src/cli/users.ts';
 import { mapGuest } from '../../src/operations/map-guest.ts';
@@ -15,7 +15,7 @@ import { operator, type TestWorld } from '../support/world.ts';
 let world: TestWorld;
 let tenants: Acme;
 let okta: DirectoryClient;
-beforeAll(async () => {
+beforeEach(async () => {
   const stage = await scimStage();
   ({ world, tenants, okta } = stage);
   return stage.close;

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { TenantSlug } from '../../src/core/ids.ts';
 import { applyConfig } from '../../src/operations/apply-config.ts';
@@ -202,8 +201,7 @@ describe('apply', () => {
     stage.folder.write({ acme: acme('', editors.replace('Analytics: Editor', 'Analytics: Admin')) });
     await stage.bringIntoForce();
     expect(await seenByOther()).toEqual(['Analytics: Admin']);
-    for (let tries = 0; tries < 20 && !heard.includes(who.tenantId); tries += 1) await wait(50);
-    expect(heard).toContain(who.tenantId);
+    await expect.poll(() => heard).toContain(who.tenantId);
     await stop();
   });
 

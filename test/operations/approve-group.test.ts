@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { approveGroup, ruleBindings } from '../../src/operations/approve-group.ts';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
@@ -9,11 +9,11 @@ import { type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-beforeAll(async () => {
+beforeEach(async () => {
   world = await testWorld();
   tenants = await acme(world);
 });
-afterAll(() => world?.close());
+afterEach(() => world?.close());
 
 test('T56 a group that is made again under a mapped name gives nothing until an administrator approves it', async () => {
   const ctx = world.context();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { listUsers, type UserRow } from '../../src/operations/list-users.ts';
 import { mapGuest } from '../../src/operations/map-guest.ts';
@@ -9,11 +9,11 @@ import { operator, type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-beforeAll(async () => {
+beforeEach(async () => {
   world = await testWorld();
   tenants = await acme(world);
 });
-afterAll(() => world?.close());
+afterEach(() => world?.close());
 
 const all = async (tenant: Acme['acme']) => {
   const rows: UserRow[] = [];
