@@ -71,9 +71,9 @@ const MAX_TRIES = 4;
 const MOST_TOGETHER = 64;
 
 export function openDatabase(options: DatabaseOptions): Database {
-  const poolSize = options.poolSize ?? 8;
+  const { poolSize = 8, waitMs = WAIT_MS } = options;
   // A quarter of the connections is left to the others, whatever one tenant asks for (FT20).
-  const share = shares({ most: Math.max(1, poolSize - Math.ceil(poolSize / 4)), waitMs: WAIT_MS });
+  const share = shares({ most: Math.max(1, poolSize - Math.ceil(poolSize / 4)), waitMs });
   // Fifty who want one row and wait for it in the database would take every connection that their tenant may have, and most of them
   // would wait in vain.
   const turn = shares({ most: 1, waitMs: options.waitMs ?? TURN_MS });
@@ -87,7 +87,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const config: pg.PoolConfig = {
     connectionString: options.url,
     max: poolSize,
-    connectionTimeoutMillis: options.waitMs ?? WAIT_MS,
+    connectionTimeoutMillis: waitMs,
     idleTimeoutMillis: 30_000,
     allowExitOnIdle: true,
     application_name: 'drawbridge',
