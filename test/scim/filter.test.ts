@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ScimError } from '../../src/scim/errors.ts';
 import { type FilterNode, parseFilter, parsePath } from '../../src/scim/filter.ts';
 import { enterpriseUserUrn, groupSchema, pathName, userSchema } from '../../src/scim/schema.ts';
+import { cpuTime } from '../support/cpu-time.ts';
 import { refusal } from './payload.ts';
 
 /** A tree as text with every grouping shown, names as the schema spells them. */
@@ -174,11 +175,11 @@ describe('a filter', () => {
       `${'urn:'.repeat(490)}x pr`,
       `userName eq ${'1'.repeat(1900)}`,
     ];
-    const started = performance.now();
+    const worked = cpuTime();
     for (let round = 0; round < 20; round++) {
       for (const text of hostile) expect(filterRefusal(text)).toEqual([400, 'invalidFilter']);
     }
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(worked()).toBeLessThan(1000);
   });
 
   test('is parsed or refused as a SCIM error, whatever text it is', () => {

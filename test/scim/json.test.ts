@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { sameJson } from '../../src/core/canonical.ts';
 import { ScimError } from '../../src/scim/errors.ts';
 import { type JsonObject, type JsonValue, parseJson, readMembers, userLimits } from '../../src/scim/json.ts';
+import { cpuTime } from '../support/cpu-time.ts';
 import { refusal } from './payload.ts';
 
 const parse = (text: string): JsonValue => parseJson(Buffer.from(text), userLimits);
@@ -47,10 +48,10 @@ describe('a request body', () => {
   });
 
   test('of 100,000 nested lists is refused at once and without overflowing the stack (T49)', () => {
-    const started = performance.now();
+    const worked = cpuTime();
     expect(refusal(() => parse('['.repeat(100_000) + ']'.repeat(100_000)))).toEqual([400, 'invalidSyntax']);
     expect(refusal(() => parse('{"a":'.repeat(100_000)))).toEqual([400, 'invalidSyntax']);
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(worked()).toBeLessThan(2000);
   });
 
   test('may be nested 50 levels and not 51 (T49)', () => {
@@ -116,17 +117,17 @@ describe('a request body', () => {
       type: 'User',
     }));
     const body = Buffer.from(JSON.stringify({ displayName: 'All', members }));
-    const started = performance.now();
+    const worked = cpuTime();
     parseJson(body, { ...userLimits, bytes: 1e7 });
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(worked()).toBeLessThan(2000);
   });
 
   test('of backslashes and quotes is scanned in linear time (T49)', () => {
     const time = (length: number): number => {
       const body = Buffer.from(JSON.stringify('\\"'.repeat(length)));
-      const started = performance.now();
+      const worked = cpuTime();
       parseJson(body, { ...userLimits, bytes: 1e8 });
-      return performance.now() - started;
+      return worked();
     };
     time(1000);
     expect(time(400_000)).toBeLessThan(3000);

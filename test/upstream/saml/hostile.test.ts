@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SignInError } from '../../../src/upstream/connector.ts';
 import { samlConnector } from '../../../src/upstream/saml.ts';
+import { cpuTime } from '../../support/cpu-time.ts';
 import { type HostileCase, hostileCases } from './hostile-corpus.ts';
 import { flow, samlConnection, urls, world } from './support.ts';
 
@@ -16,9 +17,9 @@ async function refusal(hostile: HostileCase): Promise<SignInError> {
 }
 
 test.for(hostileCases)('$name is refused', async (hostile) => {
-  const started = performance.now();
+  const worked = cpuTime();
   const error = await refusal(hostile);
-  expect(performance.now() - started).toBeLessThan(1000);
+  expect(worked()).toBeLessThan(1000);
   expect(error).toMatchObject({ name: 'SignInError', code: hostile.code ?? 'assertion_rejected' });
   expect(error.detail).toMatch(new RegExp(`^${RegExp.escape(hostile.refusedBy)}`));
   // The page shows the message only.
