@@ -187,6 +187,7 @@ test('T105 nor into that of the last owner of a tenant below', async () => {
   const nameId = fresh();
   await leaver(nameId);
   const owner = await pushed(fresh(), { externalId: `oid-${nameId}` });
+  await world.sql('delete from local_group_members');
   const mapped = async (person: Person) =>
     expect(
       await mapGuest(world.context(), tenants.labs, person, { roles: [], groups: ['TenantOwners'] }, operator),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { mapGuest } from '../../src/operations/map-guest.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { type Acme, acme, addUser } from '../support/acme.ts';
@@ -6,11 +6,11 @@ import { operator, type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-beforeAll(async () => {
+beforeEach(async () => {
   world = await testWorld();
   tenants = await acme(world);
 });
-afterAll(() => world?.close());
+afterEach(() => world?.close());
 
 test('D17 T76 a mapping whose source is no longer above its target opens nothing there, and the rest stays', async () => {
   const ctx = world.context();

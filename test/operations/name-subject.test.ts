@@ -1,6 +1,6 @@
 // Whom an administrator names, where directories choose the names of others.
 
-import { beforeAll, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { nameSubject } from '../../src/operations/standing.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, addUser } from '../support/acme.ts';
@@ -11,7 +11,7 @@ import type { TestWorld } from '../support/world.ts';
 let world: TestWorld;
 let tenants: Acme;
 let okta: DirectoryClient;
-beforeAll(async () => {
+beforeEach(async () => {
   const stage = await scimStage();
   ({ world, tenants, okta } = stage);
   return stage.close;

@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cleanUpSchedule, cleanUpTasks } from '../../src/store/clean-up.ts';
 import { startJobs } from '../../src/store/jobs.ts';
 import { type Acme, acme } from '../support/acme.ts';
@@ -7,11 +7,11 @@ import { silent, type TestWorld, testWorld } from '../support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-beforeAll(async () => {
+beforeEach(async () => {
   world = await testWorld();
   tenants = await acme(world);
 });
-afterAll(() => world?.close());
+afterEach(() => world?.close());
 
 const job = {
   id: '1',

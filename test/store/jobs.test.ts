@@ -1,7 +1,7 @@
 // The job queue where its database fails it.
 
 import pg from 'pg';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startJobs } from '../../src/store/jobs.ts';
 import { begun } from '../support/begun.ts';
 import { testDatabase } from '../support/database.ts';
@@ -9,12 +9,12 @@ import { silent } from '../support/world.ts';
 
 let fresh: Awaited<ReturnType<typeof testDatabase>>;
 let client: pg.Client;
-beforeAll(async () => {
+beforeEach(async () => {
   fresh = await testDatabase();
   client = new pg.Client({ connectionString: fresh.url });
   await client.connect();
 });
-afterAll(async () => {
+afterEach(async () => {
   await client?.end();
   await fresh?.close();
 });
