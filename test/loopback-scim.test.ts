@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { done } from '../src/core/change.ts';
 import { confined } from '../src/loopback-scim.ts';
 import { apply } from '../src/store/apply.ts';
@@ -7,11 +7,11 @@ import { type TestWorld, testWorld } from './support/world.ts';
 
 let world: TestWorld;
 let tenants: Acme;
-beforeAll(async () => {
+beforeEach(async () => {
   world = await testWorld();
   tenants = await acme(world);
 });
-afterAll(() => world?.close());
+afterEach(() => world?.close());
 
 test('T37 a confined context acts in its own tenant and fails in every other, by single statements and in transactions', async () => {
   const ctx = confined(world.context(), tenants.labs.tenantId, { letters: true });

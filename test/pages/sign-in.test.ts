@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { inflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TenantSlug } from '../../src/core/ids.ts';
@@ -153,7 +154,7 @@ describe('nobody learns who has an account (T89, D7)', () => {
   test.each(['acme.example', 'nobody-owns-this.example'])(
     'known and unknown addresses at %s are answered alike',
     async (domain) => {
-      const known = `known@${domain}`;
+      const known = `known-${randomUUID()}@${domain}`;
       await addUser(world, tenants.acme, known);
       const strip = (text: string, browser: { uid: string }, email: string) =>
         text

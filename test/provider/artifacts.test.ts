@@ -57,16 +57,14 @@ const keep = (one: NewArtifact) => keepArtifact(world.context(), one);
 
 describe('what is kept', () => {
   test('holds neither the id nor any of the payload in a readable form', async () => {
-    const id = secret();
-    await keep(
-      artifact({ model: 'Session', id, sessionUid: 'uid-of-the-session', payload: { jti: id, nonce: 'n-0S6_WzA2Mj' } }),
-    );
+    const [id, sessionUid] = [secret(), secret()];
+    await keep(artifact({ model: 'Session', id, sessionUid, payload: { jti: id, nonce: 'n-0S6_WzA2Mj' } }));
     const [row] = await world.sql<{ text: string }>(
       `select oidc_artifacts::text || encode(payload_sealed, 'escape') as text from oidc_artifacts order by created_at desc limit 1`,
     );
-    for (const hidden of [id, 'uid-of-the-session', 'n-0S6_WzA2Mj']) expect(row?.text).not.toContain(hidden);
+    for (const hidden of [id, sessionUid, 'n-0S6_WzA2Mj']) expect(row?.text).not.toContain(hidden);
     expect((await find('Session', id))?.payload).toEqual({ jti: id, nonce: 'n-0S6_WzA2Mj' });
-    expect((await findSession(world.context(), 'uid-of-the-session'))?.payload).toMatchObject({ jti: id });
+    expect((await findSession(world.context(), sessionUid))?.payload).toMatchObject({ jti: id });
   });
 
   test('T49 may hold NUL and lone surrogates of a client', async () => {

@@ -93,7 +93,7 @@ describe('secrets of a directory’s client', () => {
     expect((await ask(one)).status).toBe(200);
     vi.useRealTimers();
     await server.close();
-  }, 30_000);
+  });
 
   test('T51 twenty wrong secrets from an address a minute, then 429 with Retry-After, known client or not; others go on', async () => {
     const one = await on.made(here.tenants.acme, 'okta');

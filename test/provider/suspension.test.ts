@@ -214,7 +214,7 @@ describe('races for one token', () => {
       await tx.run({ name: null, text: 'select 1 from subjects where subject_id = $1 for update' }, [person.userId]);
       all = Promise.allSettled(Array.from({ length: 8 }, (_, index) => send(index % 2 === 0 ? app.config : appThere)));
       const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like $1`;
-      await expect.poll(() => here.world.sql(waiting, [statement]), { timeout: 2_500 }).toHaveLength(8);
+      await expect.poll(() => here.world.sql(waiting, [statement])).toHaveLength(8);
     });
     return (await all)?.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])) ?? [];
   }
@@ -240,7 +240,7 @@ describe('races for one token', () => {
 
   test('T66 a refresh that reaches this server before the winner was answered is refused, and no sign of theft', async () => {
     const tokens = await tokensFor(app, await here.person(here.tenants.acme));
-    const slowly = `create function slowly() returns trigger language plpgsql as $$ begin perform pg_sleep(0.5); return new; end $$`;
+    const slowly = `create or replace function slowly() returns trigger language plpgsql as $$ begin perform pg_sleep(0.5); return new; end $$`;
     await here.world.sql(slowly);
     await here.world.sql(
       `create trigger slowly before insert on oidc_artifacts for each row when (new.model = 'AccessToken') execute function slowly()`,

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
+import { randomUUID, X509Certificate } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
 import { DOMParser } from '@xmldom/xmldom';
@@ -110,7 +110,8 @@ describe('the SAML identity provider', () => {
     expect((await browser().open(signOn({ issuer: 'https://evil.example' }))).status).toBe(400);
     expect((await browser().open(signOn({ acs: 'https://evil.example/acs' }))).status).toBe(400);
     expect((await browser().open(idps.saml.signOnUrl)).status).toBe(400);
-    const late = { entityId: 'https://late.example/sp', acsUrl: 'https://late.example/acs' };
+    const host = `https://late-${randomUUID()}.example`;
+    const late = { entityId: `${host}/sp`, acsUrl: `${host}/acs` };
     const url = signOn({ issuer: late.entityId, acs: late.acsUrl });
     expect((await browser().open(url)).status).toBe(400);
     await idps.addServiceProvider(late);
