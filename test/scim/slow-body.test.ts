@@ -25,6 +25,8 @@ afterAll(async () => {
   await world?.close();
 });
 
+let serial = 0;
+const fresh = () => `slow${++serial}`;
 const headOf = (body: string) => {
   const { host, pathname } = new URL(`${server.url}/scim/v2/acme/okta/Users`);
   const lines = [
@@ -68,19 +70,19 @@ function drip(body: string, piece: number, everyMs: number): Promise<string> {
 }
 
 test('T49 a body of which a byte comes now and then is answered 408 in SCIM’s form, and the connection ends', async () => {
-  const text = await drip(JSON.stringify(userBody('slow')), 1, 200);
+  const text = await drip(JSON.stringify(userBody(fresh())), 1, 200);
   expect(text).toMatch(/^HTTP\/1\.1 408 /);
   expect(text.toLowerCase()).toContain('\r\nconnection: close\r\n');
   expect(JSON.parse(text.slice(text.indexOf('{')))).toMatchObject({ schemas: [errorUrn], status: '408' });
 });
 
 test('the failing twin: a long body that comes steadily is taken, however long it takes', async () => {
-  const text = await drip(JSON.stringify({ ...userBody('steady'), title: 'x'.repeat(6_000) }), 600, 500);
+  const text = await drip(JSON.stringify({ ...userBody(fresh()), title: 'x'.repeat(6_000) }), 600, 500);
   expect(text).toMatch(/^HTTP\/1\.1 201 /);
 });
 
 test('nor is a body refused that had come while the server as a whole stood still', async () => {
-  const body = JSON.stringify(userBody('stands-still'));
+  const body = JSON.stringify(userBody(fresh()));
   const socket = open();
   const answered = begun(once(socket, 'data'));
   socket.write(headOf(body));
