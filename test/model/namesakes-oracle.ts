@@ -107,9 +107,13 @@ export function check(memory: Memory, before: Picture, after: Picture, done: rea
       const given = wasMapped ? fresh : [...(memory.ever.get(userId)?.keys() ?? [])];
       for (const key of given)
         for (const of of behind(guest.tenantId, guest.guestId, key)) {
-          const theirs = memory.ever.get(accountOf(after, of.subjectId))?.get(key) as number;
+          const origin = accountOf(after, of.subjectId);
+          const theirs = memory.ever.get(origin)?.get(key) as number;
+          // Of two who have it at once, nothing tells who was only taken to have it.
           const first =
-            theirs > (memory.began.get(of.id) as number) && (memory.ever.get(userId)?.get(key) as number) <= theirs;
+            theirs > (memory.began.get(of.id) as number) &&
+            after.accounts.get(origin)?.pushed.has(key) === true &&
+            (memory.ever.get(userId)?.get(key) as number) <= theirs;
           if (wasMapped && (first || cleared(memory, after, guest.guestId, key, of))) continue;
           must(wasMapped ? 'given below' : 'mapped', guest.guestId, key, of);
         }
