@@ -26,6 +26,13 @@ export type SignIn = {
   readonly theirs: boolean;
   readonly again: boolean;
 };
+/** What a sign-in says, at a place. */
+export type Said = {
+  readonly at: number;
+  readonly subject: string;
+  readonly ids: readonly string[];
+  readonly email: string | null;
+};
 export type Act =
   | { readonly act: 'create'; readonly at: number; readonly names: Names }
   | (Naming & { readonly act: 'change'; readonly again: boolean })
@@ -34,6 +41,9 @@ export type Act =
   /** Removed by the directory; suspended before. */
   | { readonly act: 'remove' | 'leave'; readonly user: number }
   | SignIn
+  /** Whoever came is let in, and comes again: in no history by itself. */
+  | { readonly act: 'letInOne'; readonly subjectId: string }
+  | { readonly act: 'returns'; readonly said: Said }
   | { readonly act: 'suspend' | 'letIn' | 'activate' | 'deactivate'; readonly subject: number }
   | { readonly act: 'map' | 'unmap'; readonly user: number; readonly into: number };
 

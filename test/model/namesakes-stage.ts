@@ -1,7 +1,7 @@
 // Three tenants below each other with their directories, and who has which names in them.
 
 import type { Directory } from '../../src/core/directory.ts';
-import type { ConnectionId, TenantSlug } from '../../src/core/ids.ts';
+import type { ConnectionId, Person, TenantSlug } from '../../src/core/ids.ts';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
 import { createScimCredential } from '../../src/operations/create-scim-credential.ts';
 import { createTenant } from '../../src/operations/create-tenant.ts';
@@ -165,4 +165,31 @@ export async function look({ world, places, tenants }: Stage, prefix: string): P
       userId: String(one.user_id),
     })),
   };
+}
+
+/** Whom administrators act on: people of a tenant, and its guests. */
+type Subject = {
+  readonly subjectId: string;
+  readonly kind: 'user' | 'guest';
+  readonly tenant: TenantRef;
+  readonly person: Person;
+};
+
+export function subjectsOf({ tenants }: Stage, { accounts, guests }: Picture): readonly Subject[] {
+  const tenant = (id: string) => tenants.find(({ tenantId }) => tenantId === id) as TenantRef;
+  const person = (userId: string) => ({ tenantId: accounts.get(userId)?.tenantId, userId }) as Person;
+  return [
+    ...[...accounts.values()].map((one) => ({
+      subjectId: one.userId,
+      kind: 'user' as const,
+      tenant: tenant(one.tenantId),
+      person: person(one.userId),
+    })),
+    ...guests.map((one) => ({
+      subjectId: one.guestId,
+      kind: 'guest' as const,
+      tenant: tenant(one.tenantId),
+      person: person(one.userId),
+    })),
+  ];
 }

@@ -9,16 +9,29 @@ import type { TenantRef } from '../../src/operations/standing.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { assertionOf, enter } from '../support/entering.ts';
 import { operator } from '../support/world.ts';
-import { type Act, addressOf, NAMES, type Names, NONE, pushedOf, type SignIn, textOf } from './namesakes-acts.ts';
+import {
+  type Act,
+  addressOf,
+  NAMES,
+  type Names,
+  NONE,
+  pushedOf,
+  type Said,
+  type SignIn,
+  textOf,
+} from './namesakes-acts.ts';
 import { Broken, check, type Done, isOpen, know, learn, type Memory } from './namesakes-oracle.ts';
-import { isAddress, look, mail, type Picture, type Place, type Stage, type User } from './namesakes-stage.ts';
+import {
+  isAddress,
+  look,
+  mail,
+  type Picture,
+  type Place,
+  type Stage,
+  subjectsOf,
+  type User,
+} from './namesakes-stage.ts';
 
-type Subject = {
-  readonly subjectId: string;
-  readonly kind: 'user' | 'guest';
-  readonly tenant: TenantRef;
-  readonly person: Person;
-};
 /** What the steps of one history have in common. */
 type Game = {
   readonly stage: Stage;
@@ -31,6 +44,8 @@ type Game = {
   readonly had: Map<string, number[]>;
 };
 
+type Played = Done & { readonly said?: Said };
+
 /** Three people of one directory, and one of another. */
 const FIRST: readonly (readonly Act[])[] = [1, 1, 1, 0].map((at, n) => [
   { act: 'create', at, names: { userName: n, externalId: n, email: NAMES + n, other: NONE } },
@@ -41,16 +56,18 @@ export async function play(stage: Stage, prefix: string, steps: readonly (readon
   const game: Game = { stage, prefix, memory, names: new Map(), had: new Map() };
   let before = await look(stage, prefix);
   const told: unknown[] = [];
-  for (const acts of [...FIRST, ...steps]) {
+  const coming = [...FIRST, ...steps];
+  for (let acts = coming.shift(); acts !== undefined; acts = coming.shift()) {
     memory.step += 1;
     const picture = before;
-    const done = await Promise.all(acts.map((one) => perform(game, one, picture)));
+    const done: readonly Played[] = await Promise.all(acts.map((one) => perform(game, one, picture)));
     const after = await look(stage, prefix);
     told.push(done.map(({ act, detail }) => [JSON.stringify(act), detail]));
     let now = after;
     try {
       learn(memory, before, after, done);
       check(memory, before, after, done);
+      coming.unshift(...insisting(before, done));
       if (acts.length === 1) now = await askedOnce(game, before, after, acts[0] as Act);
     } catch (error) {
       if (error instanceof Broken)
@@ -61,6 +78,14 @@ export async function play(stage: Stage, prefix: string, steps: readonly (readon
     // What was done to ask once more counts as part of the step.
     if (now !== after) learn(memory, after, now, []);
   }
+}
+
+/** Who comes to an account that is kept out already does so again once it is let in. */
+function insisting(before: Picture, [first, ...others]: readonly Played[]): readonly (readonly Act[])[] {
+  const userId = first?.came?.userId;
+  if (others.length > 0 || first?.act.act !== 'signIn' || first.said === undefined || userId === undefined) return [];
+  if (!isOpen(before, userId)) return [];
+  return [[{ act: 'letInOne', subjectId: userId }], [{ act: 'returns', said: first.said }]];
 }
 
 /** A name of somebody who is suspended, where it is to be one of theirs. */
@@ -74,26 +99,7 @@ function resolved({ had }: Game, { suspensions, guests }: Picture, to: number, t
 
 const pick = <T>(all: readonly T[], at: number): T | undefined => (all.length === 0 ? undefined : all[at % all.length]);
 
-function subjectsOf({ tenants }: Stage, { accounts, guests }: Picture): readonly Subject[] {
-  const tenant = (id: string) => tenants.find(({ tenantId }) => tenantId === id) as TenantRef;
-  const person = (userId: string) => ({ tenantId: accounts.get(userId)?.tenantId, userId }) as Person;
-  return [
-    ...[...accounts.values()].map((one) => ({
-      subjectId: one.userId,
-      kind: 'user' as const,
-      tenant: tenant(one.tenantId),
-      person: person(one.userId),
-    })),
-    ...guests.map((one) => ({
-      subjectId: one.guestId,
-      kind: 'guest' as const,
-      tenant: tenant(one.tenantId),
-      person: person(one.userId),
-    })),
-  ];
-}
-
-async function perform(game: Game, act: Act, picture: Picture): Promise<Done> {
+async function perform(game: Game, act: Act, picture: Picture): Promise<Played> {
   try {
     return await performed(game, act, picture);
   } catch (error) {
@@ -101,7 +107,7 @@ async function perform(game: Game, act: Act, picture: Picture): Promise<Done> {
   }
 }
 
-async function performed(game: Game, act: Act, picture: Picture): Promise<Done> {
+async function performed(game: Game, act: Act, picture: Picture): Promise<Played> {
   const { stage, prefix, memory, names: called, had } = game;
   const { world, places, tenants } = stage;
   const pushes = ({ id, key }: Place) => world.context({ kind: 'directory', connectionId: id, name: key });
@@ -177,6 +183,8 @@ async function performed(game: Game, act: Act, picture: Picture): Promise<Done> 
         ],
       };
     }
+    case 'returns':
+      return await comes(game, act, act.said, picture);
     case 'signIn':
       return await signsIn(game, act, picture);
     case 'map':
@@ -197,10 +205,13 @@ async function performed(game: Game, act: Act, picture: Picture): Promise<Done> 
     default: {
       const all = subjectsOf(stage, picture);
       const kept = all.filter(({ subjectId }) => isOpen(picture, subjectId));
-      const subject = pick(act.act === 'letIn' && kept.length > 0 ? kept : all, act.subject);
+      const subject =
+        act.act === 'letInOne'
+          ? all.find(({ subjectId }) => subjectId === act.subjectId)
+          : pick(act.act === 'letIn' && kept.length > 0 ? kept : all, act.subject);
       if (subject === undefined) return { act };
       const ref = { ...subject, subjectId: subject.subjectId as SubjectId };
-      if (act.act === 'letIn') {
+      if (act.act === 'letIn' || act.act === 'letInOne') {
         const outcome = await assignRole(world.context(), subject.tenant, ref, 'Analytics: Viewer', operator);
         if (outcome.kind === 'refused') throw new Error(outcome.message);
         return { act, assigned: subject.subjectId, detail: subject.subjectId };
@@ -213,10 +224,9 @@ async function performed(game: Game, act: Act, picture: Picture): Promise<Done> 
   }
 }
 
-async function signsIn(game: Game, act: SignIn, picture: Picture): Promise<Done> {
-  const { stage, prefix, memory, names } = game;
+async function signsIn(game: Game, act: SignIn, picture: Picture): Promise<Played> {
+  const { stage, prefix, names } = game;
   const place = stage.places[act.at] as Place;
-  const { id, key, tenant, saml } = place;
   // Most are by what the directory calls somebody.
   const aimed = pick(
     picture.users.filter((one) => one.place === place),
@@ -232,8 +242,18 @@ async function signsIn(game: Game, act: SignIn, picture: Picture): Promise<Done>
   const subject = textOf(prefix, at);
   if (subject === null) return { act };
   const email = addressOf(prefix, resolved(game, picture, act.email, act.theirs));
-  const second = saml ? null : textOf(prefix, act.second);
-  const ids = second === null ? [subject] : [subject, second];
+  const second = place.saml ? null : textOf(prefix, act.second);
+  return comes(
+    game,
+    act,
+    { at: act.at, subject, ids: second === null ? [subject] : [subject, second], email },
+    picture,
+  );
+}
+
+async function comes({ stage, memory }: Game, act: Act, said: Said, picture: Picture): Promise<Played> {
+  const { subject, ids, email } = said;
+  const { id, key, tenant, saml } = stage.places[said.at] as Place;
   const outcome = await enter(stage.world, tenant.tenantId, {
     ...assertionOf(id, { subject, email }),
     method: saml ? 'saml' : 'oidc',
@@ -253,6 +273,7 @@ async function signsIn(game: Game, act: SignIn, picture: Picture): Promise<Done>
   if (!linked) memory.proven.delete(identity);
   return {
     act,
+    said,
     came: { userId, tenantId: tenant.tenantId, shown, identity },
     detail: [userId, outcome.created, shown],
   };
