@@ -1,6 +1,6 @@
 // New users whom many requests push at once are written together, and each request is answered for its own.
 
-import { beforeAll, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { suspend } from '../../src/operations/suspend.ts';
 import { accessState, personOf } from '../support/people.ts';
 import { type DirectoryClient, userBody } from '../support/scim.ts';
@@ -10,7 +10,7 @@ import type { TestWorld } from '../support/world.ts';
 let stage: ScimStage;
 let world: TestWorld;
 let okta: DirectoryClient;
-beforeAll(async () => {
+beforeEach(async () => {
   stage = await scimStage();
   ({ world, okta } = stage);
   return stage.close;

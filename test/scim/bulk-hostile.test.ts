@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Acme } from '../support/acme.ts';
 import { bulk, create, failure, group, idOf, patch, send, statuses } from '../support/bulk.ts';
-import { type Body, type DirectoryClient, directory, userBody } from '../support/scim.ts';
+import { type Body, type DirectoryClient, userBody } from '../support/scim.ts';
 import { type ScimStage, scimStage } from '../support/scim-stage.ts';
 import { patchUrn } from '../support/urns.ts';
 import type { TestWorld } from '../support/world.ts';
@@ -173,8 +173,7 @@ describe('T48 a hostile bulk', () => {
   });
 
   test('T37 an id of another tenant or connection is as unknown as a random one', async () => {
-    const globex = await directory(world, stage.server, tenants.globex, 'okta');
-    const entra = await directory(world, stage.server, tenants.acme, 'entra');
+    const { globex, entra } = stage;
     const team = (await okta.post('/Groups', { displayName: fresh() })).body;
     const about = (id: string) => [
       { method: 'PUT', path: `/Users/${id}`, data: userBody(fresh()) },

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { authenticateDirectory } from '../../src/operations/authenticate-directory.ts';
 import { readBulk } from '../../src/scim/bulk-message.ts';
 import { runBulk } from '../../src/scim/bulk-run.ts';
@@ -12,10 +12,10 @@ import { type ScimStage, scimStage } from '../support/scim-stage.ts';
 import { patchUrn } from '../support/urns.ts';
 
 let here: ScimStage;
-beforeAll(async () => {
+beforeEach(async () => {
   here = await scimStage();
 });
-afterAll(() => here?.close());
+afterEach(() => here?.close());
 
 const idAt = (n: number) => `01900000-0000-7002-8000-${n.toString(16).padStart(12, '0')}`;
 

@@ -1,6 +1,6 @@
 // Two servers on one database, and identity providers that never wait.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Acme, acme } from '../support/acme.ts';
 import {
   type Answer,
@@ -19,7 +19,7 @@ let servers: ScimServer[];
 let tenants: Acme;
 /** The same directory through either server. */
 let okta: readonly [DirectoryClient, DirectoryClient];
-beforeAll(async () => {
+beforeEach(async () => {
   const masterKey = Buffer.alloc(32, 7);
   const first = await testWorld({ masterKey });
   tenants = await acme(first);
@@ -29,7 +29,7 @@ beforeAll(async () => {
   const client = await directory(first, one, tenants.acme, 'okta');
   okta = [client, directoryClient(two, 'acme', 'okta', client.token)];
 });
-afterAll(async () => {
+afterEach(async () => {
   for (const server of servers ?? []) await server.close();
   for (const world of [...(worlds ?? [])].reverse()) await world.close();
 });

@@ -1,6 +1,6 @@
 // RFC 9865: a cursor of an order that the directory's schema has changed since.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { directoryFields, directoryOf } from '../../src/config-files/directory-fields.ts';
 import { type Acme, acme } from '../support/acme.ts';
 import {
@@ -30,13 +30,13 @@ let tenants: Acme;
 let token: string;
 const servers: ScimServer[] = [];
 
-beforeAll(async () => {
+beforeEach(async () => {
   world = await testWorld();
   tenants = await acme(world);
   token = await newScimToken(world, tenants.acme, 'okta');
 });
-afterAll(async () => {
-  for (const server of servers) await server.close();
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
   await world?.close();
 });
 

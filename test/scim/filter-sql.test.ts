@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { groupNameKey, userNameKey } from '../../src/core/profile.ts';
 import type { Source } from '../../src/scim/attribute-sql.ts';
 import { parseFilter, parsePath } from '../../src/scim/filter.ts';
@@ -290,7 +290,7 @@ describe('the text of a condition', () => {
     ['User', 'emails.value eq "p7@acme.example"', 'directory_users_emails'],
     ['User', 'meta.lastModified gt "2035-01-01T00:00:00Z"', 'directory_users_by_last_modified'],
     ['User', 'meta.created eq "2035-01-01T00:00:00Z"', 'directory_users_by_created'],
-    ['User', `id eq "${id(USER, 1)}" and manager eq "x"`, 'directory_users_pkey'],
+    ['User', `id eq "${id(USER, 1)}" and manager eq "x"`, /Index Cond: .*directory_user_id = /],
     ['Group', 'displayName eq "x"', 'directory_groups_open_name'],
     ['Group', `id eq "${id(GROUP, 1)}" and members eq "${id(USER, 1)}"`, 'group_members_pkey'],
   ] as const)('lets PostgreSQL answer by an index among many: %s by %s', async (resource, filter, index) => {
@@ -299,6 +299,7 @@ describe('the text of a condition', () => {
     const { sql, params } = filterSql(parseFilter(filter, source.schema), source, 3);
     const table = isUser ? 'directory_users' : 'directory_groups';
     await client.query('begin');
+    onTestFinished(async () => void (await client.query('rollback')));
     await client.query(
       `insert into directory_users (tenant_id, directory_user_id, connection_id, user_id, user_name, user_name_key, external_id, attributes)
        select $1, gen_random_uuid(), $2, $3, 'p' || n, 'p' || n, 'p' || n,
@@ -320,8 +321,7 @@ describe('the text of a condition', () => {
       `explain select 1 from ${table} d where d.tenant_id = $1 and d.connection_id = $2 and d.ended_at is null and ${sql}`,
       [tenantId, connectionId, ...params],
     );
-    await client.query('rollback');
-    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain(index);
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toMatch(index);
   });
 });
 

@@ -42,8 +42,8 @@ describe('what is asked', () => {
   });
 
   test('RFC 9110 §10.2.1 every method that a 405 names works there, and HEAD wherever GET does', async () => {
-    const { id } = (await okta.post('/Users', userBody('allowed'))).body;
-    const group = (await okta.post('/Groups', { displayName: 'Allowed' })).body.id;
+    const { id } = (await okta.post('/Users', userBody(fresh()))).body;
+    const group = (await okta.post('/Groups', { displayName: fresh() })).body.id;
     for (const path of [
       '',
       '/Users',

@@ -190,10 +190,8 @@ test('RFC 7644 §3.12 a query that takes too long is 400 tooMany and never a 5xx
     '/Users?filter=title%20pr&cursor=',
     '/Users',
   ];
-  const answers = await Promise.all(asked.map((path) => okta.get(path)));
+  const answers = await Promise.all(asked.map((path) => okta.get(path))).finally(() => owner.end());
   expect(performance.now() - started).toBeLessThan(5_000);
-  await owner.query('rollback');
-  await owner.end();
   for (const answer of answers.slice(0, -1)) {
     expect([answer.status, answer.body.scimType, answer.body.detail]).toEqual([
       400,
@@ -206,6 +204,7 @@ test('RFC 7644 §3.12 a query that takes too long is 400 tooMany and never a 5xx
 
 test('groups in another order than that of their ids come each with its own members, however many', async () => {
   const { tenantId } = tenants.acme;
+  for (const { id } of (await okta.get('/Groups')).body.Resources ?? []) await okta.delete(`/Groups/${id}`);
   const made: Body[] = [];
   for (const name of ['c', 'a', 'b', 'd']) made.push((await okta.post('/Groups', { displayName: name })).body);
   const sizes = [2_600, 0, 2_700, 3];

@@ -49,7 +49,7 @@ describe('resources like those of RFC 7643 §8', () => {
 
   test('§8.4 a group is given back with its members', async () => {
     const members = [(await stored({})).id, (await stored({})).id];
-    const group = example('group');
+    const group = { ...example('group'), displayName: fresh() };
     const answer = await okta.post('/Groups', {
       ...group,
       members: group.members.map((member: Body, index: number) => ({

@@ -175,7 +175,7 @@ describe('a push of a known user', () => {
     const without = await okta.call(
       'PUT',
       `/Users/${user.id}?excludedAttributes=emails,name`,
-      userBody('x', { userName: user.userName }),
+      userBody(fresh(), { userName: user.userName }),
     );
     expect(without.body).not.toHaveProperty('emails');
     expect(without.body).toHaveProperty('userName');

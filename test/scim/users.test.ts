@@ -104,6 +104,7 @@ describe('a new user', () => {
       const user = await made(okta, userBody(fresh(), { externalId }));
       expect((await personOf(world, user.id)).userId).not.toBe(userId);
       expect((await okta.get(`/Users/${externalId}`)).status).toBe(externalId === victim.id ? 200 : 404);
+      expect((await okta.delete(`/Users/${user.id}`)).status).toBe(204);
     }
   });
 
@@ -192,6 +193,7 @@ describe('an administrator whom the directory did not make', () => {
   test('D12 the last owner stays, even if the directory made them', async () => {
     const { id } = await made(globex, userBody(fresh()));
     const { userId, tenantId } = await personOf(world, id);
+    await world.sql('delete from local_group_members where tenant_id = $1', [tenantId]);
     await world.sql(
       `insert into local_group_members (tenant_id, membership_id, local_group_id, subject_id)
        select tenant_id, gen_random_uuid(), local_group_id, $2 from local_groups where tenant_id = $1`,
