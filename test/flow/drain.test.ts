@@ -62,7 +62,7 @@ async function heldBack(ask: (name: string) => Promise<Reply>, meanwhile: () => 
   await flow.world.context().transaction(row?.tenant_id as never, async (tx) => {
     await tx.run({ name: null, text: 'select 1 from directory_users for update' }, []);
     answer = begun(ask(`held back at ${Date.now()}`));
-    const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'drawbridge'`;
+    const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and application_name = 'drawbridge'`;
     await expect.poll(() => flow.world.sql(waiting), { timeout: 2_500, interval: 20 }).not.toHaveLength(0);
     await meanwhile();
   });

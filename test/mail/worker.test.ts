@@ -212,10 +212,13 @@ describe('jobs and letters', () => {
     // Its lock is all that is left of it; the queue's clean-up frees what is locked for longer than any task takes.
     await world.sql(`select graphile_worker.force_unlock_workers(array(select locked_by from graphile_worker.jobs))`);
     const buried = begun(dead());
-    await work();
-    await until('the letter', () => sink.received.length === 1);
-    bury();
-    await buried;
+    try {
+      await work();
+      await until('the letter', () => sink.received.length === 1);
+    } finally {
+      bury();
+      await buried;
+    }
   });
 
   test('stopping finishes the letter in hand and leaves the others', async () => {
@@ -243,7 +246,7 @@ describe('jobs and letters', () => {
     await until('a letter', () => sink.received.length === 1);
     await world.sql(
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
-       and application_name not like 'drawbridge%' and query like '%graphile_worker%' or query like '%jobs:insert%' and pid <> pg_backend_pid()`,
+       and (application_name not like 'drawbridge%' and query like '%graphile_worker%' or query like '%jobs:insert%')`,
     );
     await enqueue(asked('after@acme.example', 'after@acme.example'));
     await until('another letter', () => sink.received.length === 2);

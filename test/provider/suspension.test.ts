@@ -108,7 +108,7 @@ describe('T67 T69 T129 what was issued before a bar is dead by its epoch alone, 
       const run = (text: string) => tx.run({ name: null, text }, [person.userId]);
       await run('select 1 from subjects where subject_id = $1 for update');
       ending = begun(visitor.go(`${page.url}?sub=${person.tenantId}.${person.userId}`));
-      const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%insert into oidc_artifacts%'`;
+      const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%insert into oidc_artifacts%'`;
       await expect.poll(() => here.world.sql(waiting)).toHaveLength(1);
       await run('update subjects set access_epoch = access_epoch + 1 where subject_id = $1');
     });
@@ -213,7 +213,7 @@ describe('races for one token', () => {
     await here.world.context().transaction(person.tenantId, async (tx) => {
       await tx.run({ name: null, text: 'select 1 from subjects where subject_id = $1 for update' }, [person.userId]);
       all = Promise.allSettled(Array.from({ length: 8 }, (_, index) => send(index % 2 === 0 ? app.config : appThere)));
-      const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like $1`;
+      const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1`;
       await expect.poll(() => here.world.sql(waiting, [statement])).toHaveLength(8);
     });
     return (await all)?.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])) ?? [];
