@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { TenantSlug } from '../../src/core/ids.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { processEnv, runCommand } from '../support/command-line.ts';
@@ -29,12 +29,12 @@ rules:
 ${rules}`;
 const editors = '  - { name: editors, connection: okta, group: { name: Staff }, role: "Analytics: Editor" }\n';
 
-beforeAll(async () => {
+beforeEach(async () => {
   world = await testWorld();
   folder = configFolder();
   await withSystemTenant(world);
 });
-afterAll(async () => {
+afterEach(async () => {
   await world.close();
   folder.remove();
 });
@@ -135,6 +135,8 @@ To apply exactly this: drawbridge apply --digest ${digest}
 });
 
 test('what cannot be planned or applied is told on stderr, with a non-zero exit and nothing on stdout', async () => {
+  folder.write({ acme: acme('') });
+  await bringIntoForce(world, folder);
   folder.write({ acme: acme(editors) });
   const stale = await cli('apply', '--digest', '0'.repeat(32));
   expect(stale).toEqual({

@@ -1,6 +1,6 @@
 // Whom a directory suspended by somebody's names: an administrator reads whose they are, and what lets them in.
 
-import { beforeAll, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { CliWorld } from '../../src/cli/command.ts';
 import { explain } from '../../src/cli/explain.ts';
 import { suspend } from '../../src/operations/suspend.ts';
@@ -8,7 +8,7 @@ import { type LabsStage, labsStage } from '../support/labs-stage.ts';
 import { operator } from '../support/world.ts';
 
 let stage: LabsStage;
-beforeAll(async () => {
+beforeEach(async () => {
   stage = await labsStage();
   return stage.close;
 });

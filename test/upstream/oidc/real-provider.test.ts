@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { browser, type Page } from '../../../scripts/browser.ts';
 import { startUpstreamIdps, type UpstreamIdps, type UpstreamIdpsConfig } from '../../../scripts/upstream-idps.ts';
@@ -200,7 +201,7 @@ describe('sign-in through a real provider', () => {
   });
 
   test('a callback that is not registered is answered by the provider, not by us', async () => {
-    const callback = 'https://late.example/callback';
+    const callback = `https://late-${randomUUID()}.example/callback`;
     const start = await idp.connector.begin(
       idp.connection,
       { ...urls, callback },
