@@ -44,9 +44,10 @@ export function learn(memory: Memory, before: Picture, after: Picture, done: rea
     for (const key of [...own.keys()]) if (!account.own.has(key)) own.delete(key);
     for (const key of account.own) if (!own.has(key)) own.set(key, memory.step);
   }
-  // Whoever begins suspended by a sign-in is known by all that it showed; beside another act it may have been that one.
+  // Whoever inherits at a sign-in is known by all that it showed.
   for (const { came } of done) {
-    if (came === undefined || done.length > 1 || !isOpen(after, came.userId) || isOpen(before, came.userId)) continue;
+    if (came === undefined || isOpen(before, came.userId)) continue;
+    if (!after.suspensions.some((one) => one.open && one.subjectId === came.userId && one.from !== null)) continue;
     for (const key of came.shown) know(memory, came.userId, key);
   }
 }
