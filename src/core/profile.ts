@@ -47,9 +47,10 @@ export function emailDomain(email: Email): Domain {
   return email.slice(email.lastIndexOf('@') + 1) as Domain;
 }
 
-/** An address without its plus-tag: only for the keys that make a suspension stick, never for linking. */
+/** What is taken for an address by the keys that make a suspension stick, never for linking. */
 export type FoldedAddress = string & { readonly brand: 'FoldedAddress' };
 
+/** The address without its plus-tag. */
 export function foldPlusTag(email: Email): FoldedAddress {
   return withoutTag(email);
 }

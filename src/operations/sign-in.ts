@@ -131,18 +131,19 @@ async function enterKnown(
   const known = reads.get(userId);
   if (known === undefined) throw new Error('a candidate was decided on that was not read');
   const strange = link === null ? [] : await strangeKeys(ctx, tx, attempt, known);
+  const shown = [...links, ...strange];
   // An address makes no account another one's way back in: whom somebody suspended signs in as is for an administrator (T121).
   const apart = link === 'email' && (await findSuspensionBehind(tx, [...links, ...names, ...strange], userId)) !== null;
   if (apart) return refuse(ctx, tx, attempt, userId, 'add_sso');
-  const read = link === 'directory' ? await inheritBySignIn(ctx, tx, [...links, ...strange], known) : known;
+  const read = link === 'directory' ? await inheritBySignIn(ctx, tx, shown, known) : known;
   if (read === 'last_owner') return refuse(ctx, tx, attempt, userId, 'add_sso');
   // Whoever lets in an account that is kept out is told of one suspension: of all others they are asked when this one comes again.
-  const unasked = link === 'directory' && (await isSuspendedBehind(tx, [...links, ...strange], read));
+  const unasked = link === 'directory' && (await isSuspendedBehind(tx, shown, read));
   const linked = unasked ? null : link;
   const decision = admitKnown(ctx, assertion, connectionKey, read, linked);
   await apply(ctx, tx, decision);
   const had = addressKeys(ctx, read.profile.email as Email | null);
-  if (linked !== null) await carryKeysBelow(ctx, tx, [{ userId, hashes: [...links, ...strange], had }]);
+  if (linked !== null) await carryKeysBelow(ctx, tx, [{ userId, hashes: shown, had }]);
   return signedIn(tx, decision.outcome);
 }
 

@@ -63,7 +63,8 @@ const TAKE_BACK_TRIES = 4;
 
 /**
  * Takes back this request's rotation, for an answer that gives no tokens, be it a failure or a refusal: all that the application has
- * to try again with is the old token, which would then look stolen. Where the database stays away nothing can be taken back; nothing is thrown then.
+ * to try again with is the old token, which would then look stolen. Where the database stays away nothing can be taken back; nothing
+ * is thrown then.
  */
 export async function takeBackRotation(): Promise<void> {
   const { context, rotated, found } = requestState();
