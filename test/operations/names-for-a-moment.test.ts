@@ -1,13 +1,10 @@
 // What an account was given for a moment, or lists beside its own, when a suspended person comes to sign in to it.
 
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Person } from '../../src/core/ids.ts';
-import { assignRole } from '../../src/operations/assign-role.ts';
 import { changeSettings } from '../support/acme.ts';
 import { assertionOf, enter } from '../support/entering.ts';
-import { type HeirsStage, heirsStage } from '../support/heirs-stage.ts';
+import { address, type HeirsStage, heirsStage, second, set } from '../support/heirs-stage.ts';
 import { userBody } from '../support/scim.ts';
-import { operator } from '../support/world.ts';
 
 let stage: HeirsStage;
 beforeAll(async () => {
@@ -16,42 +13,19 @@ beforeAll(async () => {
   return stage.close;
 });
 
-const address = (name: string) => `${name}@acme.example`;
-const set = (path: string, value: unknown) => ({ op: 'replace', path, value });
-const second = (name: string) => ({ op: 'add', path: 'emails', value: [{ type: 'other', value: address(name) }] });
 const first = (name: string) => set('emails', [{ value: address(name), primary: true }]);
 const notSecond = (name: string) => ({ op: 'remove', path: `emails[value eq "${address(name)}"]` });
-async function patch(id: string, ...changes: readonly object[]): Promise<void> {
-  for (const change of changes) expect((await stage.entra.patch(`/Users/${id}`, change)).status).toBe(200);
-}
 /** By okta, to names that nobody has. */
 const renamed = async (id: string) => {
   const names = userBody(stage.fresh(), { externalId: stage.fresh() });
   expect((await stage.okta.put(`/Users/${id}`, names)).status).toBe(200);
 };
-const letIn = (person: Person) =>
-  assignRole(
-    stage.world.context(),
-    stage.tenants.acme,
-    { subjectId: person.userId, kind: 'user', person },
-    'Analytics: Viewer',
-    operator,
-  );
 /** Somebody of entra who has access. */
 async function active(more: object = {}) {
   const made = await stage.pushed(stage.entra, stage.fresh(), more);
-  await letIn(made.person);
+  await stage.letIn(made.person);
   expect(await stage.stateOf(made.person)).toBe('active');
   return made;
-}
-/** By SAML, through entra. */
-async function comesIn(nameId: string, email: string | null): Promise<Person | string> {
-  const entered = await enter(stage.world, stage.tenants.acme.tenantId, {
-    ...assertionOf(stage.tenants.entra, { subject: nameId, email }),
-    method: 'saml',
-    directoryUserName: nameId,
-  });
-  return entered.kind === 'signed_in' ? entered.person : entered.reason;
 }
 
 describe('T121 I3 a suspended person does not come in by an account', () => {
@@ -62,9 +36,9 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     const [name, nameId] = [stage.fresh(), form(stage.fresh())];
     await stage.suspended((await stage.pushed(stage.okta, name)).person);
     const other = await active();
-    await patch(other.id, set('userName', nameId), set('userName', stage.fresh()), set('externalId', nameId));
+    await stage.patch(other.id, set('userName', nameId), set('userName', stage.fresh()), set('externalId', nameId));
     expect(await stage.stateOf(other.person)).toBe('active');
-    expect(await comesIn(nameId, address(name))).toEqual(other.person);
+    expect(await stage.comesIn(nameId, address(name))).toEqual(other.person);
     expect(await stage.stateOf(other.person)).toBe('suspended');
   });
 
@@ -75,13 +49,13 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     await stage.entra.delete(`/Users/${left.id}`);
     const other = await stage.pushed(stage.entra, stage.fresh());
     await stage.suspended(other.person);
-    await patch(other.id, set('userName', name));
-    await letIn(other.person);
-    expect(await comesIn(name, null)).toEqual(other.person);
+    await stage.patch(other.id, set('userName', name));
+    await stage.letIn(other.person);
+    expect(await stage.comesIn(name, null)).toEqual(other.person);
     expect(await stage.stateOf(other.person)).toBe('suspended');
     // Asked once: whoever comes by it from now on is whom an administrator let in.
-    await letIn(other.person);
-    expect(await comesIn(name, null)).toEqual(other.person);
+    await stage.letIn(other.person);
+    expect(await stage.comesIn(name, null)).toEqual(other.person);
     expect(await stage.stateOf(other.person)).toBe('active');
   });
 
@@ -90,27 +64,27 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     await stage.suspended((await stage.pushed(stage.okta, name)).person);
     const other = await active({ externalId: nameId });
     await stage.suspended(other.person);
-    await patch(other.id, second(name), notSecond(name));
-    await letIn(other.person);
+    await stage.patch(other.id, second(name), notSecond(name));
+    await stage.letIn(other.person);
     await stage.suspended((await stage.pushed(stage.okta, another)).person);
-    await patch(other.id, second(another), notSecond(another));
+    await stage.patch(other.id, second(another), notSecond(another));
     expect(await stage.stateOf(other.person)).toBe('suspended');
-    await letIn(other.person);
-    expect(await comesIn(nameId, address(name))).toEqual(other.person);
+    await stage.letIn(other.person);
+    expect(await stage.comesIn(nameId, address(name))).toEqual(other.person);
     expect(await stage.stateOf(other.person)).toBe('suspended');
   });
 
   test('that was called so for a moment before they were suspended, and again while it was kept out itself', async () => {
     const name = stage.fresh();
     const other = await active();
-    await patch(other.id, set('userName', name), set('userName', stage.fresh()));
+    await stage.patch(other.id, set('userName', name), set('userName', stage.fresh()));
     const left = await stage.pushed(stage.entra, stage.fresh(), { userName: name });
     await stage.suspended(left.person);
     await stage.entra.delete(`/Users/${left.id}`);
     await stage.suspended(other.person);
-    await patch(other.id, set('userName', name));
-    await letIn(other.person);
-    expect(await comesIn(name, null)).toEqual(other.person);
+    await stage.patch(other.id, set('userName', name));
+    await stage.letIn(other.person);
+    expect(await stage.comesIn(name, null)).toEqual(other.person);
     expect(await stage.stateOf(other.person)).toBe('suspended');
   });
 
@@ -120,7 +94,7 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     await stage.suspended(left.person);
     await stage.entra.delete(`/Users/${left.id}`);
     const other = await active({ externalId: sub });
-    await patch(other.id, set('externalId', stage.fresh()), set('externalId', sub));
+    await stage.patch(other.id, set('externalId', stage.fresh()), set('externalId', sub));
     const at = { ...assertionOf(stage.tenants.entra, { subject: sub, email: null }), directoryIds: [sub, oid] };
     expect(await enter(stage.world, stage.tenants.acme.tenantId, at)).toMatchObject({ person: other.person });
     expect(await stage.stateOf(other.person)).toBe('suspended');
@@ -129,13 +103,13 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
   test('that had their id before them, and is called so now', async () => {
     const id = stage.fresh();
     const other = await active({ externalId: id });
-    await patch(other.id, set('externalId', stage.fresh()));
+    await stage.patch(other.id, set('externalId', stage.fresh()));
     const left = await stage.pushed(stage.entra, stage.fresh(), { externalId: id });
     await stage.suspended(left.person);
     await stage.entra.delete(`/Users/${left.id}`);
-    await patch(other.id, set('userName', id));
+    await stage.patch(other.id, set('userName', id));
     expect(await stage.stateOf(other.person)).toBe('active');
-    expect(await comesIn(id, null)).toEqual(other.person);
+    expect(await stage.comesIn(id, null)).toEqual(other.person);
     expect(await stage.stateOf(other.person)).toBe('suspended');
   });
 
@@ -144,14 +118,14 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     await stage.suspended((await stage.pushed(stage.okta, name)).person);
     const other = await active({ externalId: nameId });
     await stage.suspended(other.person);
-    await patch(other.id, second(name), notSecond(name));
-    await letIn(other.person);
-    expect(await comesIn(nameId, address(name))).toEqual(other.person);
+    await stage.patch(other.id, second(name), notSecond(name));
+    await stage.letIn(other.person);
+    expect(await stage.comesIn(nameId, address(name))).toEqual(other.person);
     expect(await stage.stateOf(other.person)).toBe('suspended');
     // Let in of this as well, it is not asked again, where the links went.
-    await letIn(other.person);
+    await stage.letIn(other.person);
     await stage.world.sql('update identities set ended_at = now() where user_id = $1', [other.person.userId]);
-    expect(await comesIn(nameId, address(name))).toEqual(other.person);
+    expect(await stage.comesIn(nameId, address(name))).toEqual(other.person);
     expect(await stage.stateOf(other.person)).toBe('active');
   });
 
@@ -162,10 +136,10 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     const [name, nameId] = [stage.fresh(), stage.fresh()];
     const { person } = await stage.pushed(stage.okta, name);
     const other = await active({ externalId: nameId });
-    await patch(other.id, listed(name));
+    await stage.patch(other.id, listed(name));
     await stage.suspended(person);
     expect(await stage.stateOf(other.person)).toBe('active');
-    expect(await comesIn(nameId, `${name}+tag@acme.example`)).toEqual(other.person);
+    expect(await stage.comesIn(nameId, `${name}+tag@acme.example`)).toEqual(other.person);
     expect(await stage.stateOf(other.person)).toBe('suspended');
   });
 
@@ -177,11 +151,11 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     const [name, nameId] = [stage.fresh(), stage.fresh()];
     const left = await stage.pushed(stage.okta, name);
     const other = await active({ externalId: nameId });
-    await patch(other.id, listed(name));
+    await stage.patch(other.id, listed(name));
     await stage.suspended(left.person);
     await renamed(left.id);
     expect(await stage.stateOf(other.person)).toBe('active');
-    expect(await comesIn(nameId, address(name))).toEqual(other.person);
+    expect(await stage.comesIn(nameId, address(name))).toEqual(other.person);
     expect(await stage.stateOf(other.person)).toBe('suspended');
   });
 
@@ -192,15 +166,15 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     const name = stage.fresh();
     const left = await stage.pushed(stage.okta, name);
     const other = await active();
-    await patch(other.id, second(name));
+    await stage.patch(other.id, second(name));
     await stage.suspended(left.person);
     await renamed(left.id);
     expect(await stage.stateOf(other.person)).toBe('active');
-    await patch(other.id, called(name));
+    await stage.patch(other.id, called(name));
     expect(await stage.stateOf(other.person)).toBe('suspended');
     // Let in, they keep it whatever else is said of them.
-    await letIn(other.person);
-    await patch(other.id, set('title', 'still here'), second(stage.fresh()));
+    await stage.letIn(other.person);
+    await stage.patch(other.id, set('title', 'still here'), second(stage.fresh()));
     expect(await stage.stateOf(other.person)).toBe('active');
   });
 
@@ -213,11 +187,11 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
       const name = stage.fresh();
       const left = await stage.pushed(stage.okta, name);
       const other = await active();
-      await patch(other.id, before(name));
+      await stage.patch(other.id, before(name));
       await stage.suspended(left.person);
       await renamed(left.id);
       expect(await stage.stateOf(other.person)).toBe('active');
-      await patch(other.id, called(name));
+      await stage.patch(other.id, called(name));
       expect(await stage.stateOf(other.person)).toBe('suspended');
     },
   );
@@ -229,9 +203,9 @@ describe('T121 I3 a suspended person does not come in by an account', () => {
     expect((await stage.pushed(stage.entra, stage.fresh(), { externalId })).person).toEqual(other.person);
     const left = await stage.pushed(stage.entra, stage.fresh(), { userName: name });
     await stage.suspended(left.person);
-    await patch(left.id, set('userName', stage.fresh()));
+    await stage.patch(left.id, set('userName', stage.fresh()));
     expect(await stage.stateOf(other.person)).toBe('active');
-    expect(await comesIn(name, null)).toEqual(other.person);
+    expect(await stage.comesIn(name, null)).toEqual(other.person);
     expect(await stage.stateOf(other.person)).toBe('suspended');
   });
 });
@@ -240,8 +214,8 @@ test('the failing twin: by a second address of somebody who is not suspended, th
   const [name, nameId] = [stage.fresh(), stage.fresh()];
   await stage.pushed(stage.okta, name);
   const other = await active({ externalId: nameId });
-  await patch(other.id, second(name));
-  expect(await comesIn(nameId, address(name))).toEqual(other.person);
+  await stage.patch(other.id, second(name));
+  expect(await stage.comesIn(nameId, address(name))).toEqual(other.person);
   expect(await stage.stateOf(other.person)).toBe('active');
 });
 
@@ -251,7 +225,7 @@ test('R21 who was let in with a NameID that a suspended person had is led by the
   await renamed(left.id);
   await stage.suspended(left.person);
   const own = address(stage.fresh());
-  const person = await comesIn(address(name), own);
+  const person = await stage.comesIn(address(name), own);
   if (typeof person === 'string') throw new Error(person);
   expect(await stage.stateOf(person)).toBe('suspended');
   const byOkta = () =>
@@ -261,7 +235,7 @@ test('R21 who was let in with a NameID that a suspended person had is led by the
       directoryUserName: address(name),
     });
   expect(await byOkta()).toEqual({ kind: 'refused', reason: 'add_sso' });
-  await letIn(person);
+  await stage.letIn(person);
   expect(await byOkta()).toMatchObject({ kind: 'signed_in', person });
   expect(await stage.stateOf(person)).toBe('active');
 });
@@ -270,13 +244,13 @@ test('R21 who was let in is not asked again for whomever their directory gives t
   const [name, nameId] = [stage.fresh(), stage.fresh()];
   await stage.suspended((await stage.pushed(stage.okta, name)).person);
   const other = await active({ externalId: nameId });
-  expect(await comesIn(nameId, address(name))).toEqual(other.person);
+  expect(await stage.comesIn(nameId, address(name))).toEqual(other.person);
   expect(await stage.stateOf(other.person)).toBe('suspended');
-  await letIn(other.person);
+  await stage.letIn(other.person);
   const next = await stage.pushed(stage.entra, stage.fresh());
-  await patch(next.id, second(name));
+  await stage.patch(next.id, second(name));
   expect(await stage.stateOf(next.person)).toBe('suspended');
   await stage.world.sql('update identities set ended_at = now() where user_id = $1', [other.person.userId]);
-  expect(await comesIn(nameId, address(name))).toEqual(other.person);
+  expect(await stage.comesIn(nameId, address(name))).toEqual(other.person);
   expect(await stage.stateOf(other.person)).toBe('active');
 });

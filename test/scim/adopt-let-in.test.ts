@@ -2,23 +2,16 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Person } from '../../src/core/ids.ts';
-import { assignRole } from '../../src/operations/assign-role.ts';
 import { bulk, statuses } from '../support/bulk.ts';
 import { type HeirsStage, heirsStage } from '../support/heirs-stage.ts';
 import { personOf } from '../support/people.ts';
 import { userBody } from '../support/scim.ts';
-import { operator } from '../support/world.ts';
 
 let stage: HeirsStage;
 beforeAll(async () => {
   stage = await heirsStage('adopted');
 });
 afterAll(() => stage?.close());
-
-const letIn = (person: Person) => {
-  const subject = { subjectId: person.userId, kind: 'user', person } as const;
-  return assignRole(stage.world.context(), stage.tenants.acme, subject, 'Viewer', operator);
-};
 
 /** A newcomer under the name of somebody who was suspended and left, let in; `theirs`: what else the one who left was known by. */
 async function heir(): Promise<{ readonly name: string; readonly person: Person; readonly theirs: string }> {
@@ -30,7 +23,7 @@ async function heir(): Promise<{ readonly name: string; readonly person: Person;
   await okta.delete(`/Users/${left.id}`);
   const { person } = await stage.pushed(okta, name, { externalId: fresh() });
   expect(await stage.stateOf(person)).toBe('suspended');
-  expect((await letIn(person)).kind).toBe('assigned');
+  await stage.letIn(person);
   return { name, person, theirs };
 }
 
@@ -65,7 +58,7 @@ test('T121 nor where the account was let in before the other one with the addres
   const later = await stage.pushed(stage.okta, stage.fresh(), {
     emails: [{ value: `${stage.fresh()}@acme.example`, primary: true }, { value: `${name}@acme.example` }],
   });
-  await letIn(later.person);
+  await stage.letIn(later.person);
   await stage.suspended(later.person);
   const refused = await stage.entra.post('/Users', userBody(name, { externalId: stage.fresh() }));
   expect([refused.status, refused.body.scimType]).toEqual([409, 'uniqueness']);

@@ -7,6 +7,7 @@ import type { Email } from '../../src/core/profile.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { bulk, patch, put } from '../support/bulk.ts';
 import { assertionOf, enter } from '../support/entering.ts';
+import { address, second } from '../support/heirs-stage.ts';
 import { type LabsStage, labsStage, type Pushed } from '../support/labs-stage.ts';
 import { makeOwner, personOf } from '../support/people.ts';
 import { userBody } from '../support/scim.ts';
@@ -20,9 +21,7 @@ beforeAll(async () => {
 
 let serial = 0;
 const fresh = () => `below${++serial}`;
-const address = (name: string) => `${name}@acme.example`;
 const elsewhere = (name: string) => `${name}@labs.example` as Email;
-const second = (name: string) => ({ op: 'add', path: 'emails', value: [{ type: 'other', value: address(name) }] });
 
 type Guest = Pushed & { readonly name: string };
 async function guest(): Promise<Guest> {

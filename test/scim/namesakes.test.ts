@@ -1,14 +1,13 @@
 // A userName that is no address: whoever has it next in its directory, where somebody who had it before is suspended.
 
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { UpstreamAssertion } from '../../src/core/identity.ts';
-import type { ConnectionId, UserId } from '../../src/core/ids.ts';
+import type { UserId } from '../../src/core/ids.ts';
 import { assignRole } from '../../src/operations/assign-role.ts';
 import { readAccess } from '../../src/operations/read-access.ts';
 import { suspend } from '../../src/operations/suspend.ts';
 import { type Acme, changeSettings } from '../support/acme.ts';
 import { bulk, idOf, patch, title } from '../support/bulk.ts';
-import { assertionOf, enter } from '../support/entering.ts';
+import { assertionByNameId, enter } from '../support/entering.ts';
 import { personOf } from '../support/people.ts';
 import { type DirectoryClient, userBody } from '../support/scim.ts';
 import { scimStage } from '../support/scim-stage.ts';
@@ -42,11 +41,6 @@ const stateOf = async (userId: UserId) =>
 /** In the full-width letters that NFKC makes plain ones of. */
 const wide = (text: string) => [...text].map((letter) => String.fromCharCode(letter.charCodeAt(0) + 0xfee0)).join('');
 /** A SAML sign-in whose NameID is this. */
-const byName = (connectionId: ConnectionId, name: string, email: string | null): UpstreamAssertion => ({
-  ...assertionOf(connectionId, { subject: name, email }),
-  method: 'saml',
-  directoryUserName: name,
-});
 async function letIn(userId: UserId): Promise<void> {
   const subject = { subjectId: userId, kind: 'user', person: { tenantId: tenants.acme.tenantId, userId } } as const;
   const outcome = await assignRole(world.context(), tenants.acme, subject, 'Analytics: Viewer', operator);
@@ -146,13 +140,13 @@ describe.each(orders)('T118 T122 I3 the userName of a suspended person who was %
   test('T119 holds who signs in by it for the first time, and is linked to nobody else by an address', async () => {
     const name = await left();
     const email = `private-${name}@acme.example`;
-    const entered = await enter(world, tenants.acme.tenantId, byName(tenants.okta, name, email));
+    const entered = await enter(world, tenants.acme.tenantId, assertionByNameId(tenants.okta, name, email));
     if (entered.kind !== 'signed_in') throw new Error(entered.reason);
     expect(await stateOf(entered.person.userId)).toBe('suspended');
     const another = await left();
     const victim = await pushed(entra, fresh(), { userName: fresh() });
     const [row] = await world.sql<{ email: string }>('select email from users where user_id = $1', [victim.userId]);
-    const led = await enter(world, tenants.acme.tenantId, byName(tenants.okta, another, row?.email ?? ''));
+    const led = await enter(world, tenants.acme.tenantId, assertionByNameId(tenants.okta, another, row?.email ?? ''));
     // What a directory removed still names its person.
     if (led.kind === 'signed_in') expect(await stateOf(led.person.userId)).toBe('suspended');
     else expect(led).toEqual({ kind: 'refused', reason: 'add_sso' });
@@ -168,7 +162,11 @@ test('T121 nor is who signs in by an address that a suspended person had, into a
     if (isSuspended) await suspended(made.userId);
     const victim = await pushed(entra, fresh());
     const [own] = await world.sql<{ email: string }>('select email from users where user_id = $1', [victim.userId]);
-    const entered = await enter(world, tenants.acme.tenantId, byName(tenants.okta, row?.email ?? '', own?.email ?? ''));
+    const entered = await enter(
+      world,
+      tenants.acme.tenantId,
+      assertionByNameId(tenants.okta, row?.email ?? '', own?.email ?? ''),
+    );
     if (isSuspended) expect(entered).toEqual({ kind: 'refused', reason: 'add_sso' });
     else expect(entered).toMatchObject({ kind: 'signed_in', person: { userId: victim.userId } });
   }
@@ -183,7 +181,7 @@ test('R21 an administrator who knows better lets them in, and is asked only once
   expect(await stateOf(next.userId)).toBe('suspended');
   await letIn(next.userId);
   await okta.patch(`/Users/${next.id}`, title('still here'));
-  await enter(world, tenants.acme.tenantId, byName(tenants.okta, name, null));
+  await enter(world, tenants.acme.tenantId, assertionByNameId(tenants.okta, name, null));
   expect(await stateOf(next.userId)).toBe('active');
 });
 
@@ -195,7 +193,9 @@ test('the failing twin: free are a userName in another directory, of nobody susp
   expect(await stateOf(early.userId)).toBe('no_access');
   await suspended(made.userId);
   // It was theirs before anybody was suspended who had had it.
-  expect(await enter(world, tenants.acme.tenantId, byName(tenants.okta, name, null))).toMatchObject({ created: false });
+  expect(await enter(world, tenants.acme.tenantId, assertionByNameId(tenants.okta, name, null))).toMatchObject({
+    created: false,
+  });
   await okta.patch(`/Users/${early.id}`, title('still here'));
   expect(await stateOf(early.userId)).toBe('no_access');
   expect(await stateOf((await pushed(entra, fresh(), { userName: name })).userId)).toBe('no_access');

@@ -33,6 +33,17 @@ export const assertionOf = (
   authenticatedAt: Date.now() as Instant,
 });
 
+/** By SAML: the NameID is also what a directory may call them. */
+export const assertionByNameId = (
+  connectionId: ConnectionId,
+  nameId: string,
+  email: string | null,
+): UpstreamAssertion => ({
+  ...assertionOf(connectionId, { subject: nameId, email }),
+  method: 'saml',
+  directoryUserName: nameId,
+});
+
 /** Nothing is replayed: each is a sign-in of its own. */
 export function enter(world: TestWorld, tenantId: TenantId, assertion: UpstreamAssertion): ReturnType<typeof signIn> {
   const expiresAt = (Date.now() + 60_000) as Instant;
