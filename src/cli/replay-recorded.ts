@@ -38,6 +38,9 @@ export function sendable(request: RecordedRequest): Sendable | NotSendable {
   // What has the length of the longest may have been longer.
   if (path.length >= MAX_LOGGED_PATH || [CUT, REDACTED, REPLACED].some((mark) => path.includes(mark)))
     return missing('its address was not kept whole');
+  // The log shows it decoded: dots and slashes that were escaped would lead out of the scratch directory.
+  if (path.split('/').some((segment) => segment === '.' || segment === '..'))
+    return missing('its address cannot be told from another one');
   const query = queryOf(request.query);
   if (query === null) return missing('its query was not kept whole');
   if (query.some(([name, value]) => name === 'cursor' && value !== '')) return missing('cursors are not kept');
