@@ -71,8 +71,15 @@ export function foldAddress(text: string): FoldedAddress | null {
   if (email !== null) return foldPlusTag(email);
   const folded = text.length > 320 ? '' : text.normalize('NFKC').trim().toLowerCase();
   const at = folded.lastIndexOf('@');
-  const domain = at < 1 ? null : parseDomain(folded.slice(at + 1));
-  return domain === null ? null : withoutTag(`${folded.slice(0, at)}@${domain}`);
+  const domain = at < 1 ? null : parseDomain(folded.slice(at + 1).replace(/\.$/, ''));
+  return domain === null ? null : withoutTag(`${unquoted(folded.slice(0, at))}@${domain}`);
+}
+
+/** RFC 5321 §4.1.2: quotes, and backslashes within them, are no part of the name. */
+function unquoted(local: string): string {
+  return local.length > 2 && local.startsWith('"') && local.endsWith('"')
+    ? local.slice(1, -1).replace(/\\(.)/gs, '$1')
+    : local;
 }
 
 /** userName as compared within a directory (RFC 7643 §4.1.1: caseExact false): NFKC, lower case. */
